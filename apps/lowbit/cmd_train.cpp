@@ -1,0 +1,102 @@
+// lowbit train [CONFIG] [options]: a run from its config file to its summary.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <optional>
+
+#include "commands.h"
+#include "console.h"
+#include "lowbit/config/parse.h"
+#include "lowbit/core/interrupt.h"
+#include "lowbit/core/log.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/models/network_size.h"
+#include "lowbit/train/schedule.h"
+#include "lowbit/train/trainer.h"
+#include "run_summary.h"
+
+namespace lowbit::app {
+namespace {
+
+struct Call {
+  std::optional<std::filesystem::path> config_file;
+  Arguments options;
+  bool help = false;
+};
+
+// The config file may stand first or last, as scripts of either habit have it.
+Call split_call(const Arguments& arguments) {
+  Call call;
+  for (const std::string& argument : arguments)
+    call.help = call.help || argument == "-h" || argument == "--help";
+  call.options = arguments;
+  if (!arguments.empty() && !arguments[0].starts_with("-")) {
+    call.config_file = arguments[0];
+    call.options.erase(call.options.begin());
+  }
+  return call;
+}
+
+void log_settings(const config::Configuration& configuration) {
+  for (const config::Setting& setting : configuration.settings)
+    core::log().info("{:26} {:32} ({})", setting.name, setting.value, setting.source);
+}
+
+// Everything that can be said without data and weights.
+int dry_run(const config::Configuration& configuration) {
+  log_settings(configuration);
+  const auto network = models::make_network(configuration.options.model);
+  core::log().info("network: {}", network->description());
+  const models::NetworkSize size = models::network_size(*network);
+  core::log().info("parameters: {}, {} as float32, {} packed", size.parameters,
+                   bytes_text(size.float_bytes), bytes_text(size.packed_bytes));
+  const config::TrainOptions& options = configuration.options.train;
+  for (int epoch = 0; epoch < options.epochs; ++epoch)
+    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+  warn_of_missing_files(configuration.options);
+  return 0;
+}
+
+int evaluate_only(train::Trainer& trainer) {
+  const train::Accuracy accuracy = trainer.evaluate();
+  core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
+                   accuracy.top5);
+  return 0;
+}
+
+int train_all(train::Trainer& trainer, const config::Configuration& configuration) {
+  core::catch_interrupts();
+  const train::RunResult result = trainer.train();
+  print_summary(trainer, configuration, result);
+  return result.interrupted ? 128 + result.interrupted : 0;
+}
+
+}  // namespace
+
+int train(const Arguments& arguments) {
+  const Call call = split_call(arguments);
+  if (call.help) {
+    fmt::print("usage: lowbit train [CONFIG] [options]\n\n{}", config::help_text());
+    return 0;
+  }
+  if (arguments.empty())
+    throw core::usage_error("train: neither a config file nor options are given")
+        .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
+  log_to_console();
+  const config::Configuration configuration = config::parse_run(call.config_file, call.options);
+  for (const std::string& warning : configuration.warnings) core::log().warn(warning);
+  if (configuration.options.train.dry_run) return dry_run(configuration);
+
+  if (!configuration.options.train.evaluate) {
+    const train::RunFiles files(configuration.options);
+    files.make_folders();
+    log_to_file(files.log);
+    log_settings(configuration);
+  }
+  ProgressDisplay display;
+  train::Trainer trainer(configuration, display);
+  return configuration.options.train.evaluate ? evaluate_only(trainer)
+                                              : train_all(trainer, configuration);
+}
+
+}  // namespace lowbit::app

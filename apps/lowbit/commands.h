@@ -1,0 +1,15 @@
+// The verbs of the program: each takes the arguments behind its name and gives the exit status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lowbit::app {
+
+using Arguments = std::vector<std::string>;
+
+int train(const Arguments& arguments);
+int eval(const Arguments& arguments);
+int tools(const Arguments& arguments);
+
+}  // namespace lowbit::app

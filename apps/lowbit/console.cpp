@@ -1,0 +1,106 @@
+#include "console.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
+#include "lowbit/core/log.h"
+
+namespace lowbit::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto redraw = 100ms;  // of the bar on a terminal
+constexpr auto repeat = 10s;    // of the line elsewhere
+constexpr int bar_width = 24;   // characters
+
+// Standard output for news, standard error for warnings.
+class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const bool warning = message.level >= spdlog::level::warn;
+    std::FILE* to = warning ? stderr : stdout;
+    fmt::print(to, "{}{}\n", warning ? "warning: " : "",
+               std::string_view(message.payload.data(), message.payload.size()));
+    std::fflush(to);
+  }
+  void flush_() override { std::fflush(stdout); }
+};
+
+std::string line_of(const train::Progress& progress) {
+  const double rate = std::max(progress.images_per_second, 1e-9);
+  const double pass = static_cast<double>(progress.total - progress.samples) / rate;
+  // Training time alone: the passes over the validation set are short.
+  const double rest = progress.training
+                          ? static_cast<double>(progress.epochs - progress.epoch - 1) *
+                                static_cast<double>(progress.total) / rate
+                          : 0;
+  return fmt::format("{} {}/{}  {:3.0f} %  {:.0f} images/s  loss {:.4f}  {} left",
+                     progress.training ? "epoch" : "validating, epoch", progress.epoch,
+                     progress.epochs,
+                     100.0 * static_cast<double>(progress.samples) /
+                         static_cast<double>(std::max<int64_t>(progress.total, 1)),
+                     progress.images_per_second, progress.loss, duration_text(pass + rest));
+}
+
+std::string bar_of(const train::Progress& progress) {
+  const auto filled =
+      static_cast<size_t>(bar_width * progress.samples / std::max<int64_t>(progress.total, 1));
+  return std::string(filled, '=') + std::string(bar_width - filled, ' ');
+}
+
+}  // namespace
+
+void log_to_console() {
+  core::log().sinks().push_back(std::make_shared<ConsoleSink>());
+}
+
+void log_to_file(const std::filesystem::path& path) {
+  core::make_writable_folder(path.parent_path());
+  try {
+    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
+    sink->set_pattern("%Y-%m-%d %H:%M:%S  %v");
+    core::log().sinks().push_back(sink);
+    core::log().flush_on(spdlog::level::info);
+  } catch (const spdlog::spdlog_ex& error) {
+    throw core::failure("cannot write the log '{}': {}", path.string(), error.what());
+  }
+}
+
+ProgressDisplay::ProgressDisplay() : terminal_(::isatty(STDERR_FILENO)), last_(Clock::now()) {}
+
+void ProgressDisplay::on_progress(const train::Progress& progress) {
+  const auto now = Clock::now();
+  if (progress.samples == 0) return;
+  if (terminal_ && (now - last_ >= redraw)) {
+    fmt::print(stderr, "\r[{}] {}\033[K", bar_of(progress), line_of(progress));
+    shown_ = true;
+    last_ = now;
+  } else if (!terminal_ && now - last_ >= repeat) {
+    fmt::print(stderr, "{}\n", line_of(progress));
+    last_ = now;
+  }
+}
+
+void ProgressDisplay::on_pass_end() {
+  if (shown_) fmt::print(stderr, "\r\033[K");
+  shown_ = false;
+}
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<int64_t>(std::min(seconds, 1e9) + 0.5);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+}  // namespace lowbit::app

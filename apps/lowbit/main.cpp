@@ -1,0 +1,97 @@
+// lowbit VERB ...: finds the verb, prints what the library says, picks the exit status.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "commands.h"
+#include "lowbit/core/error.h"
+
+namespace {
+
+using lowbit::app::Arguments;
+
+struct Verb {
+  const char* name;
+  const char* call;
+  const char* help;
+  int (*run)(const Arguments&);
+};
+
+constexpr Verb verbs[] = {
+    {"train", "train [CONFIG] [options]", "train a network; -e evaluates, --dry-run only reads",
+     lowbit::app::train},
+    {"eval", "eval CHECKPOINT [options]", "evaluate a checkpoint from what it says of itself",
+     lowbit::app::eval},
+    {"tools", "tools VERB ...", "inspect | update checkpoints, parity cases, options",
+     lowbit::app::tools},
+};
+
+// Specified, and said to be missing by name.
+constexpr const char* verbs_to_come[] = {"after", "summary", "export", "run", "bench", "report"};
+
+void print_help(std::FILE* to) {
+  fmt::print(to,
+             "lowbit {}: image classifiers with 1 to 4 bit weights and activations\n\n"
+             "usage:\n",
+             LOWBIT_VERSION);
+  for (const Verb& verb : verbs) fmt::print(to, "  lowbit {:28}{}\n", verb.call, verb.help);
+  fmt::print(
+      to,
+      "\n"
+      "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
+      "examples:\n"
+      "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
+      "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
+      "  lowbit train CONFIG --dry-run\n"
+      "  lowbit eval weights/resnet20/fashion-lsq-2bit-checkpoint.pth.tar\n\n"
+      "exit status: 0 done, 1 a run that failed, 2 wrong use, 128 + n stopped by signal n\n");
+}
+
+int dispatch(const Arguments& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments[0];
+  if (name == "-h" || name == "--help" || name == "help") {
+    print_help(stdout);
+    return 0;
+  }
+  if (name.empty()) {
+    print_help(stderr);
+    return 2;
+  }
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs) {
+    if (name == verb.name) return verb.run({arguments.begin() + 1, arguments.end()});
+    names.emplace_back(verb.name);
+  }
+  for (const char* verb : verbs_to_come)
+    if (name == verb) throw lowbit::core::usage_error("'lowbit {}' is not built yet", name);
+  throw lowbit::core::usage_error("unknown verb '{}'", name)
+      .suggest(lowbit::core::nearest_name(name, names))
+      .detail("'lowbit -h' lists the verbs");
+}
+
+// Threads that wait at a barrier by spinning make a shared machine thirty times slower. The OpenMP
+// library reads the setting when it is loaded, hence the second start.
+void wait_passively(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY")) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", argv);  // on failure: go on, only slower
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  wait_passively(argv);
+  try {
+    return dispatch({argv + 1, argv + argc});
+  } catch (const lowbit::core::Error& error) {
+    fmt::print(stderr, "lowbit: {}\n", error.what());
+    if (!error.details().empty()) fmt::print(stderr, "{}\n", error.details());
+    return error.exit_status();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lowbit: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,86 @@
+#include "run_summary.h"
+
+#include <fmt/format.h>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
+#include "lowbit/data/dataset.h"
+#include "lowbit/models/network_size.h"
+#include "lowbit/train/run_files.h"
+
+namespace lowbit::app {
+namespace {
+
+bool quantized(const config::ModelOptions& model) {
+  return model.fm.enable || model.wt.enable || model.ot.enable;
+}
+
+// "2-bit weights, 2-bit activations"
+std::string bits_text(const config::ModelOptions& model) {
+  const auto one = [](const config::QuantOptions& tag, const char* name) {
+    if (!tag.enable) return fmt::format("float {}", name);
+    return tag.level ? fmt::format("{}-level {}", *tag.level, name)
+                     : fmt::format("{}-bit {}", *tag.bit, name);
+  };
+  return one(model.wt, "weights") + ", " + one(model.fm, "activations");
+}
+
+void warn_if_missing(const auto& require) {
+  try {
+    require();
+  } catch (const core::Error& error) {
+    core::log().warn(error.what());
+  }
+}
+
+std::string next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
+  const std::string eval = fmt::format("  lowbit eval {}", files.checkpoint.string());
+  if (configuration.options.data.dataset == "fashion")
+    return eval +
+           "\n  bash train.sh config/config.lsq.finetune.cifar100.2bit.resnet20 --root "
+           "FOLDER_OF_CIFAR_100";
+  return eval;
+}
+
+}  // namespace
+
+std::string bytes_text(int64_t bytes) {
+  const double size = static_cast<double>(bytes);
+  return bytes >= 1000000 ? fmt::format("{:.2f} MB", size / 1e6)
+                          : fmt::format("{:.1f} kB", size / 1e3);
+}
+
+void warn_of_missing_files(const config::Options& options) {
+  warn_if_missing([&] { data::require_files(options.data, data::Split::validation); });
+  warn_if_missing([&] { data::require_files(options.data, data::Split::train); });
+  if (options.train.resume)
+    warn_if_missing([&] { train::find_resume_file(options); });
+  else if (!options.train.pretrained.empty())
+    warn_if_missing([&] { train::find_pretrained(options); });
+}
+
+void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
+                   const train::RunResult& result) {
+  spdlog::logger& log = core::log();
+  const models::NetworkSize size = models::network_size(trainer.network());
+  const config::ModelOptions& model = configuration.options.model;
+  log.info("");
+  if (result.interrupted)
+    log.info("stopped by signal {}; the same command with -r goes on", result.interrupted);
+  if (result.full_precision_start)
+    log.info("full-precision start  {:.2f} % top-1", result.full_precision_start->top1);
+  if (result.last)
+    log.info("{:<21} {:.2f} % top-1, {:.2f} % top-5; best {:.2f} % in epoch {}",
+             quantized(model) ? "quantized network" : "network", result.last->top1,
+             result.last->top5, result.best_top1, result.best_epoch);
+  log.info("precision             {}", quantized(model) ? bits_text(model) : "float32");
+  log.info("size                  {} as float32, {} packed ({:.1f} times smaller)",
+           bytes_text(size.float_bytes), bytes_text(size.packed_bytes),
+           static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes));
+  log.info("speed                 {:.0f} images/s in training", result.images_per_second);
+  log.info("checkpoint            {}", trainer.files().checkpoint.string());
+  log.info("log                   {}", trainer.files().log.string());
+  log.info("next:\n{}", next_steps(configuration, trainer.files()));
+}
+
+}  // namespace lowbit::app

@@ -1,0 +1,22 @@
+// What a person wants to know before and after a run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lowbit/config/parse.h"
+#include "lowbit/train/trainer.h"
+
+namespace lowbit::app {
+
+// "1.08 MB", "87.3 kB": powers of 1000.
+std::string bytes_text(int64_t bytes);
+
+// Logs a warning for each file that the run will need and that is not there.
+void warn_of_missing_files(const config::Options& options);
+
+// Accuracy, size, where the files lie, what to try next.
+void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
+                   const train::RunResult& result);
+
+}  // namespace lowbit::app

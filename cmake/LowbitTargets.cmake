@@ -1,0 +1,143 @@
+# One folder, one target. Each folder's CMakeLists.txt says only what it depends on.
+
+# lowbit_find_package(PACKAGE DEBIAN [argument of find_package...]): DEBIAN is the package of Debian
+# and Ubuntu that has it.
+macro(lowbit_find_package package debian)
+  find_package(${package} QUIET ${ARGN})
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "${package} was not found: `bash setup.sh` installs what the build needs "
+                        "(this is the package ${debian} of Debian and Ubuntu)")
+  endif()
+endmacro()
+
+# All of them here: a target that one folder finds is unknown to the next.
+find_package(Threads REQUIRED)
+lowbit_find_package(OpenMP build-essential COMPONENTS CXX)
+lowbit_find_package(CLI11 libcli11-dev)
+lowbit_find_package(fmt libfmt-dev)
+lowbit_find_package(LibArchive libarchive-dev)
+lowbit_find_package(nlohmann_json nlohmann-json3-dev)
+lowbit_find_package(spdlog libspdlog-dev)
+lowbit_find_package(ZLIB zlib1g-dev)
+
+if(LOWBIT_CUDA)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    # Machine code for Ampere, which Ada runs too, and for Hopper; PTX for what comes after it.
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+  endif()
+  set(CMAKE_CUDA_STANDARD 20)
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    # CMake before 3.26 does not know that nvcc can C++20.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+  find_package(CUDAToolkit REQUIRED)
+endif()
+find_package(LibTorch REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # A precompiled header defeats the cache unless it may ignore what the header defines.
+  set(launcher "${CMAKE_COMMAND}" -E env
+               CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+               "${CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
+endif()
+
+add_library(lowbit_flags INTERFACE)
+target_include_directories(lowbit_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
+# -ffp-contract=off: a multiply and an add that the source writes stay two roundings, so that every
+# kernel, compiler and instruction set gives the same bits. -Wno-restrict: gcc 12 sees overlap in
+# `"x" + std::string` where there is none (its bug 105651).
+target_compile_options(
+  lowbit_flags
+  INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror;-Wshadow;-Wno-unused-parameter;$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>;-ffp-contract=off;-fpch-preprocess>
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--fmad=false;-Werror=all-warnings>)
+# fmt and spdlog as headers only: the program then needs no shared library of theirs.
+target_compile_definitions(lowbit_flags INTERFACE FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL
+                                                  $<$<BOOL:${LOWBIT_CUDA}>:LOWBIT_CUDA>)
+target_link_libraries(lowbit_flags INTERFACE Threads::Threads)
+if(LOWBIT_SANITIZE)
+  target_compile_options(lowbit_flags INTERFACE -fsanitize=address,undefined
+                                                -fno-omit-frame-pointer)
+  target_link_options(lowbit_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# torch/torch.h takes 15 s to read: it is compiled once and every target with TORCH uses the result.
+set(LOWBIT_PCH "${CMAKE_SOURCE_DIR}/cmake/precompiled.h")
+function(lowbit_precompiled_torch)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/precompiled_torch.cpp"
+       CONTENT "// carries the precompiled header\n")
+  add_library(precompiled_torch OBJECT "${CMAKE_BINARY_DIR}/precompiled_torch.cpp")
+  target_link_libraries(precompiled_torch PRIVATE lowbit_flags LibTorch::torch)
+  target_precompile_headers(precompiled_torch PRIVATE "${LOWBIT_PCH}")
+endfunction()
+lowbit_precompiled_torch()
+
+# lowbit_sources(TARGET [TORCH] [DEPENDS targets...]): what libraries, programs and tests share.
+function(lowbit_sources target)
+  cmake_parse_arguments(ARG "TORCH" "" "DEPENDS" ${ARGN})
+  target_link_libraries(${target} PUBLIC lowbit_flags ${ARG_DEPENDS})
+  if(ARG_TORCH)
+    target_link_libraries(${target} PUBLIC LibTorch::torch)
+    target_precompile_headers(${target} REUSE_FROM precompiled_torch)
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL EXECUTABLE)
+      # gcc takes a precompiled header only where -fPIC or -fPIE is as it was for the header.
+      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${target} PRIVATE -fPIC)
+    endif()
+  endif()
+endfunction()
+
+# lowbit_library([TORCH] [DEPENDS targets...]): lowbit_<folder> from this folder's sources; .cu files
+# only where CUDA is on.
+function(lowbit_library)
+  cmake_parse_arguments(ARG "TORCH" "" "DEPENDS" ${ARGN})
+  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  if(LOWBIT_CUDA)
+    file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS *.cu)
+    list(APPEND sources ${cuda_sources})
+  endif()
+  if(NOT sources) # TEMPORARY while folders are empty
+    file(WRITE "${CMAKE_BINARY_DIR}/empty.cpp" "")
+    set(sources "${CMAKE_BINARY_DIR}/empty.cpp")
+  endif()
+  add_library(lowbit_${folder} STATIC ${sources})
+  lowbit_sources(lowbit_${folder} ${ARGN})
+endfunction()
+
+# lowbit_test([TORCH] [PROGRAM] [DEPENDS targets...]): test_<folder> from this folder's sources, one
+# ctest entry; PROGRAM: it runs the program, LOWBIT_PROGRAM. Either with the label torch, or part of
+# the target tests_without_torch. LOWBIT_PYTHON is a Python that imports torch from
+# LOWBIT_PYTHON_SITE, or "".
+function(lowbit_test)
+  cmake_parse_arguments(ARG "TORCH;PROGRAM" "" "DEPENDS" ${ARGN})
+  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${folder} ${sources})
+  lowbit_sources(test_${folder} ${ARGN})
+  target_link_libraries(test_${folder} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(
+    test_${folder}
+    PRIVATE LOWBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LOWBIT_PROGRAM="${CMAKE_BINARY_DIR}/lowbit"
+            LOWBIT_PYTHON="$<$<BOOL:${LOWBIT_PYTHON}>:${LOWBIT_PYTHON}>"
+            LOWBIT_PYTHON_SITE="${LOWBIT_DEPS}/site")
+  add_test(NAME ${folder} COMMAND test_${folder})
+  set_tests_properties(${folder} PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive")
+  if(ARG_PROGRAM)
+    add_dependencies(test_${folder} lowbit)
+  endif()
+  if(ARG_TORCH OR ARG_PROGRAM)
+    set_tests_properties(${folder} PROPERTIES LABELS torch)
+  else()
+    add_dependencies(tests_without_torch test_${folder})
+  endif()
+endfunction()

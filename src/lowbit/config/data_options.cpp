@@ -1,0 +1,32 @@
+#include "lowbit/config/data_options.h"
+
+#include "lowbit/config/option_table.h"
+
+namespace lowbit::config {
+
+std::vector<Option> data_option_rows() {
+  auto table = option_table<DataOptions>(
+      "Data", false, [](auto& o) -> auto& { return o.data; });
+  table.choice(
+      {"--dataset"}, &DataOptions::dataset,
+      {{"fashion", "fashion"}, {"cifar10", "cifar10"}, {"cifar100", "cifar100"}, {"fake", "fake"}},
+      {"imagenet", "dali"}, "data set; fake: random images, 100000 long");
+  table.text({"--root"}, &DataOptions::root, "PATH",
+             "folder or archive of the data set; none: its usual place");
+  table.integer({"--batch_size", "-b"}, &DataOptions::train_batch, between(1, 1 << 20),
+                "samples of a training step");
+  table.integer({"--val_batch_size", "-v"}, &DataOptions::val_batch, kAny,
+                "samples of a validation step; below 1: no validation");
+  table.integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
+                "threads, at most the usable cores");
+  for (const auto& [name, field, range] : {std::tuple("--mean", &DataOptions::mean, kAny),
+                                           std::tuple("--std", &DataOptions::std, kPositive)})
+    table.triple({name}, field, range, "normalization of each channel, of values in 0..1")
+        .default_value = "of the data set";
+  table.unbuilt_flag({"--addition_augment", "--aa"}, "color jitter and PCA lighting");
+  table.unbuilt_flag({"--mixup_enable"}, "mix pairs of samples");
+  table.unbuilt({"--mixup_alpha"}, "NUMBER", "0.7", "of the distribution that mixup draws from");
+  return std::move(table).rows();
+}
+
+}  // namespace lowbit::config

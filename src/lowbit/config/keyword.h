@@ -1,0 +1,45 @@
+// The words of --keyword as rows of a table: each is parsed once, into typed fields, and no code
+// outside this folder asks whether a word is present.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lowbit/config/options.h"
+
+namespace lowbit::config {
+
+struct Keyword {
+  const char* name;
+  const char* help;
+  // What the word sets; null for a word that sets nothing.
+  void (*set)(Options&) = nullptr;
+  // Why the word has no effect beside the given options, "" where it has. Called after everything
+  // is set. Null: it always has.
+  std::string (*idle)(const Options&) = nullptr;
+  // One of these words has to be there, too.
+  std::vector<std::string> needs = {};
+  bool built = true;
+
+  // Accepted for the sake of old files and of other models.
+  bool without_effect() const { return built && set == nullptr; }
+};
+
+struct KeywordGroup {
+  const char* title;
+  bool one_of;  // of several words the first in the table counts
+  std::vector<Keyword> keywords;
+};
+
+// All words in the order in which they are applied: a later one overrides an earlier one, except
+// within a one_of group.
+const std::vector<KeywordGroup>& keyword_groups();
+
+// The group of the orders of a residual block.
+const KeywordGroup& block_orders();
+
+// nullptr if there is no such word.
+const Keyword* find_keyword(const std::string& name);
+std::vector<std::string> keyword_names();
+
+}  // namespace lowbit::config

@@ -1,0 +1,180 @@
+#include "lowbit/config/match.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "lowbit/config/option_table.h"
+
+namespace lowbit::config {
+namespace {
+
+bool is_number(const std::string& text) {
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0';
+}
+
+// `-1` and `-.5,0` are values.
+bool looks_like_option(const std::string& text) {
+  return text.size() > 1 && text[0] == '-' && text[1] != '.' &&
+         !std::isdigit(static_cast<unsigned char>(text[1]));
+}
+
+core::Error unknown_option(const Argument& word, const std::string& name) {
+  // Names of one letter are near to everything: only long ones are suggested, for `-lr` too.
+  std::vector<std::string> names;
+  for (const Option& option : all_options())
+    std::copy_if(option.names.begin(), option.names.end(), std::back_inserter(names),
+                 [](const std::string& each) { return each[1] == '-'; });
+  const std::string wanted = name[1] == '-' ? name : "-" + name;
+  core::Error error = core::usage_error("unknown option '{}'", name);
+  return at(error.suggest(core::nearest_name(wanted, names)), word);
+}
+
+// An option word taken apart: its row, and the value that is attached to it (`--lr=1`, `-j2`).
+struct OptionWord {
+  const Option* option;
+  std::optional<Argument> attached;
+};
+
+OptionWord take_apart(const Argument& word) {
+  const std::string& text = word.text;
+  if (const Option* option = find_option(text)) return {option, std::nullopt};
+  if (text[1] != '-') {
+    if (const Option* option = find_option(text.substr(0, 2)))
+      return {option, word.slice(2, text.size())};
+    throw unknown_option(word, text);
+  }
+  const size_t sign = std::min(text.find('='), text.size());
+  const Option* option = find_option(text.substr(0, sign));
+  if (option == nullptr) throw unknown_option(word, text.substr(0, sign));
+  return {option, word.slice(sign + 1, text.size())};
+}
+
+class Matcher {
+ public:
+  Matcher(std::span<const Argument> words, GivenOptions& given) : words_(words), given_(given) {}
+
+  void run() {
+    while (position_ < words_.size()) {
+      const Argument& word = words_[position_++];
+      if (!looks_like_option(word.text))
+        throw at(core::usage_error("unexpected '{}': an option begins with '-'", word.text), word);
+      OptionWord parts = take_apart(word);
+      if (parts.option->arity == Arity::none)
+        flag(word, parts);
+      else
+        valued(word, std::move(parts));
+    }
+  }
+
+ private:
+  void flag(const Argument& word, const OptionWord& parts) {
+    if (parts.attached)
+      throw at(core::usage_error("option '{}' takes no value", parts.option->name()), word);
+    const bool stands_for_other = !parts.option->stands_for.empty();
+    const Option* option = stands_for_other ? find_option(parts.option->stands_for) : parts.option;
+    Argument value = word;
+    value.text = stands_for_other ? parts.option->stands_for_value : "true";
+    value.lines.assign(word.lines.empty() ? 0 : value.text.size(), word.line());
+    given_.insert_or_assign(option->name(), Given{option, word, {std::move(value)}});
+  }
+
+  void valued(const Argument& word, OptionWord parts) {
+    std::vector<Argument> values;
+    if (parts.attached) values.push_back(std::move(*parts.attached));
+    const bool takes_many = parts.option->arity == Arity::many;
+    while (position_ < words_.size() && !looks_like_option(words_[position_].text) &&
+           (takes_many || values.empty()))
+      values.push_back(words_[position_++]);
+    if (values.empty())
+      throw at(core::usage_error("option '{}' needs a value: {}", parts.option->name(),
+                                 parts.option->value),
+               word);
+    given_.insert_or_assign(parts.option->name(), Given{parts.option, word, std::move(values)});
+  }
+
+  std::span<const Argument> words_;
+  GivenOptions& given_;
+  size_t position_ = 0;
+};
+
+// The same number or the same word.
+bool same_value(const std::string& a, const std::string& b) {
+  if (is_number(a) && is_number(b))
+    return std::strtod(a.c_str(), nullptr) == std::strtod(b.c_str(), nullptr);
+  return a == b || (is_none(a) && is_none(b));
+}
+
+bool changes_nothing(const Given& given) {
+  const std::string text = given.text();
+  const std::vector<std::string>& harmless = given.option->harmless_values;
+  return same_value(text, given.option->default_value) ||
+         std::find(harmless.begin(), harmless.end(), text) != harmless.end();
+}
+
+bool is_unbuilt(const Option& option, const std::string& value) {
+  const std::vector<std::string>& values = option.unbuilt_values;
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+[[noreturn]] void throw_unbuilt_value(const Given& given) {
+  if (given.where().source == "default") require_built_default(*given.option, given.text());
+  throw at(
+      core::usage_error("option '{}': '{}' is not built yet", given.option->name(), given.text())
+          .detail("Built: " + given.option->value),
+      given.where());
+}
+
+}  // namespace
+
+std::string Given::text() const {
+  std::string result;
+  for (const Argument& word : words) result += (result.empty() ? "" : " ") + word.text;
+  return result;
+}
+
+const Option* find_option(const std::string& name) {
+  static const std::map<std::string, const Option*> by_name = [] {
+    std::map<std::string, const Option*> names;
+    for (const Option& option : all_options())
+      for (const std::string& each : option.names) names.emplace(each, &option);
+    return names;
+  }();
+  const auto found = by_name.find(name);
+  return found == by_name.end() ? nullptr : found->second;
+}
+
+void match(std::span<const Argument> words, GivenOptions& given) {
+  Matcher(words, given).run();
+}
+
+void require_built_default(const Option& option, const std::string& value) {
+  if (is_unbuilt(option, value))
+    throw core::usage_error("option '{}': '{}', the default, is not built yet: give '{}'",
+                            option.name(), value, option.name())
+        .detail("Built: " + option.value);
+}
+
+std::vector<std::string> apply(const GivenOptions& given, bool model_only, Options& options) {
+  std::vector<std::string> warnings;
+  for (const auto& [name, each] : given) {
+    const Option& option = *each.option;
+    const bool passes_over = model_only && !option.describes_model;
+    if (!option.built) {
+      if (!passes_over && !changes_nothing(each))
+        throw at(core::usage_error("option '{}' is not built yet", name), each.name);
+    } else if (is_unbuilt(option, each.text())) {
+      if (!passes_over) throw_unbuilt_value(each);
+    } else if (!option.without_effect.empty() && !changes_nothing(each)) {
+      warnings.push_back(fmt::format("{}: option '{}' has no effect {}", each.name.place(), name,
+                                     option.without_effect));
+    } else if (option.set) {
+      option.set(options, each.words);
+    }
+  }
+  return warnings;
+}
+
+}  // namespace lowbit::config

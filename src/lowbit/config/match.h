@@ -1,0 +1,42 @@
+// Finds the option rows that a list of words means.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lowbit/config/option.h"
+
+namespace lowbit::config {
+
+// An option as the user gave it.
+struct Given {
+  const Option* option;
+  Argument name;                // the word that named it
+  std::vector<Argument> words;  // its value; "true" or "false" for a flag
+
+  std::string text() const;  // the words with blanks between
+  const Argument& where() const { return option->arity == Arity::none ? name : words.front(); }
+};
+
+// By the first name of the option.
+using GivenOptions = std::map<std::string, Given>;
+
+// The row with this name, nullptr if there is none.
+const Option* find_option(const std::string& name);
+
+// Reads `--name value`, `--name=value`, `-j2` and flags; what is given later replaces what is
+// already in `given`. A usage error for an unknown option, a stray word, a missing value, a flag
+// with one.
+void match(std::span<const Argument> words, GivenOptions& given);
+
+// Puts the given values into the fields. Usage errors: a value that is wrong, an option or a value
+// that is not built. `model_only` passes over the unbuilt where it does not describe the network.
+// Returns warnings: options without effect.
+std::vector<std::string> apply(const GivenOptions& given, bool model_only, Options& options);
+
+// A usage error if the option's value, which the user did not give, is not built.
+void require_built_default(const Option& option, const std::string& value);
+
+}  // namespace lowbit::config

@@ -1,0 +1,103 @@
+#include "lowbit/config/parse.h"
+
+#include <nlohmann/json.hpp>
+
+#include "lowbit/config/match.h"
+#include "lowbit/config/option_table.h"
+#include "lowbit/config/resolve.h"
+
+namespace lowbit::config {
+namespace {
+
+std::vector<Argument> from_source(std::span<const std::string> words, const std::string& source) {
+  std::vector<Argument> arguments;
+  for (const std::string& word : words) arguments.push_back(argument(word, source));
+  return arguments;
+}
+
+Setting setting_of(const Option& option, const GivenOptions& given, const Resolution& resolution,
+                   const Options& options) {
+  Setting setting{option.name(), option.default_value, "default"};
+  if (const auto found = given.find(option.name()); found != given.end()) {
+    setting.value = found->second.text();
+    setting.source = found->second.where().place();
+  } else if (const auto resolved = resolution.sources.find(option.name());
+             resolved != resolution.sources.end()) {
+    setting.source = resolved->second;
+  }
+  if (option.show) setting.value = option.show(options);
+  return setting;
+}
+
+// The words that give an option its present value, none where its default is enough.
+std::vector<std::string> words_of(const Option& option, const GivenOptions& given,
+                                  const Resolution& resolution, const Options& options) {
+  if (option.name() == "--keyword" && !resolution.keywords.empty())
+    return {option.name(), join(resolution.keywords, ",")};
+  if (!option.show || (!given.count(option.name()) && !resolution.sources.count(option.name())))
+    return {};
+  const std::string value = option.show(options);
+  if (option.arity != Arity::none) return {option.name(), value};
+  return value == "true" ? std::vector<std::string>{option.name()} : std::vector<std::string>{};
+}
+
+Configuration configure(const GivenOptions& given, bool model_only) {
+  Configuration result;
+  result.warnings = apply(given, model_only, result.options);
+  Resolution resolution = resolve(given, model_only, result.options);
+  for (std::string& warning : resolution.warnings) result.warnings.push_back(std::move(warning));
+  for (const Option& option : all_options()) {
+    if (!option.stands_for.empty()) continue;
+    result.settings.push_back(setting_of(option, given, resolution, result.options));
+    for (std::string& word : words_of(option, given, resolution, result.options))
+      result.arguments.push_back(std::move(word));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string Configuration::to_json() const {
+  // A path may hold bytes that are no UTF-8; a checkpoint must not fail for it.
+  return nlohmann::json{{"arguments", arguments}}.dump(-1, ' ', false,
+                                                       nlohmann::json::error_handler_t::replace);
+}
+
+Configuration Configuration::from_json(std::string_view json,
+                                       std::span<const std::string> command_line) {
+  std::vector<std::string> arguments;
+  try {
+    arguments = nlohmann::json::parse(json).at("arguments").get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw core::failure("the description in the checkpoint is damaged").detail(error.what());
+  }
+  GivenOptions given;
+  match(from_source(arguments, "checkpoint"), given);
+  match(from_source(command_line, "command line"), given);
+  return configure(given, false);
+}
+
+Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
+                        std::span<const std::string> command_line, const Environment& environment) {
+  GivenOptions given;
+  if (const std::optional<std::string> delay = environment("DELAY"); delay && !delay->empty())
+    match(from_source(std::vector<std::string>{"--delay", *delay}, "environment DELAY"), given);
+  std::vector<std::string> warnings;
+  if (config_file) {
+    ConfigFile file = read_config(*config_file, environment);
+    warnings = std::move(file.warnings);
+    match(arguments_of(file), given);
+  }
+  match(from_source(command_line, "command line"), given);
+  Configuration result = configure(given, false);
+  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+  return result;
+}
+
+Configuration parse_options(std::span<const std::string> command_line) {
+  GivenOptions given;
+  match(from_source(command_line, "command line"), given);
+  return configure(given, true);
+}
+
+}  // namespace lowbit::config

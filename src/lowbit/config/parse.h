@@ -1,0 +1,59 @@
+// From a config file and a command line to typed options: the one entry of this folder.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/config/config_file.h"
+#include "lowbit/config/options.h"
+
+namespace lowbit::config {
+
+// One line of the effective configuration.
+struct Setting {
+  std::string name;   // "--lr"
+  std::string value;  // "0.1"; a flag's is "true" or "false"
+  std::string
+      source;  // "default", "FILE:LINE", "command line", "keyword cifar100", "data set fashion"
+
+  bool operator==(const Setting&) const = default;
+};
+
+struct Configuration {
+  Options options;
+  std::vector<Setting> settings;      // every option, in the order of the help
+  std::vector<std::string> warnings;  // one line each, with the place: what has no effect, and why
+  std::vector<std::string>
+      arguments;  // a command line that gives the same options without any file
+
+  // The arguments, for a checkpoint.
+  std::string to_json() const;
+  // The configuration of a checkpoint, changed by `command_line`. What follows from the data set
+  // (classes, input size, normalization, stem) stays that of the checkpoint unless given here. An
+  // Error (failure) if the text is none that to_json wrote.
+  static Configuration from_json(std::string_view json,
+                                 std::span<const std::string> command_line = {});
+};
+
+// A run: the options of the file, if there is one, then those of the command line (without program,
+// verb and file), which win. DELAY in the environment is --delay. Every error is a usage error with
+// its place; training.md calls it wrong use.
+Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
+                        std::span<const std::string> command_line,
+                        const Environment& environment = process_environment());
+
+// Options that describe a network, where nothing is trained: what concerns only training or data
+// may also be something that is not built (it is passed over), and need not fit the data set.
+Configuration parse_options(std::span<const std::string> command_line);
+
+// Every option with its value, range and default, and every keyword: for a terminal of 100 columns.
+std::string help_text();
+
+// The same as docs/options.md.
+std::string options_markdown();
+
+}  // namespace lowbit::config

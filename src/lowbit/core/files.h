@@ -1,0 +1,26 @@
+// Whole files: read at once, written so that a reader sees either the old or the new content.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace lowbit::core {
+
+// The content of a file; an Error (failure) naming the path and the system's reason otherwise.
+std::string read_file(const std::filesystem::path& path);
+
+// Gives `write` the path of a new file beside `path`, then syncs it and renames it over `path`. If
+// anything fails (full disk, read-only folder, an exception in `write`) the new file is removed,
+// `path` keeps its old content, and an Error (failure) says why.
+void replace_file(const std::filesystem::path& path,
+                  const std::function<void(const std::filesystem::path&)>& write);
+void replace_file(const std::filesystem::path& path, std::string_view content);
+
+// Creates the folder with its parents; an Error (failure) naming it if that is impossible or if it
+// cannot be written to.
+void make_writable_folder(const std::filesystem::path& folder);
+
+}  // namespace lowbit::core

@@ -1,0 +1,19 @@
+// CIFAR-10 and CIFAR-100, the binary version: https://www.cs.toronto.edu/~kriz/cifar.html
+//
+// A record is 1 label byte (CIFAR-10) or 2 (CIFAR-100: coarse, fine; the fine one counts), then
+// 32x32 bytes of red, of green and of blue. A file is records without a header.
+#pragma once
+
+#include "lowbit/data/dataset.h"
+
+namespace lowbit::data {
+
+// options.root is one of the files, the folder that holds them, the published tar.gz, or a folder
+// with the published folder or tar.gz in it; empty: ./data, ./data/<data set>, /usr/share/datasets.
+ImageSet load_cifar10(const config::DataOptions& options, Split split);
+ImageSet load_cifar100(const config::DataOptions& options, Split split);
+
+void require_cifar10(const config::DataOptions& options, Split split);
+void require_cifar100(const config::DataOptions& options, Split split);
+
+}  // namespace lowbit::data

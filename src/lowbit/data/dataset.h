@@ -1,0 +1,47 @@
+// Labelled images as a data set's files hold them: bytes, before augmentation and normalization.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/config/data_options.h"
+#include "lowbit/kernels/math/augment.h"
+
+namespace lowbit::data {
+
+struct ImageSet {
+  torch::Tensor pixels;  // uint8 [M, H, W, 3] contiguous; sample i shows image i mod M, M <= N
+  torch::Tensor labels;  // int64 [N], 0..class_names.size()-1
+  std::vector<std::string> class_names;  // by label; their numbers where the files name none
+
+  int64_t size() const { return labels.size(0); }
+};
+
+enum class Split { train, validation };
+
+// Reads a split of options.dataset into host memory. An Error (failure) names the file that is
+// missing or damaged, what was expected (bytes, counts, range of labels) and how to get it; one of
+// kind usage names a data set that does not exist.
+ImageSet load(const config::DataOptions& options, Split split);
+
+// Throws what load would throw for files that are not there, without reading any.
+void require_files(const config::DataOptions& options, Split split);
+
+// What is done to every training sample of the data set (validation samples stay as they are).
+kernels::Augmentation augmentation(const config::DataOptions& options);
+
+// One row per data set.
+struct DatasetEntry {
+  std::string_view name;
+  ImageSet (*load)(const config::DataOptions&, Split);
+  void (*require_files)(const config::DataOptions&, Split);
+  kernels::Augmentation augmentation;  // of the training split
+  const char* how_to_get;              // one line for a user who lacks the files
+};
+std::span<const DatasetEntry> datasets();
+
+}  // namespace lowbit::data

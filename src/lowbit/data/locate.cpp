@@ -1,0 +1,61 @@
+#include "lowbit/data/locate.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+// A file that the user names is one of the set's or else its archive, under whatever name.
+std::optional<Location> locate_file(const Places& places, const fs::path& root,
+                                    std::span<const std::string> files) {
+  if (std::ranges::find(files, root.filename().string()) != files.end()) {
+    return Location{root.parent_path(), false};
+  }
+  if (places.archive.empty()) return std::nullopt;
+  return Location{root, true};
+}
+
+std::optional<Location> locate_in(const Places& places, const fs::path& root,
+                                  std::span<const std::string> files) {
+  if (is_file(root)) return locate_file(places, root, files);
+  std::vector<fs::path> folders = {root};
+  for (const std::string& name : places.folders) folders.push_back(root / name);
+  for (const fs::path& folder : folders) {
+    if (std::ranges::any_of(files, [&](const auto& name) { return is_file(folder / name); })) {
+      return Location{folder, false};
+    }
+  }
+  if (!places.archive.empty() && is_file(root / places.archive)) {
+    return Location{root / places.archive, true};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Location locate(const Places& places, const std::string& root, std::span<const std::string> files) {
+  const std::vector<std::string> roots =
+      root.empty() ? places.usual : std::vector<std::string>{root};
+  for (const std::string& place : roots) {
+    if (auto location = locate_in(places, place, files)) return *location;
+  }
+  std::error_code ignored;
+  if (!root.empty() && !fs::exists(root, ignored)) throw core::failure("'{}' does not exist", root);
+  std::vector<std::string> names(files.begin(), files.end());
+  if (!places.archive.empty()) names.push_back(places.archive);
+  throw core::failure("none of {} is in {}", fmt::join(names, ", "), fmt::join(roots, ", "));
+}
+
+}  // namespace lowbit::data

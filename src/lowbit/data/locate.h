@@ -1,0 +1,31 @@
+// Where a data set's files are.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lowbit::data {
+
+// Under which names a data set is found.
+struct Places {
+  std::vector<std::string> usual;    // folders to look in where no root is given
+  std::vector<std::string> folders;  // of the files, inside such a folder
+  std::string archive;               // of the files, inside such a folder; empty: there is none
+};
+
+// A folder with files, or an archive.
+struct Location {
+  std::filesystem::path path;
+  bool is_archive;
+
+  std::string name_of(const std::string& file) const { return (path / file).string(); }
+};
+
+// The first place that has one of `files` or the archive: `root` itself or, if it is a folder, one
+// of the named ones in it; for an empty root, the same in each of the usual ones. An Error
+// (failure) that says what was looked for and where otherwise.
+Location locate(const Places& places, const std::string& root, std::span<const std::string> files);
+
+}  // namespace lowbit::data

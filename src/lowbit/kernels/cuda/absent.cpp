@@ -1,0 +1,45 @@
+// The CUDA operators of a build without CUDA.
+#ifndef LOWBIT_CUDA
+
+#include "lowbit/core/error.h"
+#include "lowbit/kernels/cuda/augment.h"
+#include "lowbit/kernels/cuda/dorefa.h"
+#include "lowbit/kernels/cuda/lsq.h"
+
+namespace lowbit::kernels::cuda {
+namespace {
+
+[[noreturn]] void refuse(const char* op) {
+  throw core::failure("{}: this build has no CUDA kernels", op);
+}
+
+}  // namespace
+
+void lsq_forward(const LsqForward&, Stream) {
+  refuse("lsq_forward");
+}
+void lsq_backward(const LsqBackward&, Stream) {
+  refuse("lsq_backward");
+}
+void dorefa_activation_forward(const DorefaActivationForward&, Stream) {
+  refuse("dorefa_activation_forward");
+}
+void dorefa_activation_backward(const DorefaActivationBackward&, Stream) {
+  refuse("dorefa_activation_backward");
+}
+void dorefa_weight_forward(const DorefaWeightForward&, Stream) {
+  refuse("dorefa_weight_forward");
+}
+void dorefa_weight_backward(const DorefaWeightBackward&, Stream) {
+  refuse("dorefa_weight_backward");
+}
+void assemble_batch(const AssembleBatch&, Stream) {
+  refuse("assemble_batch");
+}
+void binary_weight_forward(const BinaryWeightForward&, Stream) {
+  refuse("binary_weight_forward");
+}
+
+}  // namespace lowbit::kernels::cuda
+
+#endif

@@ -1,0 +1,56 @@
+#include "lowbit/kernels/cuda/augment.h"
+#include "lowbit/kernels/cuda/launch.cuh"
+#include "lowbit/kernels/math/assemble.h"
+
+namespace lowbit::kernels::cuda {
+namespace {
+
+// A thread per pixel of the output; each block belongs to one sample. That every thread draws the
+// placement anew costs less than to wait for one that does it for all.
+template <class Out>
+__global__ void assemble_kernel(AssembleBatch args, unsigned blocks_per_image) {
+  using T = Compute<Out>;
+  const int64_t b = blockIdx.x / blocks_per_image;
+  const auto pixel = static_cast<int>(blockIdx.x % blocks_per_image * blockDim.x + threadIdx.x);
+  const int height = static_cast<int>(args.height), width = static_cast<int>(args.width);
+  if (pixel >= height * width) return;
+  const Sample sample = sample_of_batch(args, b);
+  if (pixel == 0) args.targets[b] = sample.label;
+
+  const int row = pixel / width, column = pixel % width;
+  const uint8_t* source = sample.image + 3 * (source_row(sample.placement, row, height) * width +
+                                              source_column(sample.placement, column, width));
+  const PixelPlace place = pixel_place(args, b, row, column);
+  Out* out = static_cast<Out*>(args.images.data) + place.first;
+  for (int channel = 0; channel < 3; ++channel) {
+    out[channel * place.step] = static_cast<Out>(normalized(
+        source[channel], static_cast<T>(args.mean[channel]), static_cast<T>(args.std[channel])));
+  }
+}
+
+template <class Out>
+void launch(const AssembleBatch& args, Stream stream) {
+  const auto blocks_per_image =
+      static_cast<unsigned>((args.height * args.width + kThreads - 1) / kThreads);
+  const unsigned blocks = static_cast<unsigned>(args.batch) * blocks_per_image;
+  assemble_kernel<Out>
+      <<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args, blocks_per_image);
+  check_launch("assemble_batch");
+}
+
+}  // namespace
+
+void assemble_batch(const AssembleBatch& args, Stream stream) {
+  switch (args.images.type) {
+    case ScalarType::float64:
+      return launch<double>(args, stream);
+    case ScalarType::float32:
+      return launch<float>(args, stream);
+    case ScalarType::float16:
+      return launch<__half>(args, stream);
+    case ScalarType::bfloat16:
+      return launch<__nv_bfloat16>(args, stream);
+  }
+}
+
+}  // namespace lowbit::kernels::cuda

@@ -1,0 +1,71 @@
+// DoReFa (https://arxiv.org/abs/1606.06160), in the form that math/dorefa.h states: value and
+// straight-through gradients. A learned factor after the quantizer (gamma) is the caller's.
+//
+// Types, errors, overlap and size 0 are as in lsq.h. NaN in x gives NaN in y: in that element for
+// activations, in all for weights, as they share a maximum or mean (DoReFa weights that are all
+// zero give NaN too, 0 / 0); infinities are clipped like any large value. CPU and CUDA give the
+// same bits except through tanh, which differs by ulps between libraries.
+#pragma once
+
+#include <cstdint>
+
+#include "lowbit/kernels/types.h"
+
+namespace lowbit::kernels {
+
+// y = round(clamp(x, 0, c) * n / c) * c / n, n = level_num - 1
+struct DorefaActivationForward {
+  Input x;                          // [size]
+  Output y;                         // [size]
+  std::int64_t size = 0;            // number of elements
+  const void* level_num = nullptr;  // [1] of compute_type(x.type), read where the kernel runs; >= 2
+  double boundary = 1;              // c > 0
+};
+void dorefa_activation_forward(Backend backend, const DorefaActivationForward& args,
+                               Stream stream = nullptr);
+
+struct DorefaActivationBackward {
+  Input x;                // [size], as in the forward pass
+  Input grad_y;           // [size]
+  Output grad_x;          // [size], of x.type: grad_y where 0 <= x <= c, else 0
+  std::int64_t size = 0;  // number of elements
+  double boundary = 1;    // c > 0
+};
+void dorefa_activation_backward(Backend backend, const DorefaActivationBackward& args,
+                                Stream stream = nullptr);
+
+// t = tanh(x);  t = t / (2 max|t|) + 0.5;  y = 2 round(t * n / c) * c / n - 1, n = level_num - 1
+struct DorefaWeightForward {
+  Input x;                          // [size]
+  Output y;                         // [size]
+  std::int64_t size = 0;            // number of elements
+  const void* level_num = nullptr;  // [1] of compute_type(x.type), read where the kernel runs; >= 2
+  double boundary = 1;              // c > 0
+  void* workspace = nullptr;        // cuda only: kWorkspaceBytes, see types.h
+};
+void dorefa_weight_forward(Backend backend, const DorefaWeightForward& args,
+                           Stream stream = nullptr);
+
+// The gradient flows through max|t| too; elements that tie for it share its gradient evenly.
+struct DorefaWeightBackward {
+  Input x;                    // [size], as in the forward pass
+  Input grad_y;               // [size]
+  Output grad_x;              // [size], of x.type
+  std::int64_t size = 0;      // number of elements
+  void* workspace = nullptr;  // cuda only: kWorkspaceBytes, see types.h
+};
+void dorefa_weight_backward(Backend backend, const DorefaWeightBackward& args,
+                            Stream stream = nullptr);
+
+// y = sign(x) * mean|x| (keyword wt_bin), sign(0) = +1. Its gradient is that of the identity: there
+// is no backward kernel.
+struct BinaryWeightForward {
+  Input x;                    // [size]
+  Output y;                   // [size]
+  std::int64_t size = 0;      // number of elements
+  void* workspace = nullptr;  // cuda only: kWorkspaceBytes, see types.h
+};
+void binary_weight_forward(Backend backend, const BinaryWeightForward& args,
+                           Stream stream = nullptr);
+
+}  // namespace lowbit::kernels

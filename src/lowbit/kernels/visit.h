@@ -1,0 +1,38 @@
+// From run-time types and ranges to template arguments.
+#pragma once
+
+#include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/math/lsq.h"
+#include "lowbit/kernels/types.h"
+
+namespace lowbit::kernels {
+
+template <class T>
+struct Type {
+  using type = T;
+};
+
+// visit(Type<double>) for float64 arrays, visit(Type<float>) for all others: the type to compute
+// in.
+template <class Visit>
+void visit_compute_type(ScalarType type, const Visit& visit) {
+  if (type == ScalarType::float64)
+    visit(Type<double>{});
+  else
+    visit(Type<float>{});
+}
+
+// visit(Type<the grid of the range>).
+template <class T, class Visit>
+void visit_grid(LsqRange range, const Visit& visit) {
+  switch (range) {
+    case LsqRange::half:
+      return visit(Type<LsqHalfGrid<T>>{});
+    case LsqRange::full:
+      return visit(Type<LsqFullGrid<T>>{});
+    case LsqRange::symmetric:
+      return visit(Type<LsqSymmetricGrid<T>>{});
+  }
+}
+
+}  // namespace lowbit::kernels

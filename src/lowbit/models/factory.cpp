@@ -1,0 +1,51 @@
+#include "lowbit/models/factory.h"
+
+#include "lowbit/core/error.h"
+#include "lowbit/models/resnet.h"
+
+namespace lowbit::models {
+namespace {
+
+struct Row {
+  const char* name;
+  std::shared_ptr<Network> (*make)(const config::ModelOptions&);
+};
+
+template <int... blocks>
+std::shared_ptr<Network> resnet(const config::ModelOptions& options) {
+  return make_resnet(options, {blocks...});
+}
+
+// clang-format off
+constexpr Row kFactory[] = {
+    {"resnet18", resnet<2, 2, 2, 2>},
+    {"resnet20", resnet<3, 3, 3>},
+    {"resnet20_", resnet<2, 2, 3, 2>},
+    {"resnet32", resnet<5, 5, 5>},
+    {"resnet34", resnet<3, 4, 6, 3>},
+    {"resnet34_", resnet<0, 2, 2, 2, 2, 2, 2, 2, 2>},
+    {"resnet44", resnet<7, 7, 7>},
+    {"resnet56", resnet<9, 9, 9>},
+};
+// clang-format on
+
+}  // namespace
+
+std::vector<std::string> network_names() {
+  std::vector<std::string> names;
+  for (const Row& row : kFactory) names.emplace_back(row.name);
+  return names;
+}
+
+std::shared_ptr<Network> make_network(const config::ModelOptions& options) {
+  for (const Row& row : kFactory)
+    if (options.name == row.name) return row.make(options);
+  const std::vector<std::string> names = network_names();
+  std::string all = "models:";
+  for (const std::string& name : names) all += " " + name;
+  throw core::usage_error("there is no model '{}'", options.name)
+      .suggest(core::nearest_name(options.name, names))
+      .detail(all);
+}
+
+}  // namespace lowbit::models

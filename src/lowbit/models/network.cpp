@@ -1,0 +1,136 @@
+#include "lowbit/models/network.h"
+
+#include <fmt/format.h>
+
+namespace lowbit::models {
+namespace {
+
+void append_state(const torch::nn::Module& module, const std::string& prefix,
+                  std::vector<NamedTensor>& state) {
+  for (const auto& item : module.named_parameters(/*recurse=*/false))
+    state.push_back({prefix + item.key(), item.value()});
+  for (const auto& item : module.named_buffers(/*recurse=*/false))
+    state.push_back({prefix + item.key(), item.value()});
+  for (const auto& item : module.named_children())
+    append_state(*item.value(), prefix + item.key() + ".", state);
+}
+
+const char* order_name(config::BlockOrder order) {
+  switch (order) {
+    case config::BlockOrder::cbas:
+      return "cbas";
+    case config::BlockOrder::cbsa:
+      return "cbsa";
+    case config::BlockOrder::cabs:
+      return "cabs";
+    case config::BlockOrder::bacs:
+      return "bacs";
+    case config::BlockOrder::bcas:
+      return "bcas";
+    case config::BlockOrder::none:
+      break;
+  }
+  return "none";
+}
+
+const char* method_name(config::Method method) {
+  switch (method) {
+    case config::Method::dorefa:
+      return "dorefa";
+    case config::Method::pact:
+      return "pact";
+    case config::Method::lsq:
+      return "lsq";
+    case config::Method::non_uniform:
+      return "non-uniform";
+    case config::Method::lq:
+      return "lq";
+    case config::Method::xnor:
+      return "xnor";
+    case config::Method::none:
+      break;
+  }
+  return "none";
+}
+
+std::string precision_name(const config::QuantOptions& options) {
+  if (!options.enable) return "full precision";
+  return fmt::format("{} levels ({})", options.levels(), method_name(options.method));
+}
+
+}  // namespace
+
+torch::Tensor Network::forward(const torch::Tensor& images) {
+  count_forward();
+  return logits(images);
+}
+
+std::string Network::description() const {
+  std::string text = fmt::format(
+      "{}: order {}, width {:g}, {} classes, {} x {} pixels; weights {}, activations {}",
+      options_.name, order_name(options_.order), options_.width_alpha, options_.num_classes,
+      options_.input_size, options_.input_size, precision_name(options_.wt),
+      precision_name(options_.fm));
+  if (options_.ot.enable) text += fmt::format(", outputs {}", precision_name(options_.ot));
+  return text;
+}
+
+std::vector<NamedTensor> Network::state() const {
+  std::vector<NamedTensor> state;
+  append_state(*this, "", state);
+  return state;
+}
+
+void Network::use_channels_last() {
+  for (nn::Layer* layer : layers_)
+    if (auto* conv = dynamic_cast<nn::Conv2d*>(layer)) conv->use_channels_last();
+}
+
+std::string Network::first_non_finite_layer(const torch::Tensor& images) {
+  const torch::NoGradGuard no_grad;
+  std::string found;
+  const nn::Layer::Probe probe = [&](const nn::Layer& layer, const torch::Tensor& y) {
+    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
+  };
+  const auto probe_all = [this](const nn::Layer::Probe* value) {
+    for (nn::Layer* layer : layers_) layer->set_probe(value);
+  };
+  probe_all(&probe);
+  try {
+    logits(images);
+  } catch (...) {
+    probe_all(nullptr);
+    throw;
+  }
+  probe_all(nullptr);
+  return found;
+}
+
+void Network::modules_are_complete() {
+  for (const auto& item : named_modules(/*name_prefix=*/"", /*include_self=*/false)) {
+    torch::nn::Module* module = item.value().get();
+    if (auto* layer = dynamic_cast<nn::Layer*>(module)) {
+      layer->set_path(item.key());
+      layers_.push_back(layer);
+    }
+    if (auto* norm = dynamic_cast<nn::BatchNorm*>(module)) batch_norms_.push_back(norm);
+    if (auto* quantizer = dynamic_cast<quant::Quantizer*>(module)) quantizers_.push_back(quantizer);
+    if (auto* conv = dynamic_cast<nn::QuantConv2d*>(module)) quant_convs_.push_back(conv);
+  }
+}
+
+// All counters of a kind in one operation: on a GPU one launch instead of one for each layer.
+void Network::count_forward() {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> counters;
+  for (const quant::Quantizer* quantizer : quantizers_)
+    if (is_training() || quantizer->counts_evaluation()) counters.push_back(quantizer->iteration());
+  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+  if (!is_training()) return;
+  counters.clear();
+  for (const nn::BatchNorm* norm : batch_norms_)
+    if (norm->batches_to_count().defined()) counters.push_back(norm->batches_to_count());
+  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+}
+
+}  // namespace lowbit::models

@@ -1,0 +1,67 @@
+// What every network is to the training loop, to checkpoints and to reports.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lowbit/config/model_options.h"
+#include "lowbit/nn/layer.h"
+#include "lowbit/nn/norm.h"
+#include "lowbit/nn/quant_conv.h"
+
+namespace lowbit::models {
+
+struct NamedTensor {
+  std::string name;      // dotted, as in checkpoints
+  torch::Tensor tensor;  // the network's own: writing into it changes the network
+};
+
+class Network : public torch::nn::Module {
+ public:
+  // images [B, 3, H, W] -> logits [B, classes]. The type of the images is that of the arithmetic:
+  // float64 needs a float64 network (to(torch::kFloat64)), float32, float16 and bfloat16 one in
+  // float32. Logits are float64 or float32. Counts the pass (iteration, num_batches_tracked).
+  // Never waits for the device: may be captured as a CUDA graph.
+  torch::Tensor forward(const torch::Tensor& images);
+
+  const config::ModelOptions& options() const { return options_; }
+  // One line for logs: name, structure, bits.
+  std::string description() const;
+
+  // Every convolution that can be quantized, in the order of checkpoints; the place is the index
+  // that policy files use. Those forced to full precision are among them.
+  const std::vector<nn::QuantConv2d*>& quant_convs() const { return quant_convs_; }
+  // Those that exist, of quant_convs() in order: activation, weight, output.
+  const std::vector<quant::Quantizer*>& quantizers() const { return quantizers_; }
+
+  // Everything that a checkpoint holds, in its order: of each module the parameters, the buffers,
+  // then the children.
+  std::vector<NamedTensor> state() const;
+
+  // Lays convolution weights out as channels-last; images should be then, too.
+  void use_channels_last();
+
+  // The name of the first layer, in the order of computation, whose output for these images is not
+  // finite; "" if none. Runs a forward pass in the present mode (statistics change in training).
+  std::string first_non_finite_layer(const torch::Tensor& images);
+
+ protected:
+  explicit Network(const config::ModelOptions& options) : options_(options) {}
+  virtual torch::Tensor logits(const torch::Tensor& images) = 0;
+  // The constructor of a network ends with it, when all modules are registered.
+  void modules_are_complete();
+
+ private:
+  void count_forward();
+
+  config::ModelOptions options_;
+  std::vector<nn::Layer*> layers_;
+  std::vector<nn::QuantConv2d*> quant_convs_;
+  std::vector<quant::Quantizer*> quantizers_;
+  std::vector<nn::BatchNorm*> batch_norms_;
+};
+
+}  // namespace lowbit::models

@@ -1,0 +1,87 @@
+#include "lowbit/nn/norm.h"
+
+#include <cstdlib>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::nn {
+namespace {
+
+constexpr double kEps = 1e-5;
+constexpr double kMomentum = 0.1;
+constexpr int kDefaultGroups = 32;
+
+// Shape that broadcasts a vector of channels over [B, C, H, W].
+torch::Tensor per_channel(const torch::Tensor& vector, torch::ScalarType type) {
+  return vector.to(type).view({1, -1, 1, 1});
+}
+
+}  // namespace
+
+BatchNorm::BatchNorm(int64_t channels, config::Norm kind) : kind_(kind) {
+  const bool trained = kind != config::Norm::frozen_batch;
+  weight_ = register_parameter("weight", torch::ones({channels}), trained);
+  bias_ = register_parameter("bias", torch::zeros({channels}), trained);
+  mean_ = register_buffer("running_mean", torch::zeros({channels}));
+  var_ = register_buffer("running_var", torch::ones({channels}));
+  batches_ = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
+}
+
+bool BatchNorm::learns_statistics() const {
+  return kind_ == config::Norm::batch || kind_ == config::Norm::reverse_batch;
+}
+
+torch::Tensor BatchNorm::batches_to_count() const {
+  return learns_statistics() ? batches_ : torch::Tensor();
+}
+
+torch::Tensor BatchNorm::compute(const torch::Tensor& x) {
+  const auto normalize = [&](const torch::Tensor& features, const torch::Tensor& weight,
+                             const torch::Tensor& bias) {
+    return torch::batch_norm(features, weight, bias, mean_, var_,
+                             is_training() && learns_statistics(), kMomentum, kEps,
+                             /*cudnn_enabled=*/true);
+  };
+  if (kind_ != config::Norm::reverse_batch) return normalize(x, weight_, bias_);
+  const torch::ScalarType type = x.scalar_type();
+  return normalize(x * per_channel(weight_, type) + per_channel(bias_, type), {}, {});
+}
+
+GroupNorm::GroupNorm(int64_t channels, int64_t groups) : groups_(groups) {
+  if (groups < 1 || channels % groups != 0)
+    throw core::usage_error("group-norm: {} groups do not divide {} channels", groups, channels)
+        .detail("--fm_quant_group sets the number of groups (default 32).");
+  weight_ = register_parameter("weight", torch::ones({channels}));
+  bias_ = register_parameter("bias", torch::zeros({channels}));
+}
+
+torch::Tensor GroupNorm::compute(const torch::Tensor& x) {
+  const torch::ScalarType type = x.scalar_type();
+  return torch::group_norm(x, groups_, weight_.to(type), bias_.to(type), kEps);
+}
+
+torch::Tensor InstanceNorm::compute(const torch::Tensor& x) {
+  return torch::instance_norm(x, {}, {}, {}, {}, /*use_input_stats=*/true, kMomentum, kEps,
+                              /*cudnn_enabled=*/true);
+}
+
+LayerPtr make_norm(int64_t channels, const config::ModelOptions& options) {
+  switch (options.norm) {
+    case config::Norm::group: {
+      const int groups = options.fm.quant_group;
+      return std::make_shared<GroupNorm>(channels, groups == 0 ? kDefaultGroups : groups);
+    }
+    case config::Norm::instance:
+      return std::make_shared<InstanceNorm>();
+    default:
+      return std::make_shared<BatchNorm>(channels, options.norm);
+  }
+}
+
+void zero_factor(Layer& norm) {
+  const torch::NoGradGuard no_grad;
+  if (torch::Tensor* weight = norm.named_parameters(/*recurse=*/false).find("weight"))
+    weight->zero_();
+}
+
+}  // namespace lowbit::nn

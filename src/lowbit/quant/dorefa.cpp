@@ -1,0 +1,177 @@
+#include "lowbit/quant/dorefa.h"
+
+#include "lowbit/kernels/dorefa.h"
+#include "lowbit/quant/grouped_tensor.h"
+#include "lowbit/quant/weight_groups.h"
+#include "lowbit/tensor/tensor.h"
+
+namespace lowbit::quant {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// What forward and backward of one quantizer share beside tensors.
+struct DorefaSpec : torch::CustomClassHolder {
+  double boundary = 1;
+  Workspace workspace;
+};
+using SpecPtr = c10::intrusive_ptr<DorefaSpec>;
+
+void save(AutogradContext* context, const torch::Tensor& x, const SpecPtr& spec) {
+  context->save_for_backward({x});
+  context->saved_data["spec"] = c10::IValue::make_capsule(spec);
+}
+
+SpecPtr saved_spec(AutogradContext* context) {
+  return c10::static_intrusive_pointer_cast<DorefaSpec>(context->saved_data["spec"].toCapsule());
+}
+
+class ActivationFunction : public torch::autograd::Function<ActivationFunction> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& level_num, const SpecPtr& spec,
+                               torch::ScalarType type) {
+    const GroupedTensor in = grouped(x, config::Tag::fm, 1);
+    const torch::Tensor y = empty_like(in, type);
+    kernels::dorefa_activation_forward(tensor::backend(x.device()),
+                                       {.x = tensor::input(in.tensor),
+                                        .y = tensor::output(y),
+                                        .size = x.numel(),
+                                        .level_num = level_num.const_data_ptr(),
+                                        .boundary = spec->boundary},
+                                       tensor::current_stream(x.device()));
+    save(context, in.tensor, spec);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const torch::Tensor x = context->get_saved_variables()[0];
+    const SpecPtr spec = saved_spec(context);
+    const GroupedTensor in = grouped(x, config::Tag::fm, 1);
+    const torch::Tensor grad_y = grads[0].contiguous(in.format);
+    const torch::Tensor grad_x = empty_like(in, x.scalar_type());
+    kernels::dorefa_activation_backward(tensor::backend(x.device()),
+                                        {.x = tensor::input(x),
+                                         .grad_y = tensor::input(grad_y),
+                                         .grad_x = tensor::output(grad_x),
+                                         .size = x.numel(),
+                                         .boundary = spec->boundary},
+                                        tensor::current_stream(x.device()));
+    return {grad_x, {}, {}, {}};
+  }
+};
+
+class WeightFunction : public torch::autograd::Function<WeightFunction> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& level_num, const SpecPtr& spec,
+                               torch::ScalarType type) {
+    const GroupedTensor in = grouped(x, config::Tag::wt, 1);
+    const torch::Tensor y = empty_like(in, type);
+    kernels::dorefa_weight_forward(tensor::backend(x.device()),
+                                   {.x = tensor::input(in.tensor),
+                                    .y = tensor::output(y),
+                                    .size = x.numel(),
+                                    .level_num = level_num.const_data_ptr(),
+                                    .boundary = spec->boundary,
+                                    .workspace = spec->workspace.get(x)},
+                                   tensor::current_stream(x.device()));
+    save(context, in.tensor, spec);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const torch::Tensor x = context->get_saved_variables()[0];
+    const SpecPtr spec = saved_spec(context);
+    const GroupedTensor in = grouped(x, config::Tag::wt, 1);
+    const torch::Tensor grad_y = grads[0].contiguous(in.format);
+    const torch::Tensor grad_x = empty_like(in, x.scalar_type());
+    kernels::dorefa_weight_backward(tensor::backend(x.device()),
+                                    {.x = tensor::input(x),
+                                     .grad_y = tensor::input(grad_y),
+                                     .grad_x = tensor::output(grad_x),
+                                     .size = x.numel(),
+                                     .workspace = spec->workspace.get(x)},
+                                    tensor::current_stream(x.device()));
+    return {grad_x, {}, {}, {}};
+  }
+};
+
+class BinaryWeightFunction : public torch::autograd::Function<BinaryWeightFunction> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const SpecPtr& spec, torch::ScalarType type) {
+    const GroupedTensor in = grouped(x, config::Tag::wt, 1);
+    const torch::Tensor y = empty_like(in, type);
+    kernels::binary_weight_forward(tensor::backend(x.device()),
+                                   {.x = tensor::input(in.tensor),
+                                    .y = tensor::output(y),
+                                    .size = x.numel(),
+                                    .workspace = spec->workspace.get(x)},
+                                   tensor::current_stream(x.device()));
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    return {grads[0], {}, {}};
+  }
+};
+
+class DorefaActivation : public Quantizer {
+ public:
+  DorefaActivation(const QuantShape& shape, const config::QuantOptions& options)
+      : Quantizer(shape, options), spec_(c10::make_intrusive<DorefaSpec>()) {
+    spec_->boundary = options.boundary;
+    if (shape.tag == config::Tag::ot && options.gamma)
+      gamma_ = register_parameter("gamma", torch::ones({1, groups(), 1, 1}));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
+    const torch::Tensor y = ActivationFunction::apply(x, level_num(), spec_, type);
+    if (!gamma_.defined()) return y;
+    const torch::Tensor per_channel = gamma_.repeat_interleave(y.size(1) / groups(), 1);
+    return y * per_channel.to(type);
+  }
+
+  bool keeps_zero() const override { return true; }
+
+ private:
+  SpecPtr spec_;
+  torch::Tensor gamma_;
+};
+
+class DorefaWeight : public Quantizer {
+ public:
+  DorefaWeight(const QuantShape& shape, const config::QuantOptions& options)
+      : Quantizer(shape, options),
+        spec_(c10::make_intrusive<DorefaSpec>()),
+        binary_(options.binary_mean && options.levels() == 2) {
+    spec_->boundary = options.boundary;
+    if (options.gamma) gamma_ = register_parameter("gamma", torch::ones({groups(), 1, 1, 1}));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
+    const WeightNormalization normalization(x, *this);
+    const torch::Tensor normalized = normalization.normalize(x);
+    torch::Tensor y = binary_ ? BinaryWeightFunction::apply(normalized, spec_, type)
+                              : WeightFunction::apply(normalized, level_num(), spec_, type);
+    y = normalization.restore(y);
+    return gamma_.defined() ? scale_groups(y, gamma_) : y;
+  }
+
+ private:
+  SpecPtr spec_;
+  bool binary_;
+  torch::Tensor gamma_;
+};
+
+}  // namespace
+
+std::shared_ptr<Quantizer> make_dorefa(const QuantShape& shape,
+                                       const config::QuantOptions& options) {
+  if (shape.tag == config::Tag::wt) return std::make_shared<DorefaWeight>(shape, options);
+  return std::make_shared<DorefaActivation>(shape, options);
+}
+
+}  // namespace lowbit::quant

@@ -1,0 +1,30 @@
+#include "lowbit/quant/factory.h"
+
+#include "lowbit/core/error.h"
+#include "lowbit/quant/dorefa.h"
+#include "lowbit/quant/lsq.h"
+
+namespace lowbit::quant {
+namespace {
+
+struct Row {
+  config::Method method;
+  std::shared_ptr<Quantizer> (*make)(const QuantShape&, const config::QuantOptions&);
+};
+
+constexpr Row kFactory[] = {
+    {config::Method::dorefa, make_dorefa},
+    {config::Method::lsq, make_lsq},
+};
+
+}  // namespace
+
+std::shared_ptr<Quantizer> make_quantizer(const QuantShape& shape,
+                                          const config::QuantOptions& options) {
+  if (!options.enable) return nullptr;
+  for (const Row& row : kFactory)
+    if (row.method == options.method) return row.make(shape, options);
+  throw core::usage_error("this quantization method is not built yet; there are dorefa and lsq");
+}
+
+}  // namespace lowbit::quant

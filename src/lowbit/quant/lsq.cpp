@@ -1,0 +1,118 @@
+#include "lowbit/quant/lsq.h"
+
+#include "lowbit/kernels/lsq.h"
+#include "lowbit/quant/grouped_tensor.h"
+#include "lowbit/quant/weight_groups.h"
+#include "lowbit/tensor/tensor.h"
+
+namespace lowbit::quant {
+namespace {
+
+// What forward and backward of one quantizer share beside tensors.
+struct LsqSpec : torch::CustomClassHolder {
+  config::Tag tag = config::Tag::fm;
+  int64_t groups = 1;
+  kernels::LsqRange range = kernels::LsqRange::half;
+  double grad_scale = 1;
+  bool ste_scale = false;
+  Workspace workspace;
+};
+
+// One kernel forward, one backward. x is saved, the clip masks are not: the backward kernel finds
+// them again.
+class LsqFunction : public torch::autograd::Function<LsqFunction> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& clip_val, const torch::Tensor& level_num,
+                               const c10::intrusive_ptr<LsqSpec>& spec, torch::ScalarType type) {
+    const GroupedTensor in = grouped(x, spec->tag, spec->groups);
+    const torch::Tensor y = empty_like(in, type);
+    kernels::lsq_forward(tensor::backend(x.device()),
+                         {.x = tensor::input(in.tensor),
+                          .y = tensor::output(y),
+                          .size = x.numel(),
+                          .groups = in.groups,
+                          .clip_val = clip_val.const_data_ptr(),
+                          .level_num = level_num.const_data_ptr(),
+                          .range = spec->range},
+                         tensor::current_stream(x.device()));
+    context->save_for_backward({in.tensor, clip_val, level_num});
+    context->saved_data["spec"] = c10::IValue::make_capsule(spec);
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &x = saved[0], &clip_val = saved[1], &level_num = saved[2];
+    const auto capsule = context->saved_data["spec"].toCapsule();
+    LsqSpec& spec = static_cast<LsqSpec&>(*capsule);
+    const GroupedTensor in = grouped(x, spec.tag, spec.groups);
+    const torch::Tensor grad_y = grads[0].contiguous(in.format);
+    const torch::Tensor grad_x = empty_like(in, x.scalar_type());
+    const torch::Tensor grad_clip = torch::empty_like(clip_val);
+    kernels::lsq_backward(tensor::backend(x.device()),
+                          {.x = tensor::input(x),
+                           .grad_y = tensor::input(grad_y),
+                           .grad_x = tensor::output(grad_x),
+                           .grad_clip = grad_clip.mutable_data_ptr(),
+                           .size = x.numel(),
+                           .groups = in.groups,
+                           .clip_val = clip_val.const_data_ptr(),
+                           .level_num = level_num.const_data_ptr(),
+                           .range = spec.range,
+                           .grad_scale = spec.grad_scale,
+                           .ste_scale = spec.ste_scale,
+                           .workspace = spec.workspace.get(x)},
+                          tensor::current_stream(x.device()));
+    return {grad_x, grad_clip, {}, {}, {}};
+  }
+};
+
+kernels::LsqRange range_of(const QuantShape& shape, const config::QuantOptions& options) {
+  if (shape.tag != config::Tag::wt && options.half_range) return kernels::LsqRange::half;
+  // With two levels the symmetric form has none but zero.
+  const bool symmetric = options.symmetry && options.levels() > 2;
+  return symmetric ? kernels::LsqRange::symmetric : kernels::LsqRange::full;
+}
+
+class Lsq : public Quantizer {
+ public:
+  Lsq(const QuantShape& shape, const config::QuantOptions& options)
+      : Quantizer(shape, options), spec_(c10::make_intrusive<LsqSpec>()) {
+    clip_val_ = register_parameter(
+        "clip_val", torch::full(per_group_shape(), options.boundary, torch::kFloat32));
+    spec_->tag = shape.tag;
+    spec_->groups = groups();
+    spec_->range = range_of(shape, options);
+    spec_->grad_scale = clip_gradient_scale(shape, options, groups());
+    spec_->ste_scale = options.grad_type == config::GradType::ste_scale;
+  }
+
+  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
+    if (shape().tag != config::Tag::wt) return quantize(x, type);
+    const WeightNormalization normalization(x, *this);
+    return normalization.restore(quantize(normalization.normalize(x), type));
+  }
+
+  // Not with STE-scale: there the padded zeros are among the elements that are counted.
+  bool keeps_zero() const override {
+    return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
+  }
+
+ private:
+  torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) const {
+    return LsqFunction::apply(x, clip_val_, level_num(), spec_, type);
+  }
+
+  torch::Tensor clip_val_;
+  c10::intrusive_ptr<LsqSpec> spec_;
+};
+
+}  // namespace
+
+std::shared_ptr<Quantizer> make_lsq(const QuantShape& shape, const config::QuantOptions& options) {
+  return std::make_shared<Lsq>(shape, options);
+}
+
+}  // namespace lowbit::quant

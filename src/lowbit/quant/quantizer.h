@@ -1,0 +1,51 @@
+// The interface of every quantizer: a module whose parameters have the names of checkpoints, and
+// one method that maps a tensor to its quantized values, with straight-through gradients.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "lowbit/config/quant_options.h"
+#include "lowbit/quant/shape.h"
+
+namespace lowbit::quant {
+
+class Quantizer : public torch::nn::Module {
+ public:
+  // options.enable and a number of levels must be given.
+  Quantizer(const QuantShape& shape, const config::QuantOptions& options);
+
+  // The values that take the place of x, as `type`, in the memory format of x if that is contiguous
+  // or channels-last. x: for fm and ot [B, C, H, W] of the compute type, for wt the master weights
+  // (float32, or float64 in a float64 network), so that quantizing also casts.
+  // Waits for nothing on the device and allocates through ATen alone: it may be captured.
+  virtual torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) = 0;
+
+  // Whether 0 becomes exactly 0 and adds nothing to any gradient, so that zeros padded before the
+  // quantizer are the same as zeros padded after it.
+  virtual bool keeps_zero() const { return false; }
+
+  // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
+  virtual bool counts_evaluation() const { return true; }
+
+  // Both [1], float32 (float64 in a float64 network), never trained. `iteration` counts forward
+  // passes, the running one included; the network advances it (Network::forward).
+  const torch::Tensor& iteration() const { return iteration_; }
+  const torch::Tensor& level_num() const { return level_num_; }
+
+  const QuantShape& shape() const { return shape_; }
+  const config::QuantOptions& options() const { return options_; }
+  int64_t groups() const { return groups_; }
+
+ protected:
+  // Shape of a learned number per group: [1] for fm and ot with one group, else [1, g, 1, 1]; wt
+  // [g, 1, 1, 1].
+  std::vector<int64_t> per_group_shape() const;
+
+ private:
+  QuantShape shape_;
+  config::QuantOptions options_;
+  int64_t groups_;
+  torch::Tensor iteration_, level_num_;
+};
+
+}  // namespace lowbit::quant

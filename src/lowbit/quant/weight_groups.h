@@ -1,0 +1,35 @@
+// Weights seen as groups, and what is done to each group around a quantizer.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "lowbit/quant/quantizer.h"
+
+namespace lowbit::quant {
+
+// x [O, ...] split evenly along memory in contiguous order, without moving data where a group is a
+// number of whole output channels: [groups, O / groups, ...], otherwise [groups, size / groups].
+torch::Tensor split_groups(const torch::Tensor& x, int64_t groups);
+
+// `factor` with one number per group times the groups of x [O, ...]; the product has the type of x.
+torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor);
+
+// --wt_adaptive var-mean: what is quantized is (x - mean) / std instead of x; with
+// `adaptive_restore` the result is multiplied by std again and mean is added. Mean and unbiased
+// standard deviation are those of a group (of the whole weight with `independent_norm`) and no
+// gradient passes through them. No epsilon: a constant group gives NaN.
+class WeightNormalization {
+ public:
+  // Of a weight x [O, ...]; does nothing unless the options ask for it.
+  WeightNormalization(const torch::Tensor& x, const Quantizer& quantizer);
+
+  torch::Tensor normalize(const torch::Tensor& x) const;
+  torch::Tensor restore(const torch::Tensor& y) const;
+
+ private:
+  int64_t groups_;
+  bool enabled_, restores_;
+  torch::Tensor mean_, std_;  // shaped to broadcast over split_groups
+};
+
+}  // namespace lowbit::quant

@@ -1,0 +1,93 @@
+#include "lowbit/train/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
+#include "lowbit/core/threads.h"
+#include "lowbit/tensor/tensor.h"
+
+#ifdef LOWBIT_CUDA
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/cuda.h>
+#endif
+
+namespace lowbit::train {
+namespace {
+
+// Why no GPU can be used; empty if one can.
+std::string why_no_gpu() {
+#ifdef LOWBIT_CUDA
+  return torch::cuda::is_available() ? "" : "no GPU found";
+#else
+  return "this build has no CUDA part (nvcc was not found when it was built)";
+#endif
+}
+
+}  // namespace
+
+torch::Device choose_device(const config::TrainOptions& options) {
+  const bool half =
+      options.precision == config::Precision::fp16 || options.precision == config::Precision::bf16;
+  if (options.device != config::Device::cpu) {
+    const std::string reason = why_no_gpu();
+    if (reason.empty()) return torch::Device(torch::kCUDA, 0);
+    if (options.device == config::Device::cuda)
+      throw core::usage_error("--device cuda: {}", reason);
+    core::warn_once(fmt::format("{}: running on the CPU{}", reason,
+                                half ? ", in fp32: half precision needs a GPU" : ""));
+  } else if (half) {
+    throw core::usage_error("--device cpu: half precision needs a GPU; use --precision fp32");
+  }
+  return torch::kCPU;
+}
+
+torch::ScalarType compute_type(config::Precision precision) {
+  switch (precision) {
+    case config::Precision::fp64:
+      return torch::kFloat64;
+    case config::Precision::fp32:
+      return torch::kFloat32;
+    case config::Precision::fp16:
+      return torch::kFloat16;
+    case config::Precision::bf16:
+      return torch::kBFloat16;
+  }
+  throw core::failure("unknown precision");
+}
+
+torch::ScalarType parameter_type(config::Precision precision) {
+  return precision == config::Precision::fp64 ? torch::kFloat64 : torch::kFloat32;
+}
+
+#ifdef LOWBIT_CUDA
+struct DeviceScope::Stream {
+  c10::cuda::CUDAStreamGuard guard{c10::cuda::getStreamFromPool(/*isHighPriority=*/true)};
+};
+#else
+struct DeviceScope::Stream {};
+#endif
+
+DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& options) {
+  at::set_num_threads(core::usable_cores());
+  tensor::use_reference_kernels(options.reference_kernels);
+  auto& context = at::globalContext();
+  context.setDeterministicCuDNN(options.deterministic);
+  context.setDeterministicAlgorithms(options.deterministic, /*warn_only=*/true);
+  // The fastest convolution is found by trying: its choice may differ from run to run.
+  context.setBenchmarkCuDNN(!options.deterministic);
+  context.setAllowTF32CuDNN(false);
+  if (device.is_cuda()) stream_ = std::make_unique<Stream>();
+}
+
+DeviceScope::~DeviceScope() = default;
+
+void synchronize(torch::Device device) {
+#ifdef LOWBIT_CUDA
+  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream().synchronize();
+#endif
+}
+
+}  // namespace lowbit::train

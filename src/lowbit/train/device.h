@@ -1,0 +1,39 @@
+// Where and how precisely a run computes.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+
+#include "lowbit/config/train_options.h"
+
+namespace lowbit::train {
+
+// The device asked for. `automatic` takes the GPU where there is one that this build can use, else
+// the CPU, and logs once why. A usage error if cuda was asked for and cannot be had, or for fp16
+// and bf16 where only the CPU is: half precision runs on GPUs alone.
+torch::Device choose_device(const config::TrainOptions& options);
+
+// The type in which convolutions compute. Parameters are float32 (float64 for fp64).
+torch::ScalarType compute_type(config::Precision precision);
+torch::ScalarType parameter_type(config::Precision precision);
+
+// For the life of the object: the library's settings of a run (threads, kernels, cuDNN,
+// TensorFloat-32 off) and, on a GPU, a stream of its own as current stream, since the default one
+// cannot be captured.
+class DeviceScope {
+ public:
+  DeviceScope(torch::Device device, const config::TrainOptions& options);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  struct Stream;
+  std::unique_ptr<Stream> stream_;
+};
+
+// Waits for everything enqueued on the current stream of a GPU; nothing to wait for on a CPU.
+void synchronize(torch::Device device);
+
+}  // namespace lowbit::train

@@ -1,0 +1,131 @@
+#include "lowbit/train/run_state.h"
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::train {
+namespace {
+
+constexpr const char* own_entry = "lowbit";
+
+// As torch.optim.SGD.state_dict(): parameters are numbered through all groups.
+Dict optimizer_state(const Sgd& optimizer, double learning_rate) {
+  Dict state;
+  for (size_t i = 0; i < optimizer.velocities().size(); ++i)
+    state.set(static_cast<int64_t>(i), Dict{{"momentum_buffer", optimizer.velocities()[i]}});
+  List groups;
+  int64_t number = 0;
+  for (const ParameterGroup& group : optimizer.groups()) {
+    List numbers;
+    for (size_t i = 0; i < group.parameters.size(); ++i) numbers.push_back(number++);
+    groups.push_back(Dict{{"lr", learning_rate},
+                          {"momentum", optimizer.momentum()},
+                          {"dampening", 0.0},
+                          {"weight_decay", group.weight_decay},
+                          {"nesterov", optimizer.nesterov()},
+                          {"params", std::move(numbers)}});
+  }
+  return {{"state", std::move(state)}, {"param_groups", std::move(groups)}};
+}
+
+void restore_optimizer(const Dict& saved, Sgd& optimizer) {
+  const Dict& state = saved.at("state").get<Dict>("optimizer.state");
+  const auto& velocities = optimizer.velocities();
+  if (state.size() != velocities.size())
+    throw core::failure("its optimizer has {} parameters, this run's {}", state.size(),
+                        velocities.size());
+  size_t i = 0;
+  for (const auto& [number, entry] : state) {
+    const std::string name = fmt::format("optimizer.state[{}]", i);
+    const auto& velocity = entry.get<Dict>(name).at("momentum_buffer").get<torch::Tensor>(name);
+    if (velocity.sizes() != velocities[i].sizes())
+      throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
+    velocities[i].copy_(velocity);
+    ++i;
+  }
+}
+
+Dict position_entry(const RunPosition& position) {
+  return {{"epoch", position.epoch},          {"samples", position.samples},
+          {"loss_sum", position.totals.loss}, {"top1", position.totals.top1},
+          {"top5", position.totals.top5},     {"best_epoch", position.best_epoch},
+          {"best_top1", position.best_top1}};
+}
+
+RunPosition position_from(const Dict& entry) {
+  const auto integer = [&](const char* name) { return entry.at(name).get<int64_t>(name); };
+  const auto real = [&](const char* name) { return entry.at(name).get<double>(name); };
+  RunPosition position;
+  position.epoch = static_cast<int>(integer("epoch"));
+  position.samples = integer("samples");
+  position.totals = {real("loss_sum"), real("top1"), real("top5"),
+                     static_cast<double>(position.samples)};
+  position.best_epoch = static_cast<int>(integer("best_epoch"));
+  position.best_top1 = real("best_top1");
+  return position;
+}
+
+const Dict& own(const Value& checkpoint) {
+  const Dict* file = checkpoint.get_if<Dict>();
+  const Value* entry = file ? file->find(own_entry) : nullptr;
+  if (!entry) throw core::failure("no checkpoint of this program: it has no '{}' entry", own_entry);
+  return entry->get<Dict>(own_entry);
+}
+
+}  // namespace
+
+Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
+                   const RunPosition& position, const Description& description,
+                   double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  List class_names;
+  for (const std::string& name : description.class_names) class_names.push_back(name);
+  return {{"epoch", position.epoch},
+          {"state_dict", to_dict(named_tensors(network))},
+          {"optimizer", optimizer_state(optimizer, learning_rate)},
+          {"scheduler", Dict{{"last_epoch", position.epoch}}},
+          {"best_acc", position.best_top1},
+          {"learning_rate", learning_rate},
+          {"amp", Dict{{"scale", scaler.factor()}, {"growth_tracker", scaler.growth_tracker()}}},
+          {own_entry, Dict{{"version", 1},
+                           {"position", position_entry(position)},
+                           {"configuration", description.configuration},
+                           {"class_names", std::move(class_names)}}}};
+}
+
+Description description_of(const Value& checkpoint, const std::string& path) {
+  try {
+    const Dict& entry = own(checkpoint);
+    Description description{entry.at("configuration").get<std::string>("configuration"), {}};
+    for (const Value& name : entry.at("class_names").get<List>("class_names"))
+      description.class_names.push_back(name.get<std::string>("class_names"));
+    return description;
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+}
+
+RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
+                        Sgd& optimizer, LossScaler& scaler) {
+  const torch::NoGradGuard no_grad;
+  try {
+    const RunPosition position =
+        position_from(own(checkpoint).at("position").get<Dict>("position"));
+    const Dict& file = checkpoint.get<Dict>("the file");
+    const LoadReport report = load_state(network, state_dict(checkpoint));
+    if (!report.stayed.empty())
+      throw core::failure("it lacks '{}' and {} more entries of the network", report.stayed[0],
+                          report.stayed.size() - 1);
+    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), optimizer);
+    const Dict& amp = file.at("amp").get<Dict>("amp");
+    scaler.factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
+    scaler.growth_tracker().copy_(
+        amp.at("growth_tracker").get<torch::Tensor>("amp.growth_tracker"));
+    return position;
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+}
+
+}  // namespace lowbit::train

@@ -1,0 +1,91 @@
+#include "lowbit/train/step.h"
+
+namespace lowbit::train {
+namespace {
+
+torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets) {
+  return torch::nn::functional::cross_entropy(logits, targets);
+}
+
+// One training step in the order in which it happens. Nothing here waits for the device.
+void train_on(const TrainingParts& parts, data::BatchSource& source, const Batch& batch) {
+  source.assemble(batch.images, batch.targets);
+  const torch::Tensor logits = parts.network.forward(batch.images);
+  const torch::Tensor loss = cross_entropy(logits, batch.targets);
+  // Before the update: a loss that is not finite also keeps the update from happening.
+  parts.totals.add(logits, batch.targets, loss.detach());
+  // autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet
+  // again.
+  const std::vector<torch::Tensor> gradients = torch::autograd::grad(
+      {parts.scaler.scale(loss)}, parts.optimizer.parameters(), /*grad_outputs=*/{},
+      /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  const torch::Tensor skip = parts.scaler.unscale(gradients, parts.totals.halted());
+  parts.optimizer.step(gradients, skip);
+  parts.scaler.update();
+}
+
+void validate_on(models::Network& network, EpochTotals& totals, data::BatchSource& source,
+                 const Batch& batch) {
+  const torch::NoGradGuard no_grad;
+  source.assemble(batch.images, batch.targets);
+  const torch::Tensor logits = network.forward(batch.images);
+  totals.add(logits, batch.targets, cross_entropy(logits, batch.targets));
+}
+
+// What any forward pass may change, counters in evaluation mode included.
+std::vector<torch::Tensor> forward_state(const models::Network& network,
+                                         const EpochTotals& totals) {
+  std::vector<torch::Tensor> state = network.buffers();
+  for (const torch::Tensor& parameter : network.parameters()) state.push_back(parameter);
+  state.push_back(totals.totals_tensor());
+  state.push_back(totals.halted());
+  return state;
+}
+
+}  // namespace
+
+Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options) {
+  const auto image_type = torch::dtype(options.compute_type).device(options.device);
+  return {torch::empty({size, 3, source.height(), source.width()},
+                       image_type.memory_format(torch::MemoryFormat::ChannelsLast)),
+          torch::empty({size}, torch::dtype(torch::kInt64).device(options.device))};
+}
+
+BatchLoop::BatchLoop(data::BatchSource& source, const StepOptions& options,
+                     std::function<void(const Batch&)> body, std::vector<torch::Tensor> state)
+    : source_(source), options_(options), body_(std::move(body)), state_(std::move(state)) {}
+
+void BatchLoop::run(int64_t position, int64_t size) {
+  position_ = position;
+  auto step = steps_.find(size);
+  if (step == steps_.end()) {
+    auto batch = make_batch(size, source_, options_);
+    step = steps_
+               .try_emplace(
+                   size, [this, batch] { body_(batch); }, options_.capture, state_,
+                   [this] { source_.set_cursor(position_); })
+               .first;
+  }
+  step->second.run();
+}
+
+BatchLoop training_loop(TrainingParts parts, data::BatchSource& source,
+                        const StepOptions& options) {
+  std::vector<torch::Tensor> state = forward_state(parts.network, parts.totals);
+  for (const torch::Tensor& velocity : parts.optimizer.velocities()) state.push_back(velocity);
+  state.push_back(parts.scaler.factor());
+  state.push_back(parts.scaler.growth_tracker());
+  return {source, options, [parts, &source](const Batch& batch) { train_on(parts, source, batch); },
+          std::move(state)};
+}
+
+BatchLoop validation_loop(models::Network& network, EpochTotals& totals, data::BatchSource& source,
+                          const StepOptions& options) {
+  return {source, options,
+          [&network, &totals, &source](const Batch& batch) {
+            validate_on(network, totals, source, batch);
+          },
+          forward_state(network, totals)};
+}
+
+}  // namespace lowbit::train

@@ -1,0 +1,71 @@
+// One step of training and one of validation, from the batch to the update.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <map>
+
+#include "lowbit/data/batches.h"
+#include "lowbit/models/network.h"
+#include "lowbit/train/epoch_totals.h"
+#include "lowbit/train/loss_scaler.h"
+#include "lowbit/train/replay.h"
+#include "lowbit/train/sgd.h"
+
+namespace lowbit::train {
+
+// How steps of a run compute.
+struct StepOptions {
+  torch::Device device;
+  torch::ScalarType compute_type;  // of images and convolutions
+  bool capture;                    // as a CUDA graph
+};
+
+// The network's input and target of a step, at fixed addresses.
+struct Batch {
+  torch::Tensor images;   // [size, 3, H, W] of compute_type, channels-last
+  torch::Tensor targets;  // int64 [size]
+};
+
+Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options);
+
+// The steps through an epoch. Its last batch is smaller where the set does not divide: each size
+// has its own buffers (and graph), made when it is first needed.
+class BatchLoop {
+ public:
+  // body: what happens to a batch; state: every tensor that it changes and a later step reads.
+  BatchLoop(data::BatchSource& source, const StepOptions& options,
+            std::function<void(const Batch&)> body, std::vector<torch::Tensor> state);
+  // The steps refer to their loop.
+  BatchLoop(const BatchLoop&) = delete;
+  BatchLoop& operator=(const BatchLoop&) = delete;
+
+  // Enqueues the step on samples position .. position + size - 1 of the epoch's order; the source's
+  // cursor stands there.
+  void run(int64_t position, int64_t size);
+
+ private:
+  data::BatchSource& source_;
+  StepOptions options_;
+  std::function<void(const Batch&)> body_;
+  std::vector<torch::Tensor> state_;
+  int64_t position_ = 0;
+  std::map<int64_t, Replay> steps_;  // by batch size
+};
+
+// What a training step works on; all of it outlives the step.
+struct TrainingParts {
+  models::Network& network;
+  Sgd& optimizer;
+  LossScaler& scaler;
+  EpochTotals& totals;
+};
+
+BatchLoop training_loop(TrainingParts parts, data::BatchSource& source, const StepOptions& options);
+
+// The network must be in evaluation mode whenever this loop runs.
+BatchLoop validation_loop(models::Network& network, EpochTotals& totals, data::BatchSource& source,
+                          const StepOptions& options);
+
+}  // namespace lowbit::train

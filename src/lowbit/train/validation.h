@@ -1,0 +1,34 @@
+// A pass over the validation set.
+#pragma once
+
+#include "lowbit/config/options.h"
+#include "lowbit/train/observer.h"
+#include "lowbit/train/step.h"
+
+namespace lowbit::train {
+
+class Validation {
+ public:
+  // Loads the set. Both arguments outlive the object.
+  Validation(const config::Options& options, const StepOptions& step);
+
+  // Makes the steps for a network, which outlives them.
+  BatchLoop loop_for(models::Network& network);
+
+  // The accuracy of the network that `loop` was made for; it is left in training mode. A loss that
+  // is not finite is an Error (failure). epoch: for the observer.
+  Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
+
+  const std::vector<std::string>& class_names() const { return source_.class_names(); }
+
+ private:
+  const config::Options& options_;
+  const StepOptions& step_;
+  data::BatchSource source_;
+  EpochTotals totals_;
+};
+
+// Means and percentages of the sums over an epoch.
+Accuracy to_accuracy(const kernels::Totals& totals);
+
+}  // namespace lowbit::train

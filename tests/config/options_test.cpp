@@ -1,0 +1,313 @@
+// The options as a command line gives them: names, values, ranges, errors.
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "helpers.h"
+#include "lowbit/config/match.h"
+
+namespace lowbit::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(OptionTable, GivesEveryNameToOneOptionAlone) {
+  std::set<std::string> seen;
+  for (const Option& option : all_options())
+    for (const std::string& name : option.names) {
+      EXPECT_TRUE(seen.insert(name).second) << name;
+      EXPECT_EQ(find_option(name), &option) << name;
+    }
+}
+
+TEST(OptionTable, SaysWhatEveryOptionIsFor) {
+  for (const Option& option : all_options()) {
+    EXPECT_FALSE(option.help.empty()) << option.name();
+    EXPECT_FALSE(option.group.empty()) << option.name();
+    EXPECT_EQ(option.value.empty(), option.arity == Arity::none) << option.name();
+    EXPECT_TRUE(option.arity == Arity::none || !option.default_value.empty()) << option.name();
+    EXPECT_EQ(option.set == nullptr, option.show == nullptr) << option.name();
+  }
+}
+
+TEST(OptionTable, ShowsValuesThatItReadsBackAsTheSame) {
+  for (const Option& option : all_options()) {
+    if (!option.show || option.show(Options()) == "none") continue;
+    Options options;
+    const std::string shown = option.show(options);
+    const std::vector<std::string>& unbuilt = option.unbuilt_values;
+    if (std::find(unbuilt.begin(), unbuilt.end(), shown) != unbuilt.end()) continue;
+    option.set(options, {argument(shown, "test")});
+    EXPECT_EQ(options, Options()) << option.name() << " " << shown;
+  }
+}
+
+TEST(OptionTable, HasTheDocumentedDefaultsWithoutAConfigFile) {
+  const Options options = run("--dataset fake --keyword cbas").options;
+  EXPECT_EQ(options.model.name, "resnet18");
+  EXPECT_EQ(options.model.width_alpha, 1);
+  EXPECT_EQ(options.train.epochs, 40);
+  EXPECT_EQ(options.data.workers, 12);
+  EXPECT_EQ(options.data.train_batch, 256);
+  EXPECT_EQ(options.data.val_batch, 50);
+  EXPECT_EQ(options.train.lr, 1e-2);
+  EXPECT_EQ(options.train.lr_policy, LrPolicy::decay);
+  EXPECT_EQ(options.train.lr_decay, 0.98);
+  EXPECT_EQ(options.train.eta_min, 0);
+  EXPECT_EQ(options.train.lr_fix_step, 30);
+  EXPECT_THAT(options.train.lr_custom_step, ElementsAre(20, 30, 40));
+  EXPECT_EQ(options.train.momentum, 0.9);
+  EXPECT_EQ(options.train.weight_decay, 1e-4);
+  EXPECT_EQ(options.train.custom_decay, 0.02);
+  EXPECT_EQ(options.train.save_freq, -1);
+  EXPECT_EQ(options.train.report_freq, 20);
+  EXPECT_EQ(options.train.seed, 2u);
+  EXPECT_EQ(options.train.resume_file, "checkpoint.pth.tar");
+  EXPECT_EQ(options.train.weights_dir, "./weights");
+  EXPECT_EQ(options.train.log_dir, "./exp");
+  for (const Tag tag : {Tag::fm, Tag::wt, Tag::ot}) {
+    EXPECT_FALSE(options.model.tag(tag).enable);
+    EXPECT_EQ(options.model.tag(tag).half_range, tag == Tag::fm);
+    EXPECT_EQ(options.model.tag(tag).scale, 0.5);
+    EXPECT_EQ(options.model.tag(tag).boundary, 1);
+    EXPECT_EQ(options.model.tag(tag).quant_group, 0);
+  }
+}
+
+TEST(Options, HaveShortNamesAndAliases) {
+  const Options options =
+      run("-m resnet32 --dataset fake --keyword cbas -b 8 -v 9 -j2 -s 3 -e -r --wd 0.5").options;
+  EXPECT_EQ(options.model.name, "resnet32");
+  EXPECT_EQ(options.data.train_batch, 8);
+  EXPECT_EQ(options.data.val_batch, 9);
+  EXPECT_EQ(options.data.workers, 2);
+  EXPECT_EQ(options.train.save_freq, 3);
+  EXPECT_TRUE(options.train.evaluate);
+  EXPECT_TRUE(options.train.resume);
+  EXPECT_EQ(options.train.weight_decay, 0.5);
+}
+
+TEST(Options, TakeAttachedValues) {
+  EXPECT_EQ(run(kFashion + "-b128").options.data.train_batch, 128);
+  EXPECT_EQ(run(kFashion + "--lr=0.25").options.train.lr, 0.25);
+  EXPECT_EQ(run(kFashion + "--case=a=b").options.train.case_name, "a=b");
+  EXPECT_EQ(run_error(kFashion + "--nesterov=1"),
+            "command line: option '--nesterov' takes no value");
+  EXPECT_EQ(run_error(kFashion + "-e1"), "command line: option '--evaluate' takes no value");
+}
+
+TEST(Options, TakeNegativeNumbersAsValues) {
+  EXPECT_EQ(run(kFashion + "-v -1 --save_freq -1").options.data.val_batch, -1);
+  EXPECT_EQ(run(kFashion + "--mean -.5,0,+1e-1").options.data.mean,
+            (std::array<double, 3>{-0.5, 0, 0.1}));
+}
+
+TEST(Options, TakeTheLastOfSeveralValues) {
+  EXPECT_EQ(run(kFashion + "--lr 1 --lr 2").options.train.lr, 2);
+  EXPECT_TRUE(run(kFashion + "--nesterov --nesterov").options.train.nesterov);
+  EXPECT_EQ(run(kFashion + "--lr_policy sgdr --lr_policy cos").options.train.lr_policy,
+            LrPolicy::cos);
+}
+
+TEST(Options, ReadEveryKindOfValue) {
+  const TrainOptions train =
+      run(kFashion +
+          "--lr_policy custom_step --lr_custom_step 5,10 --custom_decay_list clip_val,alpha "
+          "--seed 18446744073709551615 --device cuda --precision bf16 --kernels reference "
+          "--step graph --deterministic --verbose --dry-run --weights_dir w --log_dir l")
+          .options.train;
+  EXPECT_EQ(train.lr_policy, LrPolicy::custom_step);
+  EXPECT_THAT(train.lr_custom_step, ElementsAre(5, 10));
+  EXPECT_THAT(train.custom_decay_list, ElementsAre("clip_val", "alpha"));
+  EXPECT_EQ(train.seed, 18446744073709551615u);
+  EXPECT_EQ(train.device, Device::cuda);
+  EXPECT_EQ(train.precision, Precision::bf16);
+  EXPECT_TRUE(train.reference_kernels);
+  EXPECT_EQ(train.step_mode, StepMode::graph);
+  EXPECT_TRUE(train.deterministic);
+  EXPECT_TRUE(train.verbose);
+  EXPECT_TRUE(train.dry_run);
+  EXPECT_EQ(train.weights_dir, "w");
+  EXPECT_EQ(train.log_dir, "l");
+}
+
+TEST(Options, TakeNoneForTheEmptyTextAndList) {
+  const TrainOptions train =
+      run(kFashion + "--pretrained None --lr_custom_step none --custom_decay_list none")
+          .options.train;
+  EXPECT_EQ(train.pretrained, "");
+  EXPECT_THAT(train.lr_custom_step, IsEmpty());
+  EXPECT_THAT(train.custom_decay_list, IsEmpty());
+}
+
+TEST(Options, ReadEveryQuantizerOptionOfEveryTag) {
+  for (const std::string tag : {"fm", "wt", "ot"}) {
+    const std::string p = "--" + tag;
+    const ModelOptions model =
+        run("--dataset fake --keyword cbas,dorefa,lsq " + p + "_enable " + p + "_bit 3.0 " + p +
+            "_level 7 " + p + "_half_range " + p + "_half_range " + p + "_boundary 2.5 " + p +
+            "_quant_group -4 " + p + "_adaptive var-mean " + p + "_grad_type STE-scale " + p +
+            "_grad_scale scale-element " + p + "_scale 0.25")
+            .options.model;
+    QuantOptions expected;
+    expected.enable = true;
+    expected.method = Method::lsq;
+    expected.bit = 3;
+    expected.level = 7;
+    expected.half_range = tag != "fm";
+    expected.boundary = 2.5;
+    expected.quant_group = -4;
+    expected.adaptive = Adaptive::var_mean;
+    expected.grad_type = GradType::ste_scale;
+    expected.grad_scale = GradScale::scale_element;
+    expected.scale = 0.25;
+    EXPECT_EQ(model.tag(tag == "fm" ? Tag::fm : tag == "wt" ? Tag::wt : Tag::ot), expected) << tag;
+    EXPECT_EQ(expected.levels(), 7);
+  }
+}
+
+TEST(Options, LetTheLaterOfTwoSpellingsCount) {
+  EXPECT_EQ(run(kFashion + "--fp16").options.train.precision, Precision::fp16);
+  EXPECT_EQ(run(kFashion + "--fp16 --precision fp32").options.train.precision, Precision::fp32);
+  EXPECT_EQ(run(kFashion + "--precision fp32 --fp16").options.train.precision, Precision::fp16);
+  EXPECT_TRUE(run(kFashion + "--decay_small").options.train.decay_small);
+  EXPECT_FALSE(run(kFashion + "--decay_small --no_decay_small").options.train.decay_small);
+  EXPECT_EQ(setting(run(kFashion + "--fp16"), "--precision"),
+            (Setting{"--precision", "fp16", "command line"}));
+  EXPECT_EQ(setting(run(kFashion + "--decay_small --no_decay_small"), "--decay_small"),
+            (Setting{"--decay_small", "false", "command line"}));
+}
+
+TEST(Options, AreRefusedWithTheNearestNameIfUnknown) {
+  EXPECT_EQ(run_error(kFashion + "--lr_polcy cos"),
+            "command line: unknown option '--lr_polcy'; did you mean '--lr_policy'?");
+  EXPECT_EQ(run_error(kFashion + "--batch-size 3"),
+            "command line: unknown option '--batch-size'; did you mean '--batch_size'?");
+  EXPECT_EQ(run_error(kFashion + "--learning=3"), "command line: unknown option '--learning'");
+  EXPECT_EQ(run_error(kFashion + "-x3"), "command line: unknown option '-x3'");
+  EXPECT_EQ(run_error(kFashion + "-lr 3"),
+            "command line: unknown option '-lr'; did you mean '--lr'?");
+  EXPECT_EQ(run_error(kFashion + "cos"),
+            "command line: unexpected 'cos': an option begins with '-'");
+}
+
+TEST(Options, AreRefusedWithoutTheirValue) {
+  EXPECT_EQ(run_error(kFashion + "--lr"), "command line: option '--lr' needs a value: NUMBER");
+  EXPECT_EQ(run_error(kFashion + "--lr --nesterov"),
+            "command line: option '--lr' needs a value: NUMBER");
+  EXPECT_EQ(run_error(kFashion + "-j"), "command line: option '--workers' needs a value: INT");
+}
+
+TEST(Options, AreRefusedWithAWrongNumber) {
+  EXPECT_EQ(run_error(kFashion + "--lr abc"),
+            "command line: option '--lr': 'abc' is not a number (>= 0)");
+  EXPECT_EQ(run_error(kFashion + "--lr 1e-2x"),
+            "command line: option '--lr': '1e-2x' is not a number (>= 0)");
+  EXPECT_EQ(run_error(kFashion + "--lr nan"),
+            "command line: option '--lr': 'nan' is not a number (>= 0)");
+  EXPECT_EQ(run_error(kFashion + "--epochs 1.5"),
+            "command line: option '--epochs': '1.5' is not an integer (0..1000000)");
+  EXPECT_EQ(run_error(kFashion + "--epochs ="),
+            "command line: option '--epochs': '=' is not an integer (0..1000000)");
+  EXPECT_EQ(run_error(kFashion + "--seed -1"),
+            "command line: option '--seed': '-1' is not an integer (0..2^64-1)");
+  EXPECT_EQ(run_error(kFashion + "--mean 1,2"),
+            "command line: option '--mean': '1,2' is not three numbers R,G,B");
+  EXPECT_EQ(run_error(kFashion + "--mean 1,2,x"),
+            "command line: option '--mean': 'x' is not a number");
+}
+
+TEST(Options, AreRefusedOutOfRange) {
+  EXPECT_EQ(run_error(kLsq + "--fm_bit 0"),
+            "command line: option '--fm_bit': 0 is out of range (1..8)");
+  EXPECT_EQ(run_error(kLsq + "--wt_bit 9"),
+            "command line: option '--wt_bit': 9 is out of range (1..8)");
+  EXPECT_EQ(run_error(kLsq + "--wt_bit 2.5"),
+            "command line: option '--wt_bit': '2.5' is not an integer (1..8)");
+  EXPECT_EQ(run_error(kLsq + "--wt_level 1"),
+            "command line: option '--wt_level': 1 is out of range (2..256)");
+  EXPECT_EQ(run_error(kFashion + "--epochs 99999999999999999999"),
+            "command line: option '--epochs': 99999999999999999999 is out of range (0..1000000)");
+  EXPECT_EQ(run_error(kFashion + "-b 0"),
+            "command line: option '--batch_size': 0 is out of range (1..1048576)");
+  EXPECT_EQ(run_error(kFashion + "--momentum 1"),
+            "command line: option '--momentum': 1 is out of range (>= 0, < 1)");
+  EXPECT_EQ(run_error(kFashion + "--width_alpha 0"),
+            "command line: option '--width_alpha': 0 is out of range (0.015625..64)");
+  EXPECT_EQ(run_error(kFashion + "--std 1,0,1"),
+            "command line: option '--std': 0 is out of range (> 0)");
+  EXPECT_EQ(run_error(kFashion + "--lr_custom_step 30,20"),
+            "command line: option '--lr_custom_step': '30,20' does not ascend");
+  EXPECT_EQ(run_error(kFashion + "--case a/b"),
+            "command line: option '--case': 'a/b' cannot be part of a file name");
+  EXPECT_EQ(run_error(kFashion + "--case none"),
+            "command line: option '--case': 'none' cannot be part of a file name");
+}
+
+TEST(Options, AreRefusedWithAnUnknownChoice) {
+  EXPECT_EQ(run_error(kFashion + "--lr_policy cosine"),
+            "command line: option '--lr_policy': unknown value 'cosine'");
+  EXPECT_EQ(run_error(kFashion + "--lr_policy custom_stp"),
+            "command line: option '--lr_policy': unknown value 'custom_stp'; did you mean "
+            "'custom_step'?");
+  EXPECT_EQ(run_error("--dataset fashoin --keyword cbas"),
+            "command line: option '--dataset': unknown value 'fashoin'; did you mean 'fashion'?");
+  EXPECT_EQ(run_error("--model resnet19 --dataset fake --keyword cbas"),
+            "command line: option '--model': unknown value 'resnet19'; did you mean 'resnet18'?");
+}
+
+TEST(Options, ThatAreNotBuiltAreRefusedByName) {
+  EXPECT_EQ(run_error(kFashion + "--policy file"),
+            "command line: option '--policy' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--tensorboard"),
+            "command line: option '--tensorboard' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--iter-size 2"),
+            "command line: option '--iter-size' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--base 2"), "command line: option '--base' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "-g 0 1"), "command line: option '--device-ids' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--model resnet50"),
+            "command line: option '--model': 'resnet50' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--dataset dali"),
+            "command line: option '--dataset': 'dali' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--lr_policy sgdr"),
+            "command line: option '--lr_policy': 'sgdr' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--wt_adaptive mean"),
+            "command line: option '--wt_adaptive': 'mean' is not built yet");
+  EXPECT_EQ(run_error("--keyword cbas"),
+            "option '--dataset': 'imagenet', the default, is not built yet: give '--dataset'");
+}
+
+TEST(Options, ThatAreNotBuiltAreAcceptedWithTheirDefault) {
+  const Configuration plain = run(kFashion);
+  const Configuration given =
+      run(kFashion +
+          "--iter-size 1 --base 1.0 --policy None --optimizer SGD --grad_clip none --stable 0 "
+          "--mixup_alpha .7 -g 0 1 2 3 --opt_level O1 --fm_stable -1 --custom_lr 0.00001 "
+          "--focal_alpha -1.0 --delay 0 --order none");
+  EXPECT_EQ(given.options, plain.options);
+  EXPECT_THAT(given.warnings, IsEmpty());
+  EXPECT_EQ(run(kFashion + "-g 0").options, plain.options);
+}
+
+TEST(Options, WithoutEffectAreAcceptedWithOneWarning) {
+  EXPECT_THAT(run(kFashion + "--order cb").warnings,
+              ElementsAre("command line: option '--order' has no effect without keyword "
+                          "'ReShapeResolution'"));
+}
+
+TEST(Options, TakeDelayFromTheEnvironment) {
+  const auto with_delay = [](const std::string& delay, const std::string& line) {
+    return usage_error_of([&] {
+      parse_run(std::nullopt, words_of(line), environment_of({{"DELAY", delay}}));
+    });
+  };
+  EXPECT_EQ(with_delay("0", kFashion), "");
+  EXPECT_EQ(with_delay("", kFashion), "");
+  EXPECT_EQ(with_delay("2", kFashion), "environment DELAY: option '--delay' is not built yet");
+  EXPECT_EQ(with_delay("2", kFashion + "--delay 0"), "");
+}
+
+}  // namespace
+}  // namespace lowbit::config

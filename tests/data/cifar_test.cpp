@@ -1,0 +1,195 @@
+#include <gmock/gmock.h>
+
+#include "made_files.h"
+
+namespace lowbit::data {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr size_t kImageBytes = 3072;
+
+// A record for each label, the image of record i begins with byte 10 i.
+std::string cifar10_records(const std::vector<int>& labels) {
+  std::string file;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    file += static_cast<char>(labels[i]) + counting_bytes(kImageBytes, 10 * i);
+  }
+  return file;
+}
+
+std::string cifar100_records(const std::vector<int>& labels) {
+  std::string file;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    // A coarse label that is never the fine one.
+    file += static_cast<char>((labels[i] + 1) % 20);
+    file += static_cast<char>(labels[i]) + counting_bytes(kImageBytes, 10 * i);
+  }
+  return file;
+}
+
+class Cifar : public FolderTest {
+ protected:
+  // The six files and the names, under `prefix`.
+  std::vector<std::pair<std::string, std::string>> cifar10_files(const std::string& prefix) const {
+    std::vector<std::pair<std::string, std::string>> files;
+    for (int i = 1; i <= 5; ++i) {
+      files.emplace_back(fmt::format("{}data_batch_{}.bin", prefix, i),
+                         cifar10_records({i, 2 * i - 1}));
+    }
+    files.emplace_back(prefix + "test_batch.bin", cifar10_records({9, 0, 4}));
+    files.emplace_back(prefix + "batches.meta.txt",
+                       "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+    return files;
+  }
+
+  void write_cifar10(const std::string& prefix) const {
+    for (const auto& [name, content] : cifar10_files(prefix)) write(name, content);
+  }
+
+  void expect_is_cifar10(const std::filesystem::path& root) const {
+    const ImageSet train = load(options_for("cifar10", root), Split::train);
+    EXPECT_TRUE(train.labels.equal(torch::tensor({1, 1, 2, 3, 3, 5, 4, 7, 5, 9}, torch::kInt64)));
+    EXPECT_EQ(train.pixels.sizes(), (std::vector<int64_t>{10, 32, 32, 3}));
+    const ImageSet validation = load(options_for("cifar10", root), Split::validation);
+    EXPECT_TRUE(validation.labels.equal(torch::tensor({9, 0, 4}, torch::kInt64)));
+    EXPECT_EQ(validation.class_names[8], "ship");
+  }
+};
+
+TEST_F(Cifar, PlanesOfColorBecomePixels) {
+  write("train.bin", cifar100_records({3, 99}));
+  const ImageSet set = load(options_for("cifar100", folder()), Split::train);
+  EXPECT_TRUE(set.pixels.is_contiguous());
+  for (const int64_t row : {0, 5, 31}) {
+    for (const int64_t column : {0, 17, 31}) {
+      for (const int64_t channel : {0, 1, 2}) {
+        const int64_t place = (channel * 32 + row) * 32 + column;
+        EXPECT_EQ((set.pixels[1][row][column][channel].item<int64_t>()), (7 * place + 10) % 251);
+      }
+    }
+  }
+}
+
+TEST_F(Cifar, TheClassOfCifar100IsTheFineLabel) {
+  write("test.bin", cifar100_records({3, 99, 42}));
+  const ImageSet set = load(options_for("cifar100", folder()), Split::validation);
+  EXPECT_TRUE(set.labels.equal(torch::tensor({3, 99, 42}, torch::kInt64)));
+  EXPECT_EQ(set.class_names.size(), 100u);
+  EXPECT_EQ(set.class_names[42], "42");
+}
+
+TEST_F(Cifar, RootMayBeTheFolderOfTheFiles) {
+  write_cifar10("");
+  expect_is_cifar10(folder());
+}
+
+TEST_F(Cifar, RootMayBeOneOfTheFiles) {
+  write_cifar10("");
+  const auto root = folder() / "data_batch_3.bin";
+  EXPECT_EQ(load(options_for("cifar10", root), Split::train).size(), 10);
+}
+
+TEST_F(Cifar, RootMayHoldThePublishedFolder) {
+  write_cifar10("cifar-10-batches-bin/");
+  expect_is_cifar10(folder());
+}
+
+TEST_F(Cifar, RootMayBeAnArchiveUnderAnyName) {
+  const auto archive = write("mine.tgz", gzipped(tar(cifar10_files("cifar-10-batches-bin/"))));
+  expect_is_cifar10(archive);
+}
+
+TEST_F(Cifar, RootMayHoldThePublishedArchive) {
+  write("cifar-10-binary.tar.gz", gzipped(tar(cifar10_files("cifar-10-batches-bin/"))));
+  expect_is_cifar10(folder());
+}
+
+TEST_F(Cifar, NothingIsExtractedToDisk) {
+  write("cifar-10-binary.tar.gz", gzipped(tar(cifar10_files(""))));
+  load(options_for("cifar10", folder()), Split::train);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder()), {}), 1);
+}
+
+TEST_F(Cifar, ARootThatDoesNotExistIsNamedWithTheWayToGetTheSet) {
+  const core::Error error = error_of("cifar100", folder() / "nowhere", Split::train);
+  EXPECT_EQ(error.kind(), core::ErrorKind::failure);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("nowhere"), HasSubstr("does not exist")));
+  EXPECT_THAT(error.details(),
+              AllOf(HasSubstr("cifar100"), HasSubstr("https://www.cs.toronto.edu/~kriz/"
+                                                     "cifar-100-binary.tar.gz")));
+}
+
+TEST_F(Cifar, AFolderWithoutTheSetSaysWhatWasLookedForAndWhere) {
+  const core::Error error = error_of("cifar10", folder(), Split::validation);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("test_batch.bin"), HasSubstr("cifar-10-binary.tar.gz"),
+                                  HasSubstr(folder().string())));
+}
+
+TEST_F(Cifar, WithoutARootTheUsualPlacesAreNamed) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder());
+  const core::Error error = error_of("cifar10", "", Split::train);
+  write_cifar10("data/cifar-10-batches-bin/");
+  const int64_t found = load(options_for("cifar10", ""), Split::train).size();
+  std::filesystem::current_path(before);
+  EXPECT_THAT(error.what(), HasSubstr("data, data/cifar10, /usr/share/datasets"));
+  EXPECT_EQ(found, 10);
+}
+
+TEST_F(Cifar, AMissingFileOfFiveIsNamedWithItsSize) {
+  write_cifar10("");
+  std::filesystem::remove(folder() / "data_batch_4.bin");
+  EXPECT_THAT(error_of("cifar10", folder(), Split::train).what(),
+              AllOf(HasSubstr("data_batch_4.bin"), HasSubstr("missing"), HasSubstr("30730000")));
+}
+
+TEST_F(Cifar, ACutFileIsNamedWithBothSizes) {
+  write("train.bin", cifar100_records({1, 2}).substr(0, 6000));
+  EXPECT_THAT(error_of("cifar100", folder(), Split::train).what(),
+              AllOf(HasSubstr("train.bin"), HasSubstr("6000 bytes"), HasSubstr("153700000"),
+                    HasSubstr("50000 records of 3074")));
+  write("train.bin", "");
+  EXPECT_THAT(error_of("cifar100", folder(), Split::train).what(), HasSubstr("0 bytes"));
+}
+
+TEST_F(Cifar, ALongerFileThanPublishedIsRefused) {
+  write("test.bin", "");
+  std::filesystem::resize_file(folder() / "test.bin", 10001 * 3074);
+  EXPECT_THAT(error_of("cifar100", folder(), Split::validation).what(),
+              AllOf(HasSubstr("test.bin"), HasSubstr("longer"), HasSubstr("30740000")));
+}
+
+TEST_F(Cifar, ALabelOutOfRangeIsNamedWithItsRecord) {
+  write("train.bin", cifar100_records({1, 99, 100, 255}));
+  EXPECT_THAT(error_of("cifar100", folder(), Split::train).what(),
+              AllOf(HasSubstr("train.bin"), HasSubstr("image 2 "), HasSubstr("label 100"),
+                    HasSubstr("0..99")));
+}
+
+TEST_F(Cifar, ACutArchiveIsNamed) {
+  const std::string whole = gzipped(tar(cifar10_files("")));
+  for (const size_t kept : {whole.size() - 20, whole.size() / 2, size_t{5}}) {
+    const auto archive = write("cut.tar.gz", whole.substr(0, kept));
+    const core::Error error = error_of("cifar10", archive, Split::train);
+    EXPECT_EQ(error.kind(), core::ErrorKind::failure) << kept;
+    EXPECT_THAT(error.what(), HasSubstr("cut.tar.gz")) << kept;
+  }
+}
+
+TEST_F(Cifar, AFileThatIsNoArchiveIsNamed) {
+  const auto archive = write("notes.txt", "not an archive at all");
+  EXPECT_THAT(error_of("cifar10", archive, Split::train).what(), HasSubstr("notes.txt"));
+}
+
+TEST_F(Cifar, AnArchiveWithoutAFileIsNamedWithTheFile) {
+  auto files = cifar10_files("cifar-10-batches-bin/");
+  files.erase(files.begin());
+  const auto archive = write("part.tar.gz", gzipped(tar(files)));
+  EXPECT_THAT(error_of("cifar10", archive, Split::train).what(),
+              AllOf(HasSubstr("part.tar.gz"), HasSubstr("data_batch_1.bin")));
+}
+
+}  // namespace
+}  // namespace lowbit::data

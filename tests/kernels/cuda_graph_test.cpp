@@ -1,0 +1,107 @@
+// Quantizers under graph capture: no allocation, no wait, and workspaces that a replay finds clean.
+#ifdef LOWBIT_CUDA
+
+#include <cuda_runtime_api.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "arrays.h"
+#include "lowbit/kernels/dorefa.h"
+#include "lowbit/kernels/lsq.h"
+
+namespace lowbit::kernels {
+namespace {
+
+constexpr Target kTarget{Backend::cuda, ScalarType::float32, ScalarType::float16};
+constexpr std::int64_t kSize = 300000;
+
+// Runs `enqueue` captured once and replayed three times.
+void replay(const std::function<void(Stream)>& enqueue) {
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t program;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), cudaSuccess);
+  enqueue(stream);
+  ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  ASSERT_EQ(cudaGraphInstantiate(&program, graph, 0), cudaSuccess);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(cudaGraphLaunch(program, stream), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+  cudaGraphExecDestroy(program);
+  cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+}
+
+class CudaGraph : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!available(kTarget)) GTEST_SKIP() << "no GPU on this machine";
+  }
+};
+
+TEST_F(CudaGraph, LsqBackwardWithSteScaleReplaysToTheSameGradients) {
+  const Array x(kTarget.backend, kTarget.x, random_values(kSize, -9, 9, 1));
+  const Array grad_y(kTarget.backend, kTarget.y, random_values(kSize, -1, 1, 2));
+  const Array grad_x(kTarget.backend, kTarget.x, std::vector<double>(kSize));
+  const Array grad_clip(kTarget.backend, kTarget.compute(), {0, 0, 0});
+  const Array clip_val(kTarget.backend, kTarget.compute(), {1, 0.5, 2});
+  const Array level_num(kTarget.backend, kTarget.compute(), {4});
+  const LsqBackward args{.x = x.input(),
+                         .grad_y = grad_y.input(),
+                         .grad_x = grad_x.output(),
+                         .grad_clip = grad_clip.data(),
+                         .size = kSize,
+                         .groups = {kSize / 3, 3},
+                         .clip_val = clip_val.data(),
+                         .level_num = level_num.data(),
+                         .range = LsqRange::full,
+                         .ste_scale = true,
+                         .workspace = workspace(kTarget.backend)};
+  lsq_backward(kTarget.backend, args);
+  const auto clip_gradient = grad_clip.values(), x_gradient = grad_x.values();
+  replay([&](Stream stream) { lsq_backward(kTarget.backend, args, stream); });
+  EXPECT_EQ(grad_clip.values(), clip_gradient);
+  EXPECT_EQ(grad_x.values(), x_gradient);
+}
+
+TEST_F(CudaGraph, AReplayReadsTheLevelCountOfThatMoment) {
+  const Array x(kTarget.backend, kTarget.x, {0.4, 0.6});
+  const Array y(kTarget.backend, kTarget.y, {0, 0});
+  const Array clip_val(kTarget.backend, kTarget.compute(), {1});
+  const Array level_num(kTarget.backend, kTarget.compute(), {2});
+  replay([&](Stream stream) {
+    lsq_forward(kTarget.backend,
+                {.x = x.input(),
+                 .y = y.output(),
+                 .size = 2,
+                 .groups = {2, 1},
+                 .clip_val = clip_val.data(),
+                 .level_num = level_num.data()},
+                stream);
+    const float three = 3;
+    cudaMemcpyAsync(level_num.data(), &three, sizeof three, cudaMemcpyHostToDevice,
+                    static_cast<cudaStream_t>(stream));
+  });
+  EXPECT_EQ(y.values(), (std::vector<double>{0.5, 0.5}));
+}
+
+TEST_F(CudaGraph, DorefaWeightGradientReplaysToTheSameBits) {
+  const Array x(kTarget.backend, kTarget.x, random_values(kSize, -2, 2, 3));
+  const Array grad_y(kTarget.backend, kTarget.y, random_values(kSize, -1, 1, 4));
+  const Array grad_x(kTarget.backend, kTarget.x, std::vector<double>(kSize));
+  const DorefaWeightBackward args{.x = x.input(),
+                                  .grad_y = grad_y.input(),
+                                  .grad_x = grad_x.output(),
+                                  .size = kSize,
+                                  .workspace = workspace(kTarget.backend)};
+  dorefa_weight_backward(kTarget.backend, args);
+  const auto gradient = grad_x.values();
+  replay([&](Stream stream) { dorefa_weight_backward(kTarget.backend, args, stream); });
+  EXPECT_EQ(grad_x.values(), gradient);
+}
+
+}  // namespace
+}  // namespace lowbit::kernels
+
+#endif

@@ -1,0 +1,91 @@
+#include "lowbit/train/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::train {
+namespace {
+
+using config::LrPolicy;
+
+config::TrainOptions options(LrPolicy policy, std::vector<int> steps = {2, 4}) {
+  config::TrainOptions result;
+  result.epochs = 6;
+  result.lr = 0.8;
+  result.lr_policy = policy;
+  result.lr_decay = 0.5;
+  result.lr_custom_step = std::move(steps);
+  result.lr_fix_step = 4;
+  result.eta_min = 0.2;
+  return result;
+}
+
+std::vector<double> rates(const config::TrainOptions& o) {
+  std::vector<double> result;
+  for (int epoch = 0; epoch < o.epochs; ++epoch) result.push_back(learning_rate(o, epoch));
+  return result;
+}
+
+void expect_rates(LrPolicy policy, const std::vector<double>& expected,
+                  std::vector<int> steps = {2, 4}) {
+  const std::vector<double> actual = rates(options(policy, std::move(steps)));
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i)
+    EXPECT_NEAR(actual[i], expected[i], 1e-12) << "epoch " << i;
+}
+
+TEST(LearningRate, FixNeverChanges) {
+  expect_rates(LrPolicy::fix, {.8, .8, .8, .8, .8, .8});
+}
+
+TEST(LearningRate, DecayFallsEveryEpoch) {
+  expect_rates(LrPolicy::decay, {.8, .4, .2, .1, .05, .025});
+}
+
+TEST(LearningRate, FixStepFallsAtMultiples) {
+  expect_rates(LrPolicy::fix_step, {.8, .8, .8, .8, .4, .4});
+}
+
+TEST(LearningRate, CustomStepFallsInTheEpochThatIsNamed) {
+  expect_rates(LrPolicy::custom_step, {.8, .8, .4, .4, .2, .2});
+}
+
+TEST(LearningRate, PolyRunsToEtaMinWithinEachInterval) {
+  const double middle = .2 + .6 * 0.70710678118654752;
+  expect_rates(LrPolicy::poly, {.8, middle, .8, middle, .8, middle});
+}
+
+TEST(LearningRate, CosRestartsAtEachEntry) {
+  expect_rates(LrPolicy::cos, {.8, .5, .8, .5, .8, .5});
+}
+
+TEST(LearningRate, CosWithoutEntriesInTheRunIsOneHalfWave) {
+  expect_rates(LrPolicy::cos,
+               {.8, .5 + .3 * 0.86602540378443865, .65, .5, .35, .5 - .3 * 0.86602540378443865},
+               {6, 9});
+}
+
+TEST(LearningRate, PoliciesPerIterationAreSaidToBeMissing) {
+  EXPECT_THROW(learning_rate(options(LrPolicy::sgdr), 0), core::Error);
+}
+
+TEST(KeepsCopy, AtTheLastEpochAndAtStepsOfTheRate) {
+  const auto kept = [](config::TrainOptions o) {
+    std::vector<int> epochs;
+    for (int epoch = 0; epoch < o.epochs; ++epoch)
+      if (keeps_copy(o, epoch)) epochs.push_back(epoch);
+    return epochs;
+  };
+  EXPECT_EQ(kept(options(LrPolicy::fix)), (std::vector<int>{5}));
+  EXPECT_EQ(kept(options(LrPolicy::custom_step)), (std::vector<int>{1, 3, 5}));
+  EXPECT_EQ(kept(options(LrPolicy::fix_step)), (std::vector<int>{3, 5}));
+  auto every_third = options(LrPolicy::fix);
+  every_third.save_freq = 3;  // (N + 1) mod 3 = 2
+  EXPECT_EQ(kept(every_third), (std::vector<int>{1, 4, 5}));
+}
+
+}  // namespace
+}  // namespace lowbit::train

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Trains; what is missing for it is set up first.
+#
+#   bash train.sh [CONFIG] [options]    without CONFIG: 2 bits on Fashion-MNIST, a few minutes
+#
+# The options are those of `lowbit train -h`; LOWBIT_DEPS and LOWBIT_PRESET are those of setup.sh.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+default_config=$root/config/config.lsq.train-scratch.fashion.2bit.resnet20
+
+bash "$root/setup.sh"
+source "$root/tools/setup/build.sh"
+
+if (($# == 0)) || [[ $1 == -* ]]; then
+  set -- "$default_config" "$@"
+fi
+# On cores that others use too, OpenMP's threads waste the time that they spin.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+exec "$root/build/$(choose_preset)/lowbit" train "$@"
