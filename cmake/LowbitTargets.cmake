@@ -103,18 +103,13 @@ function(lowbit_library)
     file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS *.cu)
     list(APPEND sources ${cuda_sources})
   endif()
-  if(NOT sources) # TEMPORARY while folders are empty
-    file(WRITE "${CMAKE_BINARY_DIR}/empty.cpp" "")
-    set(sources "${CMAKE_BINARY_DIR}/empty.cpp")
-  endif()
   add_library(lowbit_${folder} STATIC ${sources})
   lowbit_sources(lowbit_${folder} ${ARGN})
 endfunction()
 
 # lowbit_test([TORCH] [PROGRAM] [DEPENDS targets...]): test_<folder> from this folder's sources, one
 # ctest entry; PROGRAM: it runs the program, LOWBIT_PROGRAM. Either with the label torch, or part of
-# the target tests_without_torch. LOWBIT_PYTHON is a Python that imports torch from
-# LOWBIT_PYTHON_SITE, or "".
+# the target tests_without_torch.
 function(lowbit_test)
   cmake_parse_arguments(ARG "TORCH;PROGRAM" "" "DEPENDS" ${ARGN})
   get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
@@ -126,10 +121,8 @@ function(lowbit_test)
   lowbit_sources(test_${folder} ${ARGN})
   target_link_libraries(test_${folder} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(
-    test_${folder}
-    PRIVATE LOWBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LOWBIT_PROGRAM="${CMAKE_BINARY_DIR}/lowbit"
-            LOWBIT_PYTHON="$<$<BOOL:${LOWBIT_PYTHON}>:${LOWBIT_PYTHON}>"
-            LOWBIT_PYTHON_SITE="${LOWBIT_DEPS}/site")
+    test_${folder} PRIVATE LOWBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                           LOWBIT_PROGRAM="${CMAKE_BINARY_DIR}/lowbit")
   add_test(NAME ${folder} COMMAND test_${folder})
   set_tests_properties(${folder} PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive")
   if(ARG_PROGRAM)

@@ -9,7 +9,6 @@
 namespace lowbit::config {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;

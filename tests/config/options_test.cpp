@@ -186,7 +186,7 @@ TEST(Options, AreRefusedWithTheNearestNameIfUnknown) {
   EXPECT_EQ(run_error(kFashion + "--batch-size 3"),
             "command line: unknown option '--batch-size'; did you mean '--batch_size'?");
   EXPECT_EQ(run_error(kFashion + "--learning=3"), "command line: unknown option '--learning'");
-  EXPECT_EQ(run_error(kFashion + "-x3"), "command line: unknown option '-x3'");
+  EXPECT_THAT(run_error(kFashion + "-x3"), HasSubstr("command line: unknown option '-x3'"));
   EXPECT_EQ(run_error(kFashion + "-lr 3"),
             "command line: unknown option '-lr'; did you mean '--lr'?");
   EXPECT_EQ(run_error(kFashion + "cos"),

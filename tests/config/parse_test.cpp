@@ -11,7 +11,6 @@ namespace lowbit::config {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 using Triple = std::array<double, 3>;

@@ -40,7 +40,7 @@ struct Batch {
 Batch next_batch(BatchSource& source, int64_t size, torch::TensorOptions type = torch::kFloat32,
                  torch::MemoryFormat format = torch::MemoryFormat::Contiguous) {
   Batch batch{torch::empty({size, 3, 6, 8}, type.memory_format(format)),
-              torch::empty({size}, type.dtype(torch::kInt64).memory_format(std::nullopt))};
+              torch::empty({size}, type.dtype(torch::kInt64))};
   source.assemble(batch.images, batch.targets);
   return batch;
 }

@@ -24,9 +24,9 @@ TEST(Shuffle, IsAPermutation) {
 }
 
 TEST(Shuffle, GivesTheSameOrderOnEveryMachine) {
-  EXPECT_EQ(order_of(10, 2, 0), (std::vector<int64_t>{}));
-  EXPECT_EQ(order_of(10, 2, 1), (std::vector<int64_t>{}));
-  EXPECT_EQ(order_of(10, 3, 0), (std::vector<int64_t>{}));
+  EXPECT_EQ(order_of(10, 2, 0), (std::vector<int64_t>{9, 6, 5, 1, 7, 2, 8, 3, 0, 4}));
+  EXPECT_EQ(order_of(10, 2, 1), (std::vector<int64_t>{6, 0, 8, 7, 4, 5, 3, 2, 9, 1}));
+  EXPECT_EQ(order_of(10, 3, 0), (std::vector<int64_t>{4, 2, 9, 0, 8, 7, 5, 6, 3, 1}));
 }
 
 TEST(Shuffle, PutsEverySampleEverywhereEquallyOften) {

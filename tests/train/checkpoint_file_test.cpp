@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
@@ -25,22 +26,36 @@ fs::path fixture(const std::string& name) {
   return (folder ? fs::path(folder) : fs::path(LOWBIT_SOURCE_DIR) / "tests/train/fixtures") / name;
 }
 
+void put(const fs::path& path, std::string_view content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+// In place: to write the whole file again each time would take most of the test.
+void put_byte(const fs::path& path, size_t offset, int byte) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(offset)).put(static_cast<char>(byte));
+}
+
 class CheckpointFile : public testing::Test {
  protected:
   CheckpointFile() { fs::create_directories(folder_); }
   ~CheckpointFile() override { fs::remove_all(folder_); }
 
   Value read(std::string_view content) const {
-    core::replace_file(file_, content);
+    put(file_, content);
     return read_checkpoint(file_);
   }
-  std::string error_of(std::string_view content) const {
+  std::string error_of_file() const {
     try {
-      read(content);
+      read_checkpoint(file_);
       return "no error";
     } catch (const Error& error) {
       return error.what();
     }
+  }
+  std::string error_of(std::string_view content) const {
+    put(file_, content);
+    return error_of_file();
   }
 
   fs::path folder_ = fs::path(testing::TempDir()) / ("checkpoint." + std::to_string(::getpid()));
@@ -142,7 +157,7 @@ TEST_P(FromPyTorch, WhatWasReadIsWrittenAndReadAlike) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, FromPyTorch, testing::Values("zip", "legacy"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& format) { return format.param; });
 
 TEST_F(CheckpointFile, AWholePickledModuleIsOneOpaqueValue) {
   EXPECT_THAT(read_checkpoint(fixture("module.zip.pt")).get<Opaque>("file").type,
@@ -250,39 +265,39 @@ TEST_F(CheckpointFile, AFileOfAnotherKindIsAnErrorThatNamesIt) {
 
 TEST_F(CheckpointFile, EveryCutIsAnErrorThatNamesTheFile) {
   for (const char* name : {"small.zip.pt", "small.legacy.pt"}) {
-    const std::string whole = core::read_file(fixture(name));
-    for (size_t length = 0; length < whole.size(); ++length)
-      ASSERT_THAT(error_of(std::string_view(whole).substr(0, length)), HasSubstr("file.pth: "))
-          << name << " cut at byte " << length;
+    put(file_, core::read_file(fixture(name)));
+    for (size_t length = fs::file_size(file_); length-- > 0;) {
+      fs::resize_file(file_, length);
+      ASSERT_THAT(error_of_file(), HasSubstr("file.pth: ")) << name << " cut at byte " << length;
+    }
   }
 }
 
-// Reads a file with single bytes changed; true if a changed file was an error somewhere.
-bool survives_changes(const fs::path& file, std::string whole) {
-  bool errors = false;
-  for (char& byte : whole) {
-    const char before = byte;
+// Reads a file with single bytes changed; the number of changes that were errors.
+int errors_of_changes(const fs::path& path, const std::string& whole) {
+  int errors = 0;
+  put(path, whole);
+  for (size_t i = 0; i < whole.size(); ++i) {
     for (const int flip : {0x01, 0x80, 0xff}) {
-      byte = static_cast<char>(before ^ flip);
-      core::replace_file(file, whole);
+      put_byte(path, i, whole[i] ^ flip);
       try {
-        read_checkpoint(file);
+        read_checkpoint(path);
       } catch (const Error& error) {
-        errors = true;
-        EXPECT_THAT(error.what(), HasSubstr(file.filename().string()));
+        ++errors;
+        EXPECT_THAT(error.what(), HasSubstr(path.filename().string()));
       }
     }
-    byte = before;
+    put_byte(path, i, whole[i]);
   }
   return errors;
 }
 
 TEST_F(CheckpointFile, EveryChangedByteOfALegacyFileGivesAValueOrAnError) {
-  EXPECT_TRUE(survives_changes(file_, core::read_file(fixture("small.legacy.pt"))));
+  EXPECT_GT(errors_of_changes(file_, core::read_file(fixture("small.legacy.pt"))), 0);
 }
 
 TEST_F(CheckpointFile, EveryChangedByteOfAZipFileGivesAValueOrAnError) {
-  EXPECT_TRUE(survives_changes(file_, core::read_file(fixture("small.zip.pt"))));
+  EXPECT_GT(errors_of_changes(file_, core::read_file(fixture("small.zip.pt"))), 0);
 }
 
 // An archive of one float storage of 4 elements, its checksums right, around a pickle.

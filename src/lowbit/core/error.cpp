@@ -62,7 +62,9 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
   };
   const std::string wanted = lower(name);
   std::string best;
-  size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
+  // Almost any two names of three letters are two edits apart.
+  const size_t allowed = name.size() <= 3 ? 1 : std::max<size_t>(2, name.size() / 3);
+  size_t best_distance = allowed + 1;
   for (const std::string& candidate : candidates) {
     const size_t distance = edit_distance(wanted, lower(candidate));
     if (distance < best_distance) {

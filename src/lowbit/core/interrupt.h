@@ -4,7 +4,8 @@
 
 namespace lowbit::core {
 
-// From here on SIGINT and SIGTERM only set the flag; a second one ends the process at once.
+// From here on SIGINT and SIGTERM only set the flag, which begins unset; a second signal ends the
+// process at once.
 void catch_interrupts();
 
 // The signal that arrived, 0 if none: a loop that sees one saves, stops, and the program exits with

@@ -40,6 +40,8 @@ struct PickleNode {
   // list, tuple, set: the items. dict: key, value, key, value. persistent_id: one, the id.
   // object: what was appended to it or set in it.
   std::vector<PickleRef> items = {};
+
+  bool is_text(std::string_view wanted) const { return kind == PickleKind::text && text == wanted; }
 };
 
 // The nodes that a pickle describes. Memo references are kept, so a node may be in several places,

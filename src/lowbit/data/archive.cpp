@@ -66,6 +66,20 @@ std::string read_member(struct archive* tar, const std::filesystem::path& path, 
       limit);
 }
 
+// Throws what the last gzread found. At a cut it gives the bytes that are there, and only this
+// tells.
+void check_gzip(gzFile_s* file, const std::filesystem::path& path) {
+  int code = Z_OK;
+  std::string reason = gzerror(file, &code);
+  if (code == Z_OK) return;
+  if (code == Z_ERRNO) reason = std::strerror(errno);
+  // zlib names the file, too.
+  if (const std::string prefix = path.string() + ": "; reason.starts_with(prefix)) {
+    reason.erase(0, prefix.size());
+  }
+  throw unreadable(path, reason.c_str());
+}
+
 struct CloseGzip {
   void operator()(gzFile_s* file) const { gzclose(file); }
 };
@@ -95,16 +109,10 @@ std::string read_unpacked(const std::filesystem::path& path, size_t limit) {
   const std::unique_ptr<gzFile_s, CloseGzip> file(gzopen(path.c_str(), "rb"));
   if (!file) throw unreadable(path, errno ? std::strerror(errno) : "out of memory");
   gzbuffer(file.get(), kPiece);
-  const auto fail_on_error = [&] {
-    int code = Z_OK;
-    const char* reason = gzerror(file.get(), &code);
-    // At a cut, gzread gives what there is and only the code (Z_BUF_ERROR) tells.
-    if (code != Z_OK) throw unreadable(path, code == Z_ERRNO ? std::strerror(errno) : reason);
-  };
   std::string content = read_pieces(
       [&](char* buffer, size_t bytes) {
         const int count = gzread(file.get(), buffer, static_cast<unsigned>(bytes));
-        fail_on_error();
+        check_gzip(file.get(), path);
         return static_cast<size_t>(count);
       },
       limit);

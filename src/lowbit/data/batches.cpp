@@ -1,7 +1,6 @@
 #include "lowbit/data/batches.h"
 
 #include <c10/core/DeviceGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <iterator>
@@ -9,33 +8,13 @@
 #include "lowbit/core/error.h"
 #include "lowbit/data/shuffle.h"
 #include "lowbit/kernels/augment.h"
+#include "lowbit/tensor/tensor.h"
 
 namespace lowbit::data {
 namespace {
 
 // What stands in front of the order in state_.
 constexpr int64_t kCursor = 0, kEpoch = 1, kOrder = 2;
-
-kernels::Stream current_stream(const torch::Device& device) {
-  if (device.is_cpu()) return nullptr;
-  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
-}
-
-kernels::ScalarType scalar_type(const torch::Tensor& images) {
-  switch (images.scalar_type()) {
-    case torch::kFloat64:
-      return kernels::ScalarType::float64;
-    case torch::kFloat32:
-      return kernels::ScalarType::float32;
-    case torch::kFloat16:
-      return kernels::ScalarType::float16;
-    case torch::kBFloat16:
-      return kernels::ScalarType::bfloat16;
-    default:
-      throw core::usage_error("a batch of images cannot be of {}",
-                              c10::toString(images.scalar_type()));
-  }
-}
 
 bool is_channels_last(const torch::Tensor& images) {
   return images.is_contiguous(torch::MemoryFormat::ChannelsLast);
@@ -122,13 +101,13 @@ void BatchSource::assemble(const torch::Tensor& images, const torch::Tensor& tar
       .seed = options_.seed,
       .augmentation = options_.augmentation,
       .batch = images.size(0),
-      .images = {images.mutable_data_ptr(), scalar_type(images)},
+      .images = tensor::output(images),
       .channels_last = is_channels_last(images),
       .targets = targets.mutable_data_ptr<int64_t>(),
   };
   std::ranges::copy(options_.mean, batch.mean);
   std::ranges::copy(options_.std, batch.std);
-  kernels::assemble_batch(options_.backend, batch, current_stream(set_.pixels.device()));
+  kernels::assemble_batch(options_.backend, batch, tensor::current_stream(set_.pixels.device()));
   state_.select(0, kCursor).add_(batch.batch);
 }
 

@@ -46,7 +46,7 @@ class BatchSource {
   // Fills images [B, 3, H, W] (float64, float32, float16 or bfloat16; contiguous or channels-last,
   // both dense) and targets (int64 [B]) with the next B samples and moves the cursor by B. The
   // caller stays within the epoch: cursor + B <= size(), since the cursor is on the device and is
-  // not looked at. An Error (usage) for tensors of another shape, type or device.
+  // not looked at. An Error for tensors of another shape, type or device.
   void assemble(const torch::Tensor& images, const torch::Tensor& targets);
 
   int64_t size() const { return set_.size(); }

@@ -53,7 +53,7 @@ auto explain(const DatasetEntry& entry, const Read& read) {
     return read();
   } catch (core::Error& error) {
     if (error.kind() == core::ErrorKind::failure) {
-      error.detail(fmt::format("data set {}: {}", entry.name, entry.how_to_get));
+      error.detail(fmt::format("to get {}: {}", entry.name, entry.how_to_get));
     }
     throw;
   }

@@ -38,9 +38,10 @@ bool matches(const std::string& pattern, const std::string& name) {
 }  // namespace
 
 ToleranceTable ToleranceTable::read(const std::filesystem::path& file) {
+  const std::string text = core::read_file(file);
   ToleranceTable table;
   try {
-    const auto json = nlohmann::ordered_json::parse(core::read_file(file));
+    const auto json = nlohmann::ordered_json::parse(text);
     for (const auto& [name, value] : json.items()) {
       if (name == kNotCompared) {
         table.gradients_not_compared_ = value.get<std::vector<std::string>>();

@@ -20,10 +20,12 @@ void Replay::warm_up_and_capture() {
   for (const torch::Tensor& tensor : state_) saved.push_back(tensor.clone());
   {
     const torch::AutoGradMode grad(true);
-    for (int i = 0; i < warm_up_runs; ++i) body_();
+    for (int i = 0; i < warm_up_runs; ++i) {
+      body_();
+      rewind_();
+    }
   }
   for (size_t i = 0; i < state_.size(); ++i) state_[i].copy_(saved[i]);
-  after_warm_up_();
 
   graph_ = std::make_unique<Graph>();
   const torch::AutoGradMode grad(true);
@@ -47,11 +49,11 @@ void Replay::run() {
 #endif
 
 Replay::Replay(std::function<void()> body, bool capture, std::vector<torch::Tensor> state,
-               std::function<void()> after_warm_up)
+               std::function<void()> rewind)
     : body_(std::move(body)),
       capture_(capture),
       state_(std::move(state)),
-      after_warm_up_(std::move(after_warm_up)) {}
+      rewind_(std::move(rewind)) {}
 
 Replay::~Replay() = default;
 

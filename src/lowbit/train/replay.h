@@ -16,9 +16,10 @@ class Replay {
  public:
   // `state`: every tensor that the body changes and a later run reads. Capturing needs warm-up
   // runs, whose traces are taken back there, so that a captured body gives the run that an
-  // uncaptured one gives. after_warm_up restores what is not in `state`.
+  // uncaptured one gives. rewind: takes back what is not in `state`, after each warm-up run, so
+  // that none goes on where the one before ended (behind the end of the data, at the last batch).
   Replay(std::function<void()> body, bool capture, std::vector<torch::Tensor> state,
-         std::function<void()> after_warm_up);
+         std::function<void()> rewind);
   ~Replay();
 
   // Enqueues the body on the current stream; the first call captures it.
@@ -30,7 +31,7 @@ class Replay {
   std::function<void()> body_;
   bool capture_;
   std::vector<torch::Tensor> state_;
-  std::function<void()> after_warm_up_;
+  std::function<void()> rewind_;
   struct Graph;
   std::unique_ptr<Graph> graph_;
 };

@@ -1,0 +1,227 @@
+#include "lowbit/models/network.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "lowbit/core/error.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/models/residual_block.h"
+
+namespace lowbit::models {
+namespace {
+
+using config::BlockOrder;
+using testing::HasSubstr;
+using torch::Tensor;
+
+// A small network for 16 x 16 pixels, quantized by LSQ to 4 levels.
+config::ModelOptions small() {
+  config::ModelOptions options;
+  options.name = "resnet20";
+  options.order = BlockOrder::cbsa;
+  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
+  options.width_alpha = 0.0625;
+  options.num_classes = 5;
+  options.input_size = 16;
+  options.fm.enable = options.wt.enable = true;
+  options.fm.method = options.wt.method = config::Method::lsq;
+  options.fm.bit = options.wt.bit = 2;
+  return options;
+}
+
+Tensor images() {
+  return torch::rand({2, 3, 16, 16});
+}
+
+std::map<std::string, Tensor> by_name(const Network& network) {
+  std::map<std::string, Tensor> result;
+  for (const NamedTensor& entry : network.state()) result[entry.name] = entry.tensor;
+  return result;
+}
+
+std::string message(const config::ModelOptions& options) {
+  try {
+    make_network(options);
+  } catch (const core::Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Network, EveryNameInTheFactoryIsBuilt) {
+  for (const std::string& name : network_names()) {
+    config::ModelOptions options = small();
+    options.name = name;
+    options.width_alpha = 1.0 / 64;
+    EXPECT_EQ(make_network(options)->options().name, name);
+  }
+}
+
+TEST(Network, AnUnknownNameIsAnErrorWithTheNearestOne) {
+  config::ModelOptions options = small();
+  options.name = "resnet201";
+  EXPECT_THAT(message(options), HasSubstr("did you mean 'resnet20"));
+}
+
+TEST(Network, AMissingOrderIsAnErrorThatListsThem) {
+  config::ModelOptions options = small();
+  options.order = BlockOrder::none;
+  EXPECT_THAT(message(options), HasSubstr("cbas, cbsa"));
+}
+
+TEST(Network, AWidthWithoutChannelsIsAnError) {
+  config::ModelOptions options = small();
+  options.width_alpha = 0.01;
+  EXPECT_THAT(message(options), HasSubstr("--width_alpha 0.01"));
+}
+
+TEST(Network, WeightsAreAFunctionOfTheSeed) {
+  const auto first_weight = [](int seed) {
+    torch::manual_seed(seed);
+    return by_name(*make_network(small())).at("layer1.0.conv1.0.weight").clone();
+  };
+  EXPECT_TRUE(torch::equal(first_weight(1), first_weight(1)));
+  EXPECT_FALSE(torch::equal(first_weight(1), first_weight(2)));
+}
+
+TEST(Network, TensorsByNameCarryAllThatANetworkComputes) {
+  const auto a = make_network(small()), b = make_network(small());
+  const Tensor x = images();
+  a->forward(x);  // moves the statistics
+  const auto from = by_name(*a);
+  for (const NamedTensor& entry : b->state()) {
+    const torch::NoGradGuard no_grad;
+    Tensor target = entry.tensor;
+    target.copy_(from.at(entry.name));
+  }
+  a->eval();
+  b->eval();
+  EXPECT_TRUE(torch::equal(a->forward(x), b->forward(x)));
+}
+
+TEST(Network, CountsEveryPassForQuantizersAndTrainingPassesForNorms) {
+  const auto network = make_network(small());
+  network->forward(images());
+  network->eval();
+  network->forward(images());
+  const auto state = by_name(*network);
+  EXPECT_EQ(state.at("layer3.2.conv2.0.quant_weight.iteration").item<double>(), 2);
+  EXPECT_EQ(state.at("layer3.2.bn2.0.num_batches_tracked").item<int64_t>(), 1);
+}
+
+TEST(Network, IndexesConvolutionsInTheOrderOfCheckpointsFullPrecisionOnesIncluded) {
+  config::ModelOptions options = small();
+  options.real_skip = true;
+  std::vector<std::string> paths;
+  const auto network = make_network(options);
+  for (const nn::QuantConv2d* conv : network->quant_convs()) paths.push_back(conv->path());
+  ASSERT_EQ(paths.size(), 20U);
+  EXPECT_EQ(paths[0], "layer1.0.conv1.0");
+  EXPECT_EQ(paths[1], "layer1.0.conv2.0");
+  EXPECT_EQ(paths[6], "layer2.0.skip.1");
+  EXPECT_EQ(paths[7], "layer2.0.conv1.0");
+  EXPECT_EQ(network->quant_convs()[6]->quantizer(config::Tag::wt), nullptr);
+  EXPECT_EQ(network->quantizers().size(), 2U * 18);
+}
+
+TEST(Network, NamesTheFirstLayerWhoseOutputIsNotFinite) {
+  const auto network = make_network(small());
+  EXPECT_EQ(network->first_non_finite_layer(images()), "");
+  by_name(*network).at("layer3.0.conv1.0.weight").data()[0][0][0][0] = NAN;
+  by_name(*network).at("layer2.1.bn2.0.weight").data()[0] = INFINITY;
+  EXPECT_EQ(network->first_non_finite_layer(images()), "layer2.1.bn2.0");
+}
+
+TEST(Network, ComputesTheSameInChannelsLast) {
+  torch::manual_seed(1);
+  const auto network = make_network(small());
+  network->to(torch::kFloat64);
+  network->eval();
+  const Tensor x = images().to(torch::kFloat64);
+  const Tensor expected = network->forward(x);
+  network->use_channels_last();
+  const Tensor actual = network->forward(x.contiguous(torch::MemoryFormat::ChannelsLast));
+  EXPECT_TRUE(torch::allclose(actual, expected, 1e-9, 1e-9));
+}
+
+TEST(Network, InHalfPrecisionGivesFloatLogitsAndGradients) {
+  config::ModelOptions options = small();
+  options.fm.enable = options.wt.enable = false;
+  const auto network = make_network(options);
+  const Tensor logits = network->forward(images().to(torch::kBFloat16));
+  EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
+  logits.sum().backward();
+  for (const Tensor& parameter : network->parameters())
+    EXPECT_EQ(parameter.grad().scalar_type(), torch::kFloat32);
+}
+
+TEST(Network, ZirStartsTheLastNormOfEveryBlockAtZero) {
+  config::ModelOptions options = small();
+  options.zero_init_residual = true;
+  const auto state = by_name(*make_network(options));
+  EXPECT_EQ(state.at("layer2.1.bn2.0.weight").abs().sum().item<double>(), 0);
+  EXPECT_EQ(state.at("layer2.1.bn1.0.weight").min().item<double>(), 1);
+}
+
+TEST(Network, TheLargeImageStemHalvesTwice) {
+  config::ModelOptions options = small();
+  options.name = "resnet18";
+  options.cifar_stem = false;
+  const auto network = make_network(options);
+  EXPECT_EQ(by_name(*network).at("conv1.weight").sizes(), (std::vector<int64_t>{4, 3, 7, 7}));
+  network->eval();
+  EXPECT_EQ(network->forward(torch::rand({1, 3, 64, 64})).sizes(), (std::vector<int64_t>{1, 5}));
+}
+
+// A block of 4 channels in evaluation mode, and the same written out.
+class BlockTest : public testing::Test {
+ protected:
+  Tensor run(BlockOrder order, bool origin, bool fix) {
+    config::ModelOptions options;
+    options.order = order;
+    options.origin = origin;
+    options.fix = fix;
+    block_ = std::make_shared<ResidualBlock>(BlockShape{4, 4, 1}, options);
+    block_->eval();
+    const torch::NoGradGuard no_grad;
+    return block_->forward(x_);
+  }
+
+  // Convolution and norm (with its initial statistics) of unit 1 or 2.
+  Tensor conv_norm(int unit, const Tensor& x) const {
+    const Tensor& weight = block_->named_parameters()[fmt::format("conv{}.0.weight", unit)];
+    return torch::conv2d(x, weight, {}, 1, 1) / std::sqrt(1 + 1e-5);
+  }
+
+  const Tensor x_ = torch::randn({1, 4, 5, 5});
+  std::shared_ptr<ResidualBlock> block_;
+};
+
+TEST_F(BlockTest, WithOriginKeepsTheLastActivationOnTheBranch) {
+  for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
+    const Tensor y = run(order, true, false);
+    const Tensor branch = torch::relu(conv_norm(2, torch::relu(conv_norm(1, x_))));
+    EXPECT_TRUE(torch::allclose(y, branch + x_, 1e-4, 1e-5));
+  }
+}
+
+TEST_F(BlockTest, WithOriginAndFixMovesTheLastActivationBehindTheSum) {
+  const Tensor y = run(BlockOrder::cbsa, true, true);
+  const Tensor branch = conv_norm(2, torch::relu(conv_norm(1, x_)));
+  EXPECT_TRUE(torch::allclose(y, torch::relu(branch + x_), 1e-4, 1e-5));
+}
+
+TEST_F(BlockTest, WithoutOriginSkipsAroundEachConvolution) {
+  Tensor y = run(BlockOrder::cbsa, false, true);
+  Tensor middle = torch::relu(conv_norm(1, x_) + x_);
+  EXPECT_TRUE(torch::allclose(y, torch::relu(conv_norm(2, middle) + middle), 1e-4, 1e-5));
+
+  y = run(BlockOrder::cbas, false, false);
+  middle = torch::relu(conv_norm(1, x_)) + x_;
+  EXPECT_TRUE(torch::allclose(y, torch::relu(conv_norm(2, middle)) + middle, 1e-4, 1e-5));
+}
+
+}  // namespace
+}  // namespace lowbit::models

@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include "lowbit/nn/quant_conv.h"
+
+namespace lowbit::nn {
+namespace {
+
+using config::Method;
+using torch::Tensor;
+
+config::QuantOptions lsq(int levels, bool half_range) {
+  config::QuantOptions options;
+  options.enable = true;
+  options.method = Method::lsq;
+  options.level = levels;
+  options.half_range = half_range;
+  return options;
+}
+
+config::ModelOptions model(int feature_levels, bool half_range) {
+  config::ModelOptions options;
+  options.fm = lsq(feature_levels, half_range);
+  return options;
+}
+
+constexpr ConvShape kSame = {.in = 2, .out = 3, .kernel = 3, .padding = 1};
+
+std::vector<std::string> parameter_names(const torch::nn::Module& module) {
+  return module.named_parameters().keys();
+}
+
+TEST(QuantConv2d, HoldsTheQuantizersOfTheEnabledTagsInTheOrderOfCheckpoints) {
+  config::ModelOptions options = model(4, true);
+  options.wt = lsq(4, false);
+  options.ot = lsq(4, false);
+  QuantConv2d conv(kSame, options);
+  EXPECT_EQ(parameter_names(conv),
+            (std::vector<std::string>{"weight", "quant_activation.iteration",
+                                      "quant_activation.level_num", "quant_activation.clip_val",
+                                      "quant_weight.iteration", "quant_weight.level_num",
+                                      "quant_weight.clip_val", "quant_output.iteration",
+                                      "quant_output.level_num", "quant_output.clip_val"}));
+  EXPECT_EQ(conv.quantizer(config::Tag::wt)->groups(), 3);
+}
+
+TEST(QuantConv2d, HasNoQuantizerInFullPrecision) {
+  QuantConv2d conv(kSame, model(4, true), /*full_precision=*/true);
+  EXPECT_EQ(parameter_names(conv), (std::vector<std::string>{"weight"}));
+  EXPECT_EQ(conv.quantizer(config::Tag::fm), nullptr);
+}
+
+// One pixel in the middle of a 3x3 window of ones.
+double sum_with_padding(const config::ModelOptions& options) {
+  QuantConv2d conv({.in = 1, .out = 1, .kernel = 3, .padding = 1}, options);
+  const torch::NoGradGuard no_grad;
+  conv.weight().fill_(1);
+  return conv.forward(torch::ones({1, 1, 1, 1})).item<double>();
+}
+
+TEST(QuantConv2d, PaddedZerosAreQuantizedToo) {
+  // Two levels, -1 and 1: each of the 8 zeros around the pixel becomes -1 (a tie goes to the even
+  // code).
+  config::ModelOptions options = model(2, false);
+  EXPECT_EQ(sum_with_padding(options), 1 - 8);
+  options.padding_after_quant = true;
+  EXPECT_EQ(sum_with_padding(options), 1);
+}
+
+TEST(QuantConv2d, PaddingBehindAQuantizerThatKeepsZeroChangesNoGradient) {
+  const auto run = [](const Tensor& input, config::GradType grad_type, bool pad_by_hand) {
+    torch::manual_seed(1);
+    config::ModelOptions options = model(4, true);
+    options.fm.grad_type = grad_type;
+    QuantConv2d conv({.in = 2, .out = 3, .kernel = 3, .padding = pad_by_hand ? 0 : 1}, options);
+    conv.to(torch::kFloat64);
+    const Tensor x = input.detach().clone().set_requires_grad(true);
+    const Tensor y = conv.forward(pad_by_hand ? torch::constant_pad_nd(x, {1, 1, 1, 1}) : x);
+    y.square().sum().backward();
+    return std::vector<Tensor>{y.detach(), x.grad(), conv.weight().grad(),
+                               conv.named_parameters()["quant_activation.clip_val"].grad()};
+  };
+  const Tensor few_inside = torch::full({1, 2, 4, 4}, 3, torch::kFloat64);
+  few_inside[0][0][0][0] = 0.4;
+  const Tensor mixed = 2 * torch::randn({1, 2, 4, 4}, torch::kFloat64);
+  for (const Tensor& input : {few_inside, mixed})
+    for (const auto grad_type : {config::GradType::none, config::GradType::ste_scale}) {
+      const auto expected = run(input, grad_type, /*pad_by_hand=*/true);
+      const auto actual = run(input, grad_type, /*pad_by_hand=*/false);
+      for (size_t i = 0; i < expected.size(); ++i)
+        EXPECT_TRUE(torch::allclose(actual[i], expected[i], 1e-12, 1e-12)) << i;
+    }
+}
+
+TEST(Conv2d, ComputesInTheTypeOfItsInputAndLearnsInThatOfItsMasters) {
+  Conv2d conv({.in = 2, .out = 3, .kernel = 3, .padding = 1, .bias = true});
+  const Tensor y = conv.forward(torch::randn({1, 2, 4, 4}).to(torch::kBFloat16));
+  EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+  y.sum().backward();
+  for (const auto& parameter : conv.parameters())
+    EXPECT_EQ(parameter.grad().scalar_type(), torch::kFloat32);
+}
+
+TEST(Conv2d, StartsKaimingNormalByFanOut) {
+  torch::manual_seed(1);
+  Conv2d conv({.in = 64, .out = 32, .kernel = 3});
+  const double expected = std::sqrt(2.0 / (32 * 9));
+  EXPECT_NEAR(conv.weight().std().item<double>(), expected, 0.03 * expected);
+  EXPECT_NEAR(conv.weight().mean().item<double>(), 0, 0.03 * expected);
+}
+
+}  // namespace
+}  // namespace lowbit::nn

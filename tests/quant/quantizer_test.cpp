@@ -1,0 +1,285 @@
+#include "lowbit/quant/quantizer.h"
+
+#include <gtest/gtest.h>
+
+#include "lowbit/core/error.h"
+#include "lowbit/quant/factory.h"
+
+namespace lowbit::quant {
+namespace {
+
+using config::Method;
+using config::QuantOptions;
+using config::Tag;
+using torch::Tensor;
+
+QuantOptions options(Method method, int levels, bool half_range) {
+  QuantOptions result;
+  result.enable = true;
+  result.method = method;
+  result.level = levels;
+  result.half_range = half_range;
+  return result;
+}
+
+// In float64, with its parameters as given.
+std::shared_ptr<Quantizer> make(const QuantShape& shape, const QuantOptions& from) {
+  auto quantizer = make_quantizer(shape, from);
+  quantizer->to(torch::kFloat64);
+  return quantizer;
+}
+
+Tensor& parameter(Quantizer& quantizer, const char* name) {
+  return *quantizer.named_parameters().find(name);
+}
+
+void set(Quantizer& quantizer, const char* name, const std::vector<double>& values) {
+  const torch::NoGradGuard no_grad;
+  Tensor& tensor = parameter(quantizer, name);
+  tensor.copy_(torch::tensor(values, torch::kFloat64).view(tensor.sizes()));
+}
+
+Tensor leaf(const std::vector<double>& values, torch::IntArrayRef shape) {
+  return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
+}
+
+::testing::AssertionResult is(const Tensor& tensor, const std::vector<double>& expected) {
+  const Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
+  if (torch::allclose(flat, torch::tensor(expected, torch::kFloat64), 1e-12, 1e-12))
+    return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << flat;
+}
+
+const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
+
+TEST(Quantizer, IsNoneWhereTheTagIsNotEnabled) {
+  EXPECT_EQ(make_quantizer(kFeatures, {}), nullptr);
+}
+
+TEST(Quantizer, AMethodWithoutImplementationIsAnError) {
+  EXPECT_THROW(make_quantizer(kFeatures, options(Method::xnor, 2, true)), core::Error);
+}
+
+TEST(Quantizer, CountersPrecedeTheClipValueAndAreNotTrained) {
+  const auto quantizer = make_quantizer(kFeatures, options(Method::lsq, 4, true));
+  EXPECT_EQ(quantizer->named_parameters().keys(),
+            (std::vector<std::string>{"iteration", "level_num", "clip_val"}));
+  EXPECT_FALSE(quantizer->iteration().requires_grad());
+  EXPECT_FALSE(quantizer->level_num().requires_grad());
+  EXPECT_TRUE(parameter(*quantizer, "clip_val").requires_grad());
+  EXPECT_TRUE(is(quantizer->level_num(), {4}));
+}
+
+TEST(Lsq, HalfRangeFollowsTheHandComputedPoints) {
+  const auto quantizer = make(kFeatures, options(Method::lsq, 4, true));
+  set(*quantizer, "clip_val", {2});
+  // Below, on and above both ends of the clamp; 1 is a tie that rounds to the even code 2.
+  const Tensor x = leaf({-0.5, 0, 1, 2, 3, 1.9}, {1, 2, 3, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {0, 0, 4.0 / 3, 2, 2, 2}));
+  y.backward(torch::tensor({1.0, 2.0, 3.0, 4.0, 5.0, 0.0}, torch::kFloat64).view_as(y));
+  EXPECT_TRUE(is(x.grad(), {0, 2, 3, 4, 0, 0}));
+  // 3 (2/3 - 1/2) for the tie, 5 for the clipped one.
+  EXPECT_TRUE(is(parameter(*quantizer, "clip_val").grad(), {5.5}));
+}
+
+TEST(Lsq, FullRangeFollowsTheHandComputedPointsPerOutputChannel) {
+  const auto quantizer =
+      make({Tag::wt, {2, 3, 1, 1}, 1, 1}, options(Method::lsq, 4, /*half_range=*/true));
+  set(*quantizer, "clip_val", {1, -2});
+  const Tensor x = leaf({-1, 0.5, 1.5, -3, 0.2, 2}, {2, 3, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {-1, 1.0 / 3, 1, -2, 2.0 / 3, 2}));
+  y.sum().backward();
+  EXPECT_TRUE(is(x.grad(), {1, 1, 0, 0, 1, 1}));
+  // A negative clip value counts by its absolute value, whose gradient is -1.
+  EXPECT_TRUE(
+      is(parameter(*quantizer, "clip_val").grad(), {(1.0 / 3 - 0.5) + 1, -(-1 + (1.0 / 3 - 0.1))}));
+}
+
+TEST(Lsq, TheGradientOfTheClipValueIsScaledExceptBetweenOneAndTwo) {
+  const auto clip_gradient = [](double scale) {
+    QuantOptions from = options(Method::lsq, 4, true);
+    from.grad_scale = config::GradScale::fan_scale;
+    from.scale = scale;
+    const auto quantizer = make({Tag::fm, {1, 4, 1, 1}, 1, 1}, from);
+    quantizer->forward(leaf({2, 2, 2, 2}, {1, 4, 1, 1}), torch::kFloat64).sum().backward();
+    return parameter(*quantizer, "clip_val").grad().item<double>();
+  };
+  EXPECT_DOUBLE_EQ(clip_gradient(0.25), 4 * 0.5);
+  EXPECT_DOUBLE_EQ(clip_gradient(0.75), 4);
+  EXPECT_DOUBLE_EQ(clip_gradient(1), 4 * 2);
+}
+
+TEST(Lsq, SteScaleEnlargesTheGradientWhereLittleIsInside) {
+  QuantOptions from = options(Method::lsq, 4, true);
+  from.grad_type = config::GradType::ste_scale;
+  const auto quantizer = make({Tag::fm, {1, 9, 1, 1}, 1, 1}, from);
+  const Tensor x = leaf({0.5, 2, 2, 2, 2, 2, 2, 2, 2}, {1, 9, 1, 1});
+  quantizer->forward(x, torch::kFloat64).sum().backward();
+  EXPECT_TRUE(is(x.grad(), {3, 0, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(Lsq, EachGroupOfChannelsHasItsClipValueInEitherMemoryFormat) {
+  QuantOptions from = options(Method::lsq, 4, true);
+  from.quant_group = 2;
+  const auto quantizer = make({Tag::fm, {1, 4, 1, 1}, 1, 1}, from);
+  ASSERT_EQ(parameter(*quantizer, "clip_val").sizes(), (std::vector<int64_t>{1, 2, 1, 1}));
+  set(*quantizer, "clip_val", {1, 3});
+  const Tensor x = torch::full({2, 4, 2, 2}, 5, torch::kFloat64);
+  for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+    const Tensor y = quantizer->forward(x.contiguous(format), torch::kFloat64);
+    EXPECT_TRUE(y.is_contiguous(format));
+    EXPECT_TRUE(y.slice(1, 0, 2).eq(1).all().item<bool>());
+    EXPECT_TRUE(y.slice(1, 2, 4).eq(3).all().item<bool>());
+  }
+}
+
+TEST(Lsq, WeightGroupsAreTheSameInEitherMemoryFormatEvenIfTheySplitAChannel) {
+  for (const int groups : {1, 2, 4, 8}) {
+    QuantOptions from = options(Method::lsq, 4, false);
+    from.quant_group = groups;
+    const auto quantizer = make({Tag::wt, {4, 6, 3, 3}, 1, 1}, from);
+    {
+      const torch::NoGradGuard no_grad;
+      parameter(*quantizer, "clip_val").uniform_(0.5, 2);
+    }
+    const Tensor plain = torch::randn({4, 6, 3, 3}, torch::kFloat64).set_requires_grad(true);
+    const Tensor last =
+        plain.detach().contiguous(torch::MemoryFormat::ChannelsLast).set_requires_grad(true);
+    const Tensor upstream = torch::randn({4, 6, 3, 3}, torch::kFloat64);
+    const Tensor y = quantizer->forward(plain, torch::kFloat64);
+    const Tensor z = quantizer->forward(last, torch::kFloat64);
+    EXPECT_TRUE(torch::equal(y, z)) << groups;
+    EXPECT_EQ(z.is_contiguous(torch::MemoryFormat::ChannelsLast), 4 % groups == 0);
+    y.backward(upstream);
+    z.backward(upstream);
+    EXPECT_TRUE(torch::equal(plain.grad(), last.grad())) << groups;
+  }
+}
+
+TEST(Lsq, KeepsZeroOnlyWhereZeroIsALevelAndNothingIsCounted) {
+  QuantOptions half = options(Method::lsq, 4, true);
+  EXPECT_TRUE(make(kFeatures, half)->keeps_zero());
+  half.grad_type = config::GradType::ste_scale;
+  EXPECT_FALSE(make(kFeatures, half)->keeps_zero());
+  QuantOptions full = options(Method::lsq, 4, false);
+  EXPECT_FALSE(make(kFeatures, full)->keeps_zero());
+  full.symmetry = true;
+  EXPECT_TRUE(make(kFeatures, full)->keeps_zero());
+}
+
+TEST(Lsq, SymmetricLevelsContainZero) {
+  QuantOptions from = options(Method::lsq, 4, false);
+  from.symmetry = true;
+  const auto quantizer = make(kFeatures, from);
+  const Tensor y = quantizer->forward(leaf({-0.6, 0.4, 0.6, 7}, {1, 2, 2, 1}), torch::kFloat64);
+  EXPECT_TRUE(is(y, {-1, 0, 1, 1}));
+}
+
+TEST(WeightNormalization, TakesMeanAndUnbiasedDeviationOfEachGroupAsConstants) {
+  QuantOptions from = options(Method::lsq, 256, false);
+  from.adaptive = config::Adaptive::var_mean;
+  from.boundary = 255;  // levels at odd integers
+  const auto quantizer = make({Tag::wt, {2, 3, 1, 1}, 1, 1}, from);
+  const Tensor x = leaf({1, 3, 5, 10, 20, 30}, {2, 3, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y.abs(), {1, 1, 1, 1, 1, 1}));
+  y.backward(torch::full_like(y, 6));
+  EXPECT_TRUE(is(x.grad(), {3, 3, 3, 0.6, 0.6, 0.6}));
+}
+
+TEST(WeightNormalization, IsOverTheWholeTensorWhereAskedAndUndoneWhereAsked) {
+  QuantOptions from = options(Method::lsq, 4, false);
+  from.adaptive = config::Adaptive::var_mean;
+  from.independent_norm = from.adaptive_restore = true;
+  const auto quantizer = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, from);
+  const Tensor x = leaf({1, 2, 4, 5}, {2, 2, 1, 1});
+  const double mean = 3, deviation = std::sqrt(10.0 / 3);
+  // Normalized: -1.1, -0.55, 0.55, 1.1: clipped to -1 or rounded to -1/3 and so on.
+  EXPECT_TRUE(is(quantizer->forward(x, torch::kFloat64),
+                 {mean - deviation, mean - deviation / 3, mean + deviation / 3, mean + deviation}));
+}
+
+TEST(Dorefa, ActivationsFollowTheHandComputedPoints) {
+  QuantOptions from = options(Method::dorefa, 4, true);
+  from.boundary = 2;
+  const auto quantizer = make(kFeatures, from);
+  EXPECT_EQ(quantizer->parameters().size(), 2U);
+  const Tensor x = leaf({-0.1, 0, 1, 2, 2.1, 1.7}, {1, 2, 3, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {0, 0, 4.0 / 3, 2, 2, 2}));
+  y.sum().backward();
+  EXPECT_TRUE(is(x.grad(), {0, 1, 1, 1, 0, 1}));
+}
+
+TEST(Dorefa, TheGradientOfWeightsFlowsThroughTanhAndItsMaximum) {
+  const auto quantizer = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, options(Method::dorefa, 4, false));
+  const Tensor x = leaf({0.3, -1.2, 0.8, 0.1}, {2, 2, 1, 1});
+  const Tensor upstream = torch::tensor({1.0, -2.0, 0.5, 3.0}, torch::kFloat64).view_as(x);
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  // tanh / max: 0.349, -1, 0.797, 0.120; on four levels:
+  EXPECT_TRUE(is(y, {1.0 / 3, -1, 1, 1.0 / 3}));
+  y.backward(upstream);
+  const Tensor z = x.detach().clone().set_requires_grad(true);
+  const Tensor t = torch::tanh(z);
+  (t / t.abs().max()).backward(upstream);
+  EXPECT_TRUE(torch::allclose(x.grad(), z.grad(), 1e-12, 1e-12));
+}
+
+TEST(Dorefa, GammaScalesEachGroupAndLearns) {
+  QuantOptions from = options(Method::dorefa, 2, false);
+  from.gamma = true;
+  const auto quantizer = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, from);
+  set(*quantizer, "gamma", {2, 3});
+  const Tensor y = quantizer->forward(leaf({1, -1, 1, 1}, {2, 2, 1, 1}), torch::kFloat64);
+  EXPECT_TRUE(is(y, {2, -2, 3, 3}));
+  y.backward(torch::tensor({1.0, 2.0, 3.0, 4.0}, torch::kFloat64).view_as(y));
+  EXPECT_TRUE(is(parameter(*quantizer, "gamma").grad(), {-1, 7}));
+}
+
+TEST(Dorefa, GammaOfOutputsIsPerGroupOfChannels) {
+  QuantOptions from = options(Method::dorefa, 2, true);
+  from.gamma = true;
+  from.quant_group = 2;
+  const auto quantizer = make({Tag::ot, {1, 4, 1, 1}, 1, 1}, from);
+  set(*quantizer, "gamma", {2, 3});
+  EXPECT_TRUE(
+      is(quantizer->forward(leaf({1, 0, 1, 0}, {1, 4, 1, 1}), torch::kFloat64), {2, 0, 3, 0}));
+}
+
+TEST(Dorefa, BinaryWeightsAreTheirSignTimesTheMeanMagnitude) {
+  QuantOptions from = options(Method::dorefa, 2, false);
+  from.binary_mean = true;
+  const auto quantizer = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, from);
+  const Tensor x = leaf({1, -2, 0, 5}, {2, 2, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {2, -2, 2, 2}));
+  y.sum().backward();
+  EXPECT_TRUE(is(x.grad(), {1, 1, 1, 1}));
+}
+
+TEST(Quantizer, OnAGpuMasterWeightsBecomeHalfPrecisionInOnePass) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU";
+  for (const Method method : {Method::lsq, Method::dorefa}) {
+    const auto quantizer = make_quantizer({Tag::wt, {8, 4, 3, 3}, 1, 1}, options(method, 4, false));
+    const Tensor master = torch::randn({8, 4, 3, 3});
+    const Tensor expected = quantizer->forward(master, torch::kFloat32);
+    quantizer->to(torch::kCUDA);
+    const Tensor device_master = master.to(torch::kCUDA)
+                                     .contiguous(torch::MemoryFormat::ChannelsLast)
+                                     .set_requires_grad(true);
+    for (const auto type : {torch::kFloat16, torch::kBFloat16}) {
+      const Tensor y = quantizer->forward(device_master, type);
+      EXPECT_EQ(y.scalar_type(), type);
+      EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+      EXPECT_TRUE(torch::equal(y.cpu(), expected.to(type)));
+      y.sum().backward();
+    }
+    EXPECT_EQ(device_master.grad().scalar_type(), torch::kFloat32);
+    EXPECT_TRUE(device_master.grad().is_contiguous(torch::MemoryFormat::ChannelsLast));
+  }
+}
+
+}  // namespace
+}  // namespace lowbit::quant

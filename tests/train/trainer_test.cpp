@@ -1,0 +1,223 @@
+#include "lowbit/train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <fstream>
+#include <functional>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
+#include "lowbit/core/interrupt.h"
+
+namespace lowbit::train {
+namespace fs = std::filesystem;
+namespace {
+
+// Calls back after every step, since the tests report every iteration.
+class Watcher : public Observer {
+ public:
+  explicit Watcher(std::function<void(const Progress&)> on_step = {})
+      : on_step_(std::move(on_step)) {}
+  void on_progress(const Progress& progress) override {
+    if (on_step_) on_step_(progress);
+  }
+  void on_pass_end() override {}
+
+ private:
+  std::function<void(const Progress&)> on_step_;
+};
+
+std::string big_endian(uint32_t number) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xff);
+  return bytes;
+}
+
+// A run in a folder of its own on a set small enough for a test: each class is a bright column.
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() {
+    folder_ = fs::path(testing::TempDir()) / ("trainer_test." + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    write_set("train", 72);
+    write_set("t10k", 40);
+  }
+  ~TrainerTest() override { fs::remove_all(folder_); }
+
+  config::Configuration configuration(const std::string& name,
+                                      std::vector<std::string> more) const {
+    std::vector<std::string> arguments = {
+        "--dataset", "fashion", "--root", folder_.string(), "--model", "resnet20", "--width_alpha",
+        "0.125", "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq", "--fm_enable",
+        "--fm_bit", "2", "--wt_enable", "--wt_bit", "2", "--wt_boundary", "0.5",
+        // 72 = 2 * 32 + 8: the last batch is a smaller one.
+        "-b", "32", "-v", "40", "--case", name, "--weights_dir", (folder_ / "weights").string(),
+        "--log_dir", (folder_ / "exp").string(), "--lr", "0.05", "--lr_policy", "fix", "--nesterov",
+        "--epochs", "4", "--report_freq", "1", "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return config::parse_run(std::nullopt, arguments);
+  }
+
+  RunResult run(const std::string& name, std::vector<std::string> more = {},
+                std::function<void(const Progress&)> on_step = {}) const {
+    Watcher watcher(std::move(on_step));
+    Trainer trainer(configuration(name, std::move(more)), watcher);
+    return trainer.train();
+  }
+
+  NamedTensors saved(const std::string& name) const {
+    return state_dict(read_checkpoint(checkpoint(name)));
+  }
+  fs::path checkpoint(const std::string& name) const {
+    return folder_ / "weights" / "resnet20" / (name + "-checkpoint.pth.tar");
+  }
+
+  fs::path folder_;
+
+  static void expect_same_bits(const NamedTensors& a, const NamedTensors& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i)
+      EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
+  }
+
+ private:
+  void write_set(const std::string& name, uint32_t count) const {
+    std::string images = big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28);
+    std::string labels = big_endian(0x801) + big_endian(count);
+    for (uint32_t i = 0; i < count; ++i) {
+      labels += static_cast<char>(i % 10);
+      for (uint32_t pixel = 0; pixel < 28 * 28; ++pixel) {
+        const bool bright = pixel / 28 / 2 == i % 10 + 2;
+        images += static_cast<char>(bright ? 250 : (pixel * 7 + i * 13) % 60);
+      }
+    }
+    core::replace_file(folder_ / (name + "-images-idx3-ubyte"), images);
+    core::replace_file(folder_ / (name + "-labels-idx1-ubyte"), labels);
+  }
+};
+
+TEST_F(TrainerTest, LearnsAndItsCheckpointEvaluatesToTheSameAccuracy) {
+  const RunResult result = run("learns", {"--epochs", "40"});
+  ASSERT_TRUE(result.last);
+  EXPECT_GT(result.last->top1, 50) << "ten classes";
+  EXPECT_EQ(result.last->samples, 40);
+
+  Watcher watcher;
+  Trainer again(configuration("other", {"--pretrained", checkpoint("learns").string()}), watcher);
+  EXPECT_EQ(again.evaluate().top1, result.last->top1);
+}
+
+TEST_F(TrainerTest, TheSameSeedGivesTheSameBitsAndAnotherOneOthers) {
+  run("a", {"--epochs", "1"});
+  run("b", {"--epochs", "1"});
+  run("c", {"--epochs", "1", "--seed", "3"});
+  expect_same_bits(saved("a"), saved("b"));
+  EXPECT_FALSE(torch::equal(saved("a")[0].second, saved("c")[0].second));
+}
+
+TEST_F(TrainerTest, AResumedRunEndsWithTheBitsOfOneNeverStopped) {
+  run("whole");
+  run("parts", {"--epochs", "2"});
+  run("parts", {"--resume"});
+  expect_same_bits(saved("whole"), saved("parts"));
+}
+
+TEST_F(TrainerTest, ASignalInMidEpochSavesAStateThatContinuesExactly) {
+  run("whole");
+  core::catch_interrupts();
+  int steps = 0;
+  const RunResult stopped = run("stopped", {}, [&steps](const Progress& progress) {
+    if (progress.training && ++steps == 5) std::raise(SIGINT);
+  });
+  EXPECT_EQ(stopped.interrupted, SIGINT);
+  core::catch_interrupts();  // clears the flag
+  const Value file = read_checkpoint(checkpoint("stopped"));
+  EXPECT_EQ(file.get<Dict>("file").at("epoch").get<int64_t>("epoch"), 1);
+
+  EXPECT_EQ(run("stopped", {"--resume"}).interrupted, 0);
+  expect_same_bits(saved("whole"), saved("stopped"));
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteIsNamedWithItsFirstLayerAndLeavesTheCheckpoint) {
+  run("nan", {"--epochs", "1"});
+  const std::string before = core::read_file(checkpoint("nan"));
+  try {
+    run("nan", {"--resume", "--epochs", "3", "--lr", "1e30"});
+    FAIL() << "no error";
+  } catch (const core::Error& error) {
+    const std::string line = error.what();
+    EXPECT_NE(line.find("the loss is not finite in epoch 1, iteration"), std::string::npos) << line;
+    EXPECT_NE(line.find("layer '"), std::string::npos) << line;
+    EXPECT_EQ(error.exit_status(), 1);
+  }
+  EXPECT_EQ(core::read_file(checkpoint("nan")), before);
+}
+
+TEST_F(TrainerTest, AFolderThatCannotBeMadeIsNamedBeforeTrainingStarts) {
+  std::ofstream(folder_ / "file") << "x";
+  Watcher watcher;
+  Trainer trainer(configuration("x", {"--weights_dir", (folder_ / "file").string()}), watcher);
+  EXPECT_THROW(trainer.train(), core::Error);
+}
+
+TEST_F(TrainerTest, AFileOfAnotherNetworkIsNotResumed) {
+  run("narrow", {"--epochs", "1"});
+  EXPECT_THROW(run("narrow", {"--resume", "--model", "resnet32", "--resume_file",
+                              checkpoint("narrow").string()}),
+               core::Error);
+}
+
+class GpuTrainerTest : public TrainerTest {
+ protected:
+  void SetUp() override {
+    if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU";
+  }
+};
+
+TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBits) {
+  const std::vector<std::string> common = {"--device", "cuda", "--deterministic", "--step"};
+  auto with = [&](const char* mode) {
+    std::vector<std::string> result = common;
+    result.emplace_back(mode);
+    return result;
+  };
+  run("graph", with("graph"));
+  run("eager", with("eager"));
+  expect_same_bits(saved("graph"), saved("eager"));
+}
+
+TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsInHalfPrecision) {
+  for (const char* precision : {"fp16", "bf16"}) {
+    run("graph",
+        {"--device", "cuda", "--deterministic", "--precision", precision, "--step", "graph"});
+    run("eager",
+        {"--device", "cuda", "--deterministic", "--precision", precision, "--step", "eager"});
+    expect_same_bits(saved("graph"), saved("eager"));
+  }
+}
+
+TEST_F(GpuTrainerTest, FirstEpochOnGpuAndCpuAgree) {
+  run("gpu", {"--device", "cuda", "--epochs", "1", "--step", "eager", "--lr", "1e-3"});
+  run("cpu", {"--device", "cpu", "--epochs", "1", "--lr", "1e-3"});
+  const auto weight = [&](const std::string& name) { return saved(name)[0].second; };
+  EXPECT_TRUE(torch::allclose(weight("gpu"), weight("cpu"), 1e-2, 1e-3));
+}
+
+TEST_F(GpuTrainerTest, AResumedGraphRunEndsWithTheBitsOfOneNeverStopped) {
+  const std::vector<std::string> gpu = {"--device", "cuda", "--deterministic", "--precision",
+                                        "fp16"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), gpu.begin(), gpu.end());
+    return more;
+  };
+  run("whole", with({}));
+  run("parts", with({"--epochs", "2"}));
+  run("parts", with({"--resume"}));
+  expect_same_bits(saved("whole"), saved("parts"));
+}
+
+}  // namespace
+}  // namespace lowbit::train
