@@ -15,6 +15,4 @@ source "$root/tools/setup/build.sh"
 if (($# == 0)) || [[ $1 == -* ]]; then
   set -- "$default_config" "$@"
 fi
-# On cores that others use too, OpenMP's threads waste the time that they spin.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 exec "$root/build/$(choose_preset)/lowbit" train "$@"

@@ -114,11 +114,9 @@ function(lowbit_test)
   cmake_parse_arguments(ARG "TORCH;PROGRAM" "" "DEPENDS" ${ARGN})
   get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
-  if(NOT sources)
-    return()
-  endif()
   add_executable(test_${folder} ${sources})
   lowbit_sources(test_${folder} ${ARGN})
+  target_include_directories(test_${folder} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
   target_link_libraries(test_${folder} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(
     test_${folder} PRIVATE LOWBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

@@ -37,14 +37,16 @@ Call split_call(const Arguments& arguments) {
   return call;
 }
 
-void log_settings(const config::Configuration& configuration) {
+// What was given at level info, the defaults at the level `defaults`.
+void log_settings(const config::Configuration& configuration, spdlog::level::level_enum defaults) {
   for (const config::Setting& setting : configuration.settings)
-    core::log().info("{:26} {:32} ({})", setting.name, setting.value, setting.source);
+    core::log().log(setting.source == "default" ? defaults : spdlog::level::info,
+                    "{:26} {:32} ({})", setting.name, setting.value, setting.source);
 }
 
 // Everything that can be said without data and weights.
 int dry_run(const config::Configuration& configuration) {
-  log_settings(configuration);
+  log_settings(configuration, spdlog::level::info);
   const auto network = models::make_network(configuration.options.model);
   core::log().info("network: {}", network->description());
   const models::NetworkSize size = models::network_size(*network);
@@ -82,16 +84,17 @@ int train(const Arguments& arguments) {
   if (arguments.empty())
     throw core::usage_error("train: neither a config file nor options are given")
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
-  log_to_console();
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
+  log_to_console(configuration.options.train.verbose);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   if (configuration.options.train.dry_run) return dry_run(configuration);
 
+  require_inputs(configuration.options);
   if (!configuration.options.train.evaluate) {
     const train::RunFiles files(configuration.options);
     files.make_folders();
     log_to_file(files.log);
-    log_settings(configuration);
+    log_settings(configuration, spdlog::level::debug);
   }
   ProgressDisplay display;
   train::Trainer trainer(configuration, display);

@@ -60,8 +60,11 @@ std::string bar_of(const train::Progress& progress) {
 
 }  // namespace
 
-void log_to_console() {
-  core::log().sinks().push_back(std::make_shared<ConsoleSink>());
+void log_to_console(bool details) {
+  auto sink = std::make_shared<ConsoleSink>();
+  sink->set_level(details ? spdlog::level::debug : spdlog::level::info);
+  core::log().set_level(spdlog::level::debug);
+  core::log().sinks().push_back(sink);
 }
 
 void log_to_file(const std::filesystem::path& path) {
@@ -70,7 +73,7 @@ void log_to_file(const std::filesystem::path& path) {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
     sink->set_pattern("%Y-%m-%d %H:%M:%S  %v");
     core::log().sinks().push_back(sink);
-    core::log().flush_on(spdlog::level::info);
+    core::log().flush_on(spdlog::level::debug);
   } catch (const spdlog::spdlog_ex& error) {
     throw core::failure("cannot write the log '{}': {}", path.string(), error.what());
   }

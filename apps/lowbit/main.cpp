@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "commands.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/threads.h"
 
 namespace {
 
@@ -21,12 +23,10 @@ struct Verb {
 };
 
 constexpr Verb verbs[] = {
-    {"train", "train [CONFIG] [options]", "train a network; -e evaluates, --dry-run only reads",
+    {"train", "train [CONFIG] [options]", "train a network; --dry-run only reads",
      lowbit::app::train},
-    {"eval", "eval CHECKPOINT [options]", "evaluate a checkpoint from what it says of itself",
-     lowbit::app::eval},
-    {"tools", "tools VERB ...", "inspect | update checkpoints, parity cases, options",
-     lowbit::app::tools},
+    {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
+    {"tools", "tools VERB ...", "inspect | update checkpoints, parity", lowbit::app::tools},
 };
 
 // Specified, and said to be missing by name.
@@ -38,16 +38,15 @@ void print_help(std::FILE* to) {
              "usage:\n",
              LOWBIT_VERSION);
   for (const Verb& verb : verbs) fmt::print(to, "  lowbit {:28}{}\n", verb.call, verb.help);
-  fmt::print(
-      to,
-      "\n"
-      "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
-      "examples:\n"
-      "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
-      "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
-      "  lowbit train CONFIG --dry-run\n"
-      "  lowbit eval weights/resnet20/fashion-lsq-2bit-checkpoint.pth.tar\n\n"
-      "exit status: 0 done, 1 a run that failed, 2 wrong use, 128 + n stopped by signal n\n");
+  fmt::print(to,
+             "\n"
+             "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
+             "examples:\n"
+             "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
+             "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
+             "  lowbit train CONFIG --dry-run\n"
+             "  lowbit eval weights/resnet20/fashion-lsq-2bit-checkpoint.pth.tar\n\n"
+             "exit status: 0 done, 1 run failed, 2 wrong use, 128 + n stopped by signal n\n");
 }
 
 int dispatch(const Arguments& arguments) {
@@ -72,18 +71,25 @@ int dispatch(const Arguments& arguments) {
       .detail("'lowbit -h' lists the verbs");
 }
 
-// Threads that wait at a barrier by spinning make a shared machine thirty times slower. The OpenMP
-// library reads the setting when it is loaded, hence the second start.
-void wait_passively(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY")) return;
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  ::execv("/proc/self/exe", argv);  // on failure: go on, only slower
+// How OpenMP's threads wait for each other, a thousand times in a training step. To wake a sleeping
+// core takes longer than most of these waits, so they spin at first; not for long, as a spinning
+// thread may hold the core that the awaited one needs. Where a quota, not the number of cores,
+// limits the process, spinning would use it up. The library reads this when it is loaded, hence the
+// second start.
+void set_up_waiting(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  const size_t cores = lowbit::core::allowed_cores().size();
+  const bool quota = static_cast<size_t>(lowbit::core::usable_cores()) < cores;
+  ::setenv("GOMP_SPINCOUNT", quota ? "0" : "20000", 1);
+  // By its path, so that process lists show its name. On failure: go on, only slower.
+  std::error_code unknown;
+  ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), argv);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  wait_passively(argv);
+  set_up_waiting(argv);
   try {
     return dispatch({argv + 1, argv + argc});
   } catch (const lowbit::core::Error& error) {

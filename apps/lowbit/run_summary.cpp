@@ -6,6 +6,7 @@
 #include "lowbit/core/log.h"
 #include "lowbit/data/dataset.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/train/device.h"
 #include "lowbit/train/run_files.h"
 
 namespace lowbit::app {
@@ -25,12 +26,15 @@ std::string bits_text(const config::ModelOptions& model) {
   return one(model.wt, "weights") + ", " + one(model.fm, "activations");
 }
 
-void warn_if_missing(const auto& require) {
-  try {
-    require();
-  } catch (const core::Error& error) {
-    core::log().warn(error.what());
-  }
+// Calls check with a function for each file that the run will read; it throws if there is none.
+void for_each_input(const config::Options& options, const auto& check) {
+  const config::DataOptions& data = options.data;
+  if (data.val_batch >= 1) check([&] { data::require_files(data, data::Split::validation); });
+  if (!options.train.evaluate) check([&] { data::require_files(data, data::Split::train); });
+  if (options.train.resume)
+    check([&] { train::find_resume_file(options); });
+  else if (!options.train.pretrained.empty())
+    check([&] { train::find_pretrained(options); });
 }
 
 std::string next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
@@ -50,13 +54,19 @@ std::string bytes_text(int64_t bytes) {
                           : fmt::format("{:.1f} kB", size / 1e3);
 }
 
+void require_inputs(const config::Options& options) {
+  train::choose_device(options.train);
+  for_each_input(options, [](const auto& require) { require(); });
+}
+
 void warn_of_missing_files(const config::Options& options) {
-  warn_if_missing([&] { data::require_files(options.data, data::Split::validation); });
-  warn_if_missing([&] { data::require_files(options.data, data::Split::train); });
-  if (options.train.resume)
-    warn_if_missing([&] { train::find_resume_file(options); });
-  else if (!options.train.pretrained.empty())
-    warn_if_missing([&] { train::find_pretrained(options); });
+  for_each_input(options, [](const auto& require) {
+    try {
+      require();
+    } catch (const core::Error& error) {
+      core::log().warn(error.what());
+    }
+  });
 }
 
 void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,

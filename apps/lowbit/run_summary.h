@@ -12,6 +12,9 @@ namespace lowbit::app {
 // "1.08 MB", "87.3 kB": powers of 1000.
 std::string bytes_text(int64_t bytes);
 
+// Throws what the run would fail with for want of a file or a device, before it has written any.
+void require_inputs(const config::Options& options);
+
 // Logs a warning for each file that the run will need and that is not there.
 void warn_of_missing_files(const config::Options& options);
 

@@ -1,24 +1,18 @@
 #include "lowbit/core/threads.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
 
 namespace lowbit::core {
 namespace {
 
 TEST(UsableCores, FollowsTheAffinityMaskOfTheProcess) {
-  cpu_set_t before, one;
-  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
-  CPU_ZERO(&one);
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &before)) {
-      CPU_SET(core, &one);
-      break;
-    }
-  }
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  const std::vector<int> before = allowed_cores();
+  ASSERT_FALSE(before.empty());
+  ASSERT_TRUE(stay_on({before.back()}));
+  EXPECT_EQ(allowed_cores(), std::vector{before.back()});
   EXPECT_EQ(usable_cores(), 1);
-  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  ASSERT_TRUE(stay_on(before));
+  EXPECT_EQ(allowed_cores(), before);
   EXPECT_GE(usable_cores(), 1);
 }
 

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "lowbit/core/threads.h"
+
 namespace lowbit::kernels {
 namespace {
 
@@ -51,6 +53,43 @@ TEST_F(Parallel, HandsOnAnException) {
                               if (begin > 0) throw std::runtime_error("a piece failed");
                             }),
                std::runtime_error);
+}
+
+// The cores of each thread of the pool.
+std::vector<std::vector<int>> cores_of_threads() {
+  std::vector<std::vector<int>> cores(static_cast<size_t>(omp_get_max_threads()));
+  parallel_for(omp_get_max_threads(), 1, [&](std::int64_t, std::int64_t) {
+    cores[static_cast<size_t>(omp_get_thread_num())] = core::allowed_cores();
+  });
+  return cores;
+}
+
+TEST(PinnedThreads, HaveACoreEachAndGetTheOthersBack) {
+  const std::vector<int> allowed = core::allowed_cores();
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(static_cast<int>(allowed.size()));
+  {
+    const PinnedThreads pinned;
+    std::vector<int> taken;
+    for (const std::vector<int>& cores : cores_of_threads()) {
+      ASSERT_EQ(cores.size(), 1);
+      taken.push_back(cores[0]);
+    }
+    EXPECT_EQ(taken, allowed);
+  }
+  for (const std::vector<int>& cores : cores_of_threads()) EXPECT_EQ(cores, allowed);
+  omp_set_num_threads(before);
+}
+
+TEST(PinnedThreads, StayFreeWhereThereIsNotOneCoreForEach) {
+  const std::vector<int> allowed = core::allowed_cores();
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(static_cast<int>(allowed.size()) + 1);
+  {
+    const PinnedThreads pinned;
+    for (const std::vector<int>& cores : cores_of_threads()) EXPECT_EQ(cores, allowed);
+  }
+  omp_set_num_threads(before);
 }
 
 }  // namespace

@@ -49,6 +49,37 @@ TEST(QuantConv2d, HasNoQuantizerInFullPrecision) {
   EXPECT_EQ(conv.quantizer(config::Tag::fm), nullptr);
 }
 
+// oneDNN's own strided form never returns for 3 to 5 channels in channels-last order.
+TEST(Conv2d, OfOnePixelWithAStrideEqualsTheTextbook) {
+  for (const int64_t channels : {1, 3, 4, 5, 8}) {
+    Conv2d conv({.in = channels, .out = 2 * channels, .kernel = 1, .stride = 2});
+    conv.use_channels_last();
+    const Tensor x = torch::randn({128, channels, 33, 32})
+                         .contiguous(torch::MemoryFormat::ChannelsLast)
+                         .requires_grad_();
+    const Tensor y = conv.forward(x);
+    const Tensor upstream = torch::randn_like(y);
+    const auto gradients = torch::autograd::grad({y}, {x, conv.weight()}, {upstream});
+
+    const Tensor wide = x.detach().to(torch::kFloat64).requires_grad_();
+    const Tensor weight = conv.weight().detach().to(torch::kFloat64).requires_grad_();
+    const Tensor expected =
+        torch::einsum("oi,bihw->bohw", {weight.flatten(1), wide})
+            .index({torch::indexing::Slice(), torch::indexing::Slice(),
+                    torch::indexing::Slice(torch::indexing::None, torch::indexing::None, 2),
+                    torch::indexing::Slice(torch::indexing::None, torch::indexing::None, 2)});
+    const auto expected_gradients =
+        torch::autograd::grad({expected}, {wide, weight}, {upstream.to(torch::kFloat64)});
+    EXPECT_TRUE(torch::allclose(y.to(torch::kFloat64), expected, 1e-5, 1e-5)) << channels;
+    EXPECT_TRUE(
+        torch::allclose(gradients[0].to(torch::kFloat64), expected_gradients[0], 1e-5, 1e-5))
+        << channels;
+    EXPECT_TRUE(
+        torch::allclose(gradients[1].to(torch::kFloat64), expected_gradients[1], 1e-3, 1e-2))
+        << channels;
+  }
+}
+
 // One pixel in the middle of a 3x3 window of ones.
 double sum_with_padding(const config::ModelOptions& options) {
   QuantConv2d conv({.in = 1, .out = 1, .kernel = 3, .padding = 1}, options);

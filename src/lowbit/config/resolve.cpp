@@ -96,7 +96,7 @@ class Resolver {
     for (const DataFacts& facts : kFacts)
       if (of_keyword == nullptr && keywords_.count(facts.name)) of_keyword = &facts;
     const DataFacts* of_data_set = facts_of(dataset);
-    if (of_keyword == nullptr && dataset == "fashion") imply_keyword("fashion");
+    if (dataset == "fashion" && !names_a_stem()) imply_keyword("fashion");
 
     const DataFacts& model = of_keyword ? *of_keyword : of_data_set ? *of_data_set : kImageNet;
     const std::string source =
@@ -121,6 +121,12 @@ class Resolver {
     result_.sources[option] = source;
   }
 
+  bool names_a_stem() const {
+    return keywords_.count("imagenet") ||
+           std::any_of(std::begin(kFacts), std::end(kFacts),
+                       [this](const DataFacts& each) { return keywords_.count(each.name); });
+  }
+
   void imply_keyword(const std::string& name) {
     keywords_.emplace(name, argument(name, "data set " + name));
     result_.keywords.push_back(name);
@@ -139,11 +145,7 @@ class Resolver {
     if (options_.model.num_classes > facts.classes)
       warn("", fmt::format("the network has {} classes, data set '{}' only {}",
                            options_.model.num_classes, facts.name, facts.classes));
-    const bool names_a_stem =
-        keywords_.count("imagenet") ||
-        std::any_of(std::begin(kFacts), std::end(kFacts),
-                    [this](const DataFacts& each) { return keywords_.count(each.name); });
-    if (!names_a_stem)
+    if (!names_a_stem())
       warn("",
            fmt::format("data set '{0}' without keyword '{0}': the stem is the one for large images "
                        "(7x7, pooling)",

@@ -26,7 +26,7 @@ constexpr DatasetEntry kDatasets[] = {
     {.name = "fashion",
      .load = load_fashion,
      .require_files = require_fashion,
-     .augmentation = {.flip = true, .pad = 2},
+     .augmentation = {.flip = true},
      .how_to_get =
          "apt-get install dataset-fashion-mnist, or the four files of "
          "https://github.com/zalandoresearch/fashion-mnist in a folder, then --root FOLDER"},

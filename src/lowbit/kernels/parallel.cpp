@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "lowbit/core/threads.h"
+
 namespace lowbit::kernels {
 
 void parallel_for(std::int64_t size, std::int64_t grain,
@@ -24,6 +26,19 @@ void parallel_for(std::int64_t size, std::int64_t grain,
     }
   }
   if (error) std::rethrow_exception(error);
+}
+
+PinnedThreads::PinnedThreads() : cores_(core::allowed_cores()) {
+  if (static_cast<int>(cores_.size()) != omp_get_max_threads()) cores_.clear();
+  if (cores_.empty()) return;
+#pragma omp parallel
+  core::stay_on({cores_[static_cast<size_t>(omp_get_thread_num())]});
+}
+
+PinnedThreads::~PinnedThreads() {
+  if (cores_.empty()) return;
+#pragma omp parallel
+  core::stay_on(cores_);
 }
 
 }  // namespace lowbit::kernels

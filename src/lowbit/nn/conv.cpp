@@ -20,7 +20,17 @@ torch::Tensor Conv2d::compute(const torch::Tensor& x) {
 torch::Tensor Conv2d::convolve(const torch::Tensor& x, const torch::Tensor& weight,
                                int64_t padding) const {
   const torch::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
-  return torch::conv2d(x, weight, bias, shape_.stride, padding, /*dilation=*/1, shape_.groups);
+  const auto conv = [&](const torch::Tensor& input, int64_t stride) {
+    return torch::conv2d(input, weight, bias, stride, padding, /*dilation=*/1, shape_.groups);
+  };
+  // The stride of a 1x1 convolution only leaves pixels out. Left to oneDNN it ends in a loop
+  // without end: the gradient of the weights, channels last, of 3 to 5 input channels (oneDNN of
+  // LibTorch 2.11, AVX2).
+  const bool only_leaves_out = shape_.kernel == 1 && padding == 0 && shape_.stride > 1;
+  if (!x.is_cpu() || !only_leaves_out) return conv(x, shape_.stride);
+  constexpr auto kAll = torch::indexing::None;
+  const torch::indexing::Slice all, every(kAll, kAll, shape_.stride);
+  return conv(x.index({all, all, every, every}), 1);
 }
 
 }  // namespace lowbit::nn

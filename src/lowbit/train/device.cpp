@@ -71,7 +71,9 @@ struct DeviceScope::Stream {};
 #endif
 
 DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& options) {
-  at::set_num_threads(core::usable_cores());
+  // Counted once: inside another scope this thread is pinned to one core.
+  static const int threads = core::usable_cores();
+  at::set_num_threads(threads);
   tensor::use_reference_kernels(options.reference_kernels);
   auto& context = at::globalContext();
   context.setDeterministicCuDNN(options.deterministic);
@@ -79,7 +81,10 @@ DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& optio
   // The fastest convolution is found by trying: its choice may differ from run to run.
   context.setBenchmarkCuDNN(!options.deterministic);
   context.setAllowTF32CuDNN(false);
-  if (device.is_cuda()) stream_ = std::make_unique<Stream>();
+  if (device.is_cuda())
+    stream_ = std::make_unique<Stream>();
+  else
+    threads_.emplace();
 }
 
 DeviceScope::~DeviceScope() = default;

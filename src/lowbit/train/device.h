@@ -4,8 +4,10 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <optional>
 
 #include "lowbit/config/train_options.h"
+#include "lowbit/kernels/parallel.h"
 
 namespace lowbit::train {
 
@@ -19,8 +21,8 @@ torch::ScalarType compute_type(config::Precision precision);
 torch::ScalarType parameter_type(config::Precision precision);
 
 // For the life of the object: the library's settings of a run (threads, kernels, cuDNN,
-// TensorFloat-32 off) and, on a GPU, a stream of its own as current stream, since the default one
-// cannot be captured.
+// TensorFloat-32 off); on a CPU its threads pinned to their cores; on a GPU a stream of its own as
+// current stream, since the default one cannot be captured.
 class DeviceScope {
  public:
   DeviceScope(torch::Device device, const config::TrainOptions& options);
@@ -30,6 +32,7 @@ class DeviceScope {
 
  private:
   struct Stream;
+  std::optional<kernels::PinnedThreads> threads_;
   std::unique_ptr<Stream> stream_;
 };
 

@@ -1,0 +1,272 @@
+// The program as its users start it: arguments, status, output, files.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lowbit/core/files.h"
+#include "support/small_set.h"
+
+namespace lowbit {
+namespace fs = std::filesystem;
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+// The first number behind `mark`, as printed.
+std::string number_after(const std::string& text, const std::string& mark) {
+  std::smatch match;
+  const std::regex pattern(mark + "([0-9.]+)");
+  return std::regex_search(text, match, pattern) ? match[1].str() : "none behind " + mark;
+}
+
+struct Finished {
+  int status = -1;  // of exit, or minus the signal
+  std::string out, err;
+};
+
+class Program : public testing::Test {
+ protected:
+  Program() {
+    folder_ = fs::path(testing::TempDir()) / ("program_test." + std::to_string(::getpid()));
+    fs::create_directories(folder_ / "set");
+    testing_support::write_small_set(folder_ / "set", "train", 72);
+    testing_support::write_small_set(folder_ / "set", "t10k", 40);
+    write(
+        "config.lsq",
+        "# a small run\n"
+        "dataset='fashion'\n"
+        "root=set\n"
+        "model='resnet20'\n"
+        "case='small'\n"
+        "epochs=16\n"
+        "train_batch=24\n"
+        "val_batch=40\n"
+        "keyword='fashion,cbsa,origin,fix,singleconv,dorefa,lsq'\n"
+        "options='--width_alpha 0.125 --lr 0.1 --lr_policy cos --lr_custom_step none --nesterov'\n"
+        "options=\"$options --fm_enable --fm_bit 2 --fm_boundary 2 --wt_enable --wt_bit 2\"\n"
+        "options=\"$options --wt_adaptive var-mean --wt_boundary 1.5 --device cpu\"\n");
+  }
+  ~Program() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) const {
+    core::replace_file(folder_ / name, text);
+  }
+
+  // Starts the program in the folder; its output goes to the files out and err there.
+  pid_t start(std::vector<std::string> arguments, rlim_t largest_file = RLIM_INFINITY) const {
+    arguments.insert(arguments.begin(), LOWBIT_PROGRAM);
+    std::vector<char*> words;
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    const auto redirect = [](const char* name, int to) {
+      ::dup2(::open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644), to);
+    };
+    if (::chdir(folder_.c_str()) != 0) ::_exit(126);
+    redirect("out", STDOUT_FILENO);
+    redirect("err", STDERR_FILENO);
+    ::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit then fails like one to a full disk
+    const rlimit limit = {largest_file, largest_file};
+    if (largest_file != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::execv(words[0], words.data());
+    ::_exit(127);
+  }
+
+  static bool runs(pid_t child) {
+    siginfo_t info = {};
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
+  }
+
+  Finished finish(pid_t child) const {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read(folder_ / "out"),
+            read(folder_ / "err")};
+  }
+
+  Finished run(std::vector<std::string> arguments, rlim_t largest_file = RLIM_INFINITY) const {
+    return finish(start(std::move(arguments), largest_file));
+  }
+
+  std::vector<fs::path> files() const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_))
+      if (entry.is_regular_file()) found.push_back(fs::relative(entry.path(), folder_));
+    std::ranges::sort(found);
+    return found;
+  }
+
+  const fs::path checkpoint_ = "weights/resnet20/small-checkpoint.pth.tar";
+  fs::path folder_;
+};
+
+TEST_F(Program, ItsHelpFitsAScreen) {
+  const Finished help = run({"-h"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_EQ(help.err, "");
+  EXPECT_LE(std::ranges::count(help.out, '\n'), 24);
+  for (size_t begin = 0; begin < help.out.size();) {
+    const size_t end = help.out.find('\n', begin);
+    EXPECT_LE(end - begin, 80) << help.out.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+TEST_F(Program, WithoutArgumentsShowsItsHelpAsAnError) {
+  const Finished none = run({});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, HasSubstr("usage:"));
+}
+
+TEST_F(Program, LearnsSavesAndEvaluatesToTheSameAccuracy) {
+  const Finished trained = run({"train", "config.lsq"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const std::string accuracy = number_after(trained.out, "quantized network +");
+  EXPECT_EQ(accuracy, number_after(trained.out, "\\[epoch 15\\]: test_acc "));
+  EXPECT_GE(std::stod(accuracy), 80) << "of ten classes, each with five copies of one image";
+  EXPECT_THAT(trained.out, HasSubstr("2-bit weights, 2-bit activations"));
+  EXPECT_THAT(trained.out, ContainsRegex("size +[0-9.]+ kB as float32, [0-9.]+ kB packed"));
+  EXPECT_THAT(trained.out, HasSubstr(checkpoint_.string()));
+  EXPECT_TRUE(fs::exists(folder_ / checkpoint_));
+  // The log says what every option was and how every epoch went.
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  EXPECT_THAT(log, ContainsRegex("--width_alpha +0.125 +\\(config.lsq:10\\)"));
+  EXPECT_THAT(log, ContainsRegex("\\[epoch 0\\]: train_loss [0-9.]+"));
+
+  const Finished evaluated = run({"eval", checkpoint_.string(), "--device", "cpu"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_EQ(number_after(evaluated.out, "top1\\("), accuracy);
+  const Finished as_option =
+      run({"train", "config.lsq", "-e", "--pretrained", checkpoint_.string()});
+  EXPECT_EQ(number_after(as_option.out, "top1\\("), accuracy) << as_option.err;
+}
+
+TEST_F(Program, ADryRunWritesNothing) {
+  const auto before = files();
+  const Finished dry = run({"train", "config.lsq", "--dry-run"});
+  EXPECT_EQ(dry.status, 0) << dry.err;
+  EXPECT_THAT(dry.out, HasSubstr("epoch  15: lr"));
+  auto after = files();
+  std::erase_if(after, [](const fs::path& file) { return file == "out" || file == "err"; });
+  EXPECT_EQ(after, before);
+}
+
+TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "4"}).status, 0);
+  const std::string never_stopped = read(folder_ / "exp/resnet20/small.log");
+  fs::remove_all(folder_ / "weights");
+  fs::remove_all(folder_ / "exp");
+  fs::remove(folder_ / "out");
+
+  const pid_t child = start({"train", "config.lsq", "--epochs", "4"});
+  while (read(folder_ / "out").find("[epoch 0]: train_loss") == std::string::npos && runs(child))
+    std::this_thread::yield();
+  ::kill(child, SIGINT);
+  const Finished stopped = finish(child);
+  EXPECT_EQ(stopped.status, 130) << stopped.err;
+  EXPECT_THAT(stopped.out, HasSubstr("stopped by signal 2"));
+  ASSERT_TRUE(fs::exists(folder_ / checkpoint_));
+
+  const Finished resumed = run({"train", "config.lsq", "--epochs", "4", "-r"});
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  for (const char* mark : {"\\[epoch 3\\]: train_loss ", "\\[epoch 3\\]: test_acc "})
+    EXPECT_EQ(number_after(log, mark), number_after(never_stopped, mark));
+}
+
+TEST_F(Program, AFullDiskLeavesTheCheckpointBefore) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "1"}).status, 0);
+  const std::string before = read(folder_ / checkpoint_);
+  const auto files_before = files();
+  const Finished full = run({"train", "config.lsq", "--epochs", "1", "--seed", "7"}, 65536);
+  EXPECT_EQ(full.status, 1);
+  EXPECT_THAT(first_line(full.err), HasSubstr("small-checkpoint.pth.tar"));
+  EXPECT_EQ(read(folder_ / checkpoint_), before);
+  EXPECT_EQ(files(), files_before) << "nothing half-written stays behind";
+}
+
+TEST_F(Program, NamesTheLayerOfALossThatIsNotFinite) {
+  const Finished failed = run({"train", "config.lsq", "--lr", "1e30"});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_THAT(first_line(failed.err),
+              ContainsRegex("the loss is not finite in epoch 0, iteration [0-9]+: first in layer"));
+}
+
+struct Refused {
+  const char* name;
+  std::vector<std::string> arguments;
+  int status;
+  const char* first_line;  // regular expression
+  std::string anywhere = "";
+};
+
+void PrintTo(const Refused& refused, std::ostream* out) {
+  *out << refused.name;
+}
+
+class BadInput : public Program, public testing::WithParamInterface<Refused> {};
+
+TEST_P(BadInput, IsOneClearLineAndWritesNothing) {
+  write("config.typo", "dataset=fashion\n\noptions='--fm_bitt 2'\n");
+  write("config.keyword", "dataset=fashion\nkeyword='cbsa,lsqq'\n");
+  write("a_file", "no folder");
+  const auto before = files();
+  const Finished failed = run(GetParam().arguments);
+  EXPECT_EQ(failed.status, GetParam().status);
+  EXPECT_THAT(first_line(failed.err), StartsWith("lowbit: "));
+  EXPECT_THAT(first_line(failed.err), ContainsRegex(GetParam().first_line));
+  EXPECT_THAT(failed.err, HasSubstr(GetParam().anywhere));
+  auto after = files();
+  std::erase_if(after, [](const fs::path& file) { return file == "out" || file == "err"; });
+  EXPECT_EQ(after, before);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Arguments, BadInput,
+    testing::Values(
+        Refused{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
+        Refused{"verb_to_come", {"summary"}, 2, "'lowbit summary' is not built yet"},
+        Refused{"no_config", {"train", "config.none"}, 2, "config.none"},
+        Refused{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
+        Refused{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},
+        Refused{"keyword", {"train", "config.keyword"}, 2, "config.keyword:2:.*lsqq", "lsq"},
+        Refused{"bits_0", {"train", "config.lsq", "--fm_bit", "0"}, 2, "--fm_bit.*0"},
+        Refused{"bits_9", {"train", "config.lsq", "--wt_bit", "9"}, 2, "--wt_bit.*9"},
+        Refused{"device", {"train", "config.lsq", "--device", "cuda"}, 2, "--device cuda"},
+        Refused{"weights", {"train", "config.lsq", "--weights_dir", "a_file/x"}, 1, "a_file"},
+        Refused{"data", {"train", "config.lsq", "--root", "nowhere"}, 1, "nowhere"},
+        Refused{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
+        Refused{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
+        Refused{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+}  // namespace
+}  // namespace lowbit
