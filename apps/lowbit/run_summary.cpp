@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/data/dataset.h"
@@ -37,8 +39,17 @@ void for_each_input(const config::Options& options, const auto& check) {
     check([&] { train::find_pretrained(options); });
 }
 
+// This program as one calls it from here: "build/cpu/lowbit".
+std::string program() {
+  std::error_code unknown;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  if (unknown) return "lowbit";
+  const auto near = std::filesystem::proximate(path, unknown);
+  return unknown || near.native().starts_with("..") ? path.string() : near.string();
+}
+
 std::string next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
-  const std::string eval = fmt::format("  lowbit eval {}", files.checkpoint.string());
+  const std::string eval = fmt::format("  {} eval {}", program(), files.checkpoint.string());
   if (configuration.options.data.dataset == "fashion")
     return eval +
            "\n  bash train.sh config/config.lsq.finetune.cifar100.2bit.resnet20 --root "

@@ -217,6 +217,7 @@ INSTANTIATE_TEST_SUITE_P(
         DataCase{",imagenet --dataset cifar10", 10, 32, false, kCifarMean, kCifarStd},
         DataCase{" --dataset fashion", 10, 32, true, kFashionMean, kFashionStd},
         DataCase{",fashion --dataset fashion", 10, 32, true, kFashionMean, kFashionStd},
+        DataCase{",imagenet --dataset fashion", 10, 32, false, kFashionMean, kFashionStd},
         DataCase{",cifar100 --dataset fashion", 100, 32, true, kFashionMean, kFashionStd},
         DataCase{" --dataset fake", 1000, 224, false, kImageNetMean, kImageNetStd},
         DataCase{",cifar100 --dataset fake", 100, 32, true, kCifarMean, kCifarStd},

@@ -31,6 +31,10 @@ bool any_tag(const Options& options, bool (*holds)(const QuantOptions&)) {
 std::string never(const Options&) {
   return "it is accepted from old files";
 }
+// Data set fashion implies its keyword unless another one of the group is given.
+std::string only_against_implied(const Options& options) {
+  return options.data.dataset == "fashion" ? "" : never(options);
+}
 std::string only_other_models(const Options&) {
   return "only other models read it";
 }
@@ -62,7 +66,8 @@ std::vector<KeywordGroup> make_groups() {
          "of "
          "this group is given",
          set_cifar_stem},
-        {"imagenet", "what holds without the words above", nullptr, never}}},
+        {"imagenet", "what holds without the words above: 7x7 stem with pooling", nullptr,
+         only_against_implied}}},
       {"Order of a residual block: convolution, batch norm, activation, skip",
        true,
        {{"cbas", "convolution, norm, activation, skip", set_order<BlockOrder::cbas>},

@@ -60,6 +60,12 @@ std::string precision_name(const config::QuantOptions& options) {
 
 }  // namespace
 
+std::vector<NamedTensor> state_of(const torch::nn::Module& module) {
+  std::vector<NamedTensor> state;
+  append_state(module, "", state);
+  return state;
+}
+
 torch::Tensor Network::forward(const torch::Tensor& images) {
   count_forward();
   return logits(images);
@@ -73,12 +79,6 @@ std::string Network::description() const {
       precision_name(options_.fm));
   if (options_.ot.enable) text += fmt::format(", outputs {}", precision_name(options_.ot));
   return text;
-}
-
-std::vector<NamedTensor> Network::state() const {
-  std::vector<NamedTensor> state;
-  append_state(*this, "", state);
-  return state;
 }
 
 void Network::use_channels_last() {

@@ -19,6 +19,10 @@ struct NamedTensor {
   torch::Tensor tensor;  // the network's own: writing into it changes the network
 };
 
+// Everything of a module that a checkpoint holds, in the order of Python's state_dict(): of each
+// module the parameters, the buffers, then the children.
+std::vector<NamedTensor> state_of(const torch::nn::Module& module);
+
 class Network : public torch::nn::Module {
  public:
   // images [B, 3, H, W] -> logits [B, classes]. The type of the images is that of the arithmetic:
@@ -37,9 +41,7 @@ class Network : public torch::nn::Module {
   // Those that exist, of quant_convs() in order: activation, weight, output.
   const std::vector<quant::Quantizer*>& quantizers() const { return quantizers_; }
 
-  // Everything that a checkpoint holds, in its order: of each module the parameters, the buffers,
-  // then the children.
-  std::vector<NamedTensor> state() const;
+  std::vector<NamedTensor> state() const { return state_of(*this); }
 
   // Lays convolution weights out as channels-last; images should be then, too.
   void use_channels_last();

@@ -7,22 +7,13 @@
 #include <unordered_set>
 
 #include "lowbit/core/error.h"
+#include "lowbit/models/network.h"
 
 namespace lowbit::train {
 namespace {
 
 // A network spread over several GPUs saved its names with this.
 constexpr std::string_view kParallelPrefix = "module.";
-
-void append_tensors(const torch::nn::Module& module, const std::string& prefix,
-                    NamedTensors& tensors) {
-  for (const auto& parameter : module.named_parameters(/*recurse=*/false))
-    tensors.emplace_back(prefix + parameter.key(), parameter.value().detach());
-  for (const auto& buffer : module.named_buffers(/*recurse=*/false))
-    tensors.emplace_back(prefix + buffer.key(), buffer.value().detach());
-  for (const auto& child : module.named_children())
-    append_tensors(*child.value(), prefix + child.key() + '.', tensors);
-}
 
 bool counts_batches(std::string_view name) {
   return name.ends_with("num_batches_tracked");
@@ -68,7 +59,8 @@ NamedTensors state_dict(const Value& file) {
 
 NamedTensors named_tensors(const torch::nn::Module& network) {
   NamedTensors tensors;
-  append_tensors(network, "", tensors);
+  for (const models::NamedTensor& entry : models::state_of(network))
+    tensors.emplace_back(entry.name, entry.tensor.detach());
   return tensors;
 }
 

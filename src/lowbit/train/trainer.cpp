@@ -33,7 +33,13 @@ StepOptions step_options(const config::TrainOptions& options, torch::Device devi
 void log_load(const LoadReport& report, const std::string& path) {
   core::log().info("loaded {}", path);
   const auto list = [](const char* what, const std::vector<std::string>& names) {
-    if (!names.empty()) core::log().info("  {}: {}", what, fmt::join(names, " "));
+    constexpr size_t kShown = 3;
+    if (names.empty()) return;
+    const std::vector<std::string> first(names.begin(),
+                                         names.begin() + std::min(names.size(), kShown));
+    core::log().info("  {} {}: {}{}", names.size(), what, fmt::join(first, " "),
+                     names.size() > kShown ? " ... (--verbose lists all)" : "");
+    for (const std::string& name : names) core::log().debug("    {}", name);
   };
   list("not in the file, stay at their start", report.stayed);
   list("in the file, left unused", report.unused);
