@@ -92,6 +92,12 @@ TEST(Keywords, ChooseTheMethodOfEveryTag) {
   EXPECT_THAT(methods("fm_lsq,dorefa"), ElementsAre(Method::lsq, Method::dorefa, Method::dorefa));
   EXPECT_THAT(methods("dorefa,wt_lsq"), ElementsAre(Method::dorefa, Method::lsq, Method::dorefa));
   EXPECT_THAT(methods("dorefa,ot_lsq"), ElementsAre(Method::dorefa, Method::dorefa, Method::lsq));
+  EXPECT_THAT(methods("lq"), ElementsAre(Method::lq, Method::lq, Method::lq));
+}
+
+TEST(Keywords, GivePactTheWeightsOfDorefa) {
+  EXPECT_THAT(methods("pact"), ElementsAre(Method::pact, Method::dorefa, Method::pact));
+  EXPECT_THAT(methods("pact,wt_lsq"), ElementsAre(Method::pact, Method::lsq, Method::pact));
 }
 
 TEST(Keywords, SayWhatTheyNeed) {
@@ -106,6 +112,11 @@ TEST(Keywords, SetTheDetailsOfTheMethods) {
   EXPECT_TRUE(model("cbas,dorefa,wt_gamma", kQuantized).wt.gamma);
   EXPECT_FALSE(model("cbas,dorefa,wt_gamma", kQuantized).ot.gamma);
   EXPECT_TRUE(model("cbas,dorefa,ot_gamma", kQuantized).ot.gamma);
+  EXPECT_TRUE(model("cbas,xnor,gamma", "--wt_enable --wt_bit 1").wt.gamma);
+  EXPECT_TRUE(
+      model("cbas,dorefa,non-uniform,fm_closed_form", "--fm_enable --fm_bit 2").fm.closed_form);
+  EXPECT_TRUE(model("cbas,lq,custom-update", kQuantized).wt.custom_update);
+  EXPECT_TRUE(model("cbas,lq,proxquant", kQuantized).fm.proxquant);
   const ModelOptions symmetric =
       model("cbas,dorefa,lsq,symmetry,independent_norm", kQuantized + " --wt_adaptive var-mean");
   EXPECT_TRUE(symmetric.fm.symmetry && symmetric.wt.symmetry && symmetric.ot.symmetry);
@@ -119,30 +130,80 @@ TEST(Keywords, AreRefusedWithTheNearestNameIfUnknown) {
 }
 
 TEST(Keywords, ThatAreNotBuiltAreRefusedByName) {
-  for (const std::string word : {"cabs",
-                                 "bacs",
-                                 "bcas",
-                                 "preBN",
-                                 "group-net",
-                                 "fixup",
-                                 "ReShapeResolution",
-                                 "prone",
-                                 "DCHR",
-                                 "identity_norm",
-                                 "TResNetStem",
-                                 "pact",
-                                 "non-uniform",
-                                 "fm_non-uniform",
-                                 "lq",
-                                 "xnor",
-                                 "proxquant",
-                                 "group-norm",
-                                 "instance-norm",
-                                 "label-smooth",
-                                 "probe",
-                                 "lr-test",
-                                 "less_bn"})
+  for (const std::string word : {"label-smooth", "focal-loss", "probe", "lr-test"})
     EXPECT_EQ(error("cbas," + word), "command line: keyword '" + word + "' is not built yet");
+}
+
+TEST(Keywords, SetTheStructureOfResNets) {
+  EXPECT_EQ(model("bacs").order, BlockOrder::bacs);
+  EXPECT_EQ(model("cabs").order, BlockOrder::cabs);
+  EXPECT_EQ(model("bcas").order, BlockOrder::bcas);
+  EXPECT_TRUE(model("bacs,preBN").pre_norm);
+  EXPECT_TRUE(model("bacs,preBN,patch_preBN_stem").patch_pre_norm_stem);
+  EXPECT_TRUE(model("cabs,group-net").group_net);
+  EXPECT_EQ(model("cbsa", "--base 5").base, 5);
+  EXPECT_EQ(model("cbsa,TResNetStem").stem, Stem::space_to_depth);
+  EXPECT_EQ(model("cbsa,TResNetStem", "--stem_kernel 3").stem_kernel, 3);
+  EXPECT_EQ(model("cbsa,TResNetStemMaxPool").stem, Stem::space_to_depth_pool);
+  EXPECT_TRUE(model("cbsa,identify_norm").identity_norm);
+  EXPECT_TRUE(model("cbsa,identity_norm").identity_norm);
+  EXPECT_TRUE(model("cbsa,DCHR").dchr);
+  EXPECT_TRUE(model("cbsa,fixup").fixup);
+  EXPECT_FALSE(model("cbsa,fixup").fixup_bias);
+  EXPECT_TRUE(model("cbsa,fixup,bias").fixup_bias);
+  const ModelOptions shrunk = model("cbsa,ReShapeResolution,ldn3x3,f1x1,s3x3", "--order cb");
+  EXPECT_TRUE(shrunk.reshape_resolution && shrunk.shrink_full);
+  EXPECT_EQ(shrunk.shrink_order, "cb");
+  EXPECT_EQ(shrunk.first_conv, ConvForm::point);
+  EXPECT_EQ(shrunk.second_conv, ConvForm::full);
+  const ModelOptions prone = model("cbsa,prone,no_prone_downsample,bn_before_restore");
+  EXPECT_TRUE(prone.prone && prone.norm_before_restore && !prone.prone_downsample);
+  EXPECT_TRUE(model("cbsa,prone").prone_downsample);
+}
+
+TEST(Keywords, SetTheStructureOfOtherFamilies) {
+  const ModelOptions v1 = model("cbsa,bireal,react,real_dp,real_pt,normal3x3", "-m mobilenetv1");
+  EXPECT_EQ(v1.family, Family::mobilenetv1);
+  EXPECT_TRUE(v1.bireal_skip && v1.react && v1.real_depthwise && v1.real_pointwise && v1.normal3x3);
+  EXPECT_TRUE(model("cbsa,block_skip", "-m mobilenetv1").block_skip);
+  EXPECT_EQ(model("cba", "-m vgg_small").unit_order, UnitOrder::cba);
+  EXPECT_TRUE(model("caffe-pooling,first-last", "-m pytorch-resnet18").caffe_pooling);
+}
+
+TEST(Keywords, OfWhichTheModelNeedsOneAreNamed) {
+  const std::string needs = " needs an order of its layers: add keyword ";
+  EXPECT_EQ(error("origin"),
+            "command line: model 'resnet18'" + needs + "cbas, cbsa, cabs, bacs or bcas");
+  EXPECT_EQ(error("cabs", "-m mobilenetv1"),
+            "command line: model 'mobilenetv1'" + needs + "cbas, cbsa or bacs");
+  EXPECT_EQ(error("cbsa", "-m mobilenetv2"),
+            "command line: model 'mobilenetv2'" + needs + "cbas or bacs");
+  EXPECT_EQ(error("cbsa", "-m vgg_small"),
+            "command line: model 'vgg_small'" + needs + "bac, cba or abc");
+  EXPECT_THAT(warnings("imagenet", "-m nin --epochs 0").size(), 1);
+}
+
+TEST(Keywords, ThatExcludeEachOtherAreRefused) {
+  EXPECT_EQ(error("cbsa,bireal,block_skip", "-m mobilenetv1"),
+            "command line: keywords 'bireal' and 'block_skip' exclude each other");
+  EXPECT_EQ(error("bacs,prone,preBN"),
+            "command line: keywords 'prone' and 'preBN' exclude each other");
+  EXPECT_EQ(error("cbsa,ReShapeResolution", "--order ba"),
+            "command line: keyword 'ReShapeResolution' needs '--order' with a letter c "
+            "(convolution), b (norm), a (activation)");
+  EXPECT_EQ(error("cbsa,ReShapeResolution", "--order cbx"),
+            "command line: option '--order': 'cbx' has a letter that is none of c (convolution), "
+            "b (norm), a (activation)");
+}
+
+TEST(Keywords, RefuseNumbersOfLevelsThatTheMethodDoesNotHave) {
+  EXPECT_EQ(error("cbsa,xnor", "--fm_enable --fm_bit 2"), "command line: xnor has 2 levels, not 4");
+  EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--wt_enable --wt_bit 2"),
+            "command line: non-uniform in full range has 3 levels, not 4");
+  EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--fm_enable --fm_bit 3"),
+            "command line: non-uniform in half range has 2 to 4 levels, not 8");
+  EXPECT_EQ(model("cbsa,dorefa,non-uniform", "--fm_enable --fm_bit 2").fm.method,
+            Method::non_uniform);
 }
 
 TEST(Keywords, WithoutEffectAreAcceptedWithOneWarningEach) {
@@ -154,8 +215,9 @@ TEST(Keywords, WithoutEffectAreAcceptedWithOneWarningEach) {
       warnings("cbas,mean,bireal,custom-update"),
       UnorderedElementsAre(
           "command line: keyword 'mean' has no effect: it is accepted from old files",
-          "command line: keyword 'bireal' has no effect: only other models read it",
-          "command line: keyword 'custom-update' has no effect: only other methods read it"));
+          "command line: keyword 'bireal' has no effect: model 'resnet18' does not read it",
+          "command line: keyword 'custom-update' has no effect: neither lq nor a closed form is "
+          "used"));
 }
 
 TEST(Keywords, ThatFitNothingGivenWarnWhy) {
@@ -165,13 +227,13 @@ TEST(Keywords, ThatFitNothingGivenWarnWhy) {
   EXPECT_THAT(warnings("cbas,dorefa"),
               ElementsAre("command line: keyword 'dorefa' has no effect: nothing is quantized"));
   EXPECT_THAT(warnings("cbas,cifar10,fix_pooling"),
-              ElementsAre("command line: keyword 'fix_pooling' has no effect: the 3x3 stem has no "
+              ElementsAre("command line: keyword 'fix_pooling' has no effect: the stem has no "
                           "pooling"));
   EXPECT_THAT(warnings("cbas,fix_pooling"), IsEmpty());
   EXPECT_THAT(
       warnings("cbas,first-last"),
-      ElementsAre("command line: keyword 'first-last' has no effect: first and last layer of "
-                  "this family are never quantized"));
+      ElementsAre("command line: keyword 'first-last' has no effect: model 'resnet18' does not "
+                  "read it"));
   EXPECT_THAT(
       warnings("cbas,dorefa,fm_lsq", "--wt_enable --wt_bit 2"),
       ElementsAre("command line: keyword 'fm_lsq' has no effect: --fm_enable is not given"));

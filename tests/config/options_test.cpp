@@ -258,6 +258,19 @@ TEST(Options, AreRefusedWithAnUnknownChoice) {
             "command line: option '--model': unknown value 'resnet19'; did you mean 'resnet18'?");
 }
 
+TEST(Options, OfWarmUpCountForEveryTagWithoutItsOwn) {
+  const ModelOptions model =
+      run(kFashion + "--stable 20 --wt_stable 5 --wt_correlate 0.5").options.model;
+  EXPECT_EQ(model.fm.stable, 20);
+  EXPECT_EQ(model.wt.stable, 5);
+  EXPECT_EQ(model.wt.correlate, 0.5);
+  EXPECT_EQ(run(kFashion + "--stable 20 --fm_stable -1").options.model.fm.stable, 20);
+  EXPECT_EQ(run(kFashion + "--stable 20 --fm_stable 0").options.model.fm.stable, 0);
+  EXPECT_EQ(run_error(kFashion + "--fm_stable -2"),
+            "command line: option '--fm_stable': -2 is out of range (-1..2147483647)");
+  EXPECT_EQ(run(kFashion + "--ps 7").options.model.ot.proxquant_step, 7);
+}
+
 TEST(Options, ThatAreNotBuiltAreRefusedByName) {
   EXPECT_EQ(run_error(kFashion + "--policy file"),
             "command line: option '--policy' is not built yet");
@@ -265,16 +278,11 @@ TEST(Options, ThatAreNotBuiltAreRefusedByName) {
             "command line: option '--tensorboard' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--iter-size 2"),
             "command line: option '--iter-size' is not built yet");
-  EXPECT_EQ(run_error(kFashion + "--base 2"), "command line: option '--base' is not built yet");
   EXPECT_EQ(run_error(kFashion + "-g 0 1"), "command line: option '--device-ids' is not built yet");
-  EXPECT_EQ(run_error(kFashion + "--model resnet50"),
-            "command line: option '--model': 'resnet50' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--dataset dali"),
             "command line: option '--dataset': 'dali' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--lr_policy sgdr"),
             "command line: option '--lr_policy': 'sgdr' is not built yet");
-  EXPECT_EQ(run_error(kFashion + "--wt_adaptive mean"),
-            "command line: option '--wt_adaptive': 'mean' is not built yet");
   EXPECT_EQ(run_error("--keyword cbas"),
             "option '--dataset': 'imagenet', the default, is not built yet: give '--dataset'");
 }
@@ -283,7 +291,7 @@ TEST(Options, ThatAreNotBuiltAreAcceptedWithTheirDefault) {
   const Configuration plain = run(kFashion);
   const Configuration given =
       run(kFashion +
-          "--iter-size 1 --base 1.0 --policy None --optimizer SGD --grad_clip none --stable 0 "
+          "--iter-size 1 --base 1 --policy None --optimizer SGD --grad_clip none --stable 0 "
           "--mixup_alpha .7 -g 0 1 2 3 --opt_level O1 --fm_stable -1 --custom_lr 0.00001 "
           "--focal_alpha -1.0 --delay 0 --order none");
   EXPECT_EQ(given.options, plain.options);

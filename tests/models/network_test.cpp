@@ -116,13 +116,13 @@ TEST(Network, IndexesConvolutionsInTheOrderOfCheckpointsFullPrecisionOnesInclude
   options.real_skip = true;
   std::vector<std::string> paths;
   const auto network = make_network(options);
-  for (const nn::QuantConv2d* conv : network->quant_convs()) paths.push_back(conv->path());
+  for (const nn::QuantLayer* layer : network->quant_layers()) paths.push_back(layer->layer_path());
   ASSERT_EQ(paths.size(), 20U);
   EXPECT_EQ(paths[0], "layer1.0.conv1.0");
   EXPECT_EQ(paths[1], "layer1.0.conv2.0");
   EXPECT_EQ(paths[6], "layer2.0.skip.1");
   EXPECT_EQ(paths[7], "layer2.0.conv1.0");
-  EXPECT_EQ(network->quant_convs()[6]->quantizer(config::Tag::wt), nullptr);
+  EXPECT_EQ(network->quant_layers()[6]->quantizer(config::Tag::wt), nullptr);
   EXPECT_EQ(network->quantizers().size(), 2U * 18);
 }
 

@@ -57,7 +57,7 @@ TEST(Quantizer, IsNoneWhereTheTagIsNotEnabled) {
 }
 
 TEST(Quantizer, AMethodWithoutImplementationIsAnError) {
-  EXPECT_THROW(make_quantizer(kFeatures, options(Method::xnor, 2, true)), core::Error);
+  EXPECT_THROW(make_quantizer(kFeatures, options(Method::none, 2, true)), core::Error);
 }
 
 TEST(Quantizer, CountersPrecedeTheClipValueAndAreNotTrained) {

@@ -51,12 +51,23 @@ std::string line_of(const char* title, const std::vector<std::string>& names) {
 constexpr const char* kUnbuilt = "Not built yet";
 constexpr const char* kIdle = "Accepted, without effect";
 
+// A long list of values stands in the explanation, where it can be broken into lines.
+bool has_many_values(const Option& option) {
+  return option.value.size() > 70;
+}
+
 std::string option_term(const Option& option) {
-  return join(option.names, ", ") + (option.value.empty() ? "" : " " + option.value);
+  const std::string value = has_many_values(option) ? "NAME" : option.value;
+  return join(option.names, ", ") + (value.empty() ? "" : " " + value);
 }
 
 std::string option_explanation(const Option& option) {
   std::string text = option.help;
+  if (has_many_values(option)) {
+    std::string values = option.value;
+    std::replace(values.begin(), values.end(), '|', ' ');
+    text += ": " + values;
+  }
   if (!option.range.empty()) text += fmt::format(" ({})", option.range);
   if (!option.without_effect.empty()) text += "; no effect " + option.without_effect;
   if (option.arity != Arity::none) text += fmt::format(" [{}]", option.default_value);

@@ -35,8 +35,8 @@ struct KeywordGroup {
 // within a one_of group.
 const std::vector<KeywordGroup>& keyword_groups();
 
-// The group of the orders of a residual block.
-const KeywordGroup& block_orders();
+// The table itself: keyword_table.cpp.
+std::vector<KeywordGroup> keyword_table();
 
 // nullptr if there is no such word.
 const Keyword* find_keyword(const std::string& name);

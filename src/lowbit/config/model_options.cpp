@@ -3,22 +3,55 @@
 #include "lowbit/config/option_table.h"
 
 namespace lowbit::config {
+namespace {
+
+struct ModelRow {
+  const char* name;
+  Family family;
+};
+constexpr ModelRow kModels[] = {
+    {"resnet18", Family::resnet},
+    {"resnet20", Family::resnet},
+    {"resnet20_", Family::resnet},
+    {"resnet32", Family::resnet},
+    {"resnet34", Family::resnet},
+    {"resnet34_", Family::resnet},
+    {"resnet44", Family::resnet},
+    {"resnet50", Family::resnet},
+    {"resnet56", Family::resnet},
+    {"resnet101", Family::resnet},
+    {"pytorch-resnet18", Family::pytorch_resnet},
+    {"pytorch-resnet34", Family::pytorch_resnet},
+    {"pytorch-resnet50", Family::pytorch_resnet},
+    {"pytorch-resnet101", Family::pytorch_resnet},
+    {"mobilenetv1", Family::mobilenetv1},
+    {"mobilenetv2", Family::mobilenetv2},
+    {"vgg_small", Family::vgg_small},
+    {"nin", Family::nin},
+};
+
+}  // namespace
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const ModelRow& row : kModels) names.emplace_back(row.name);
+  return names;
+}
+
+Family family_of(const std::string& model_name) {
+  for (const ModelRow& row : kModels)
+    if (model_name == row.name) return row.family;
+  throw core::usage_error("there is no model '{}'", model_name)
+      .suggest(core::nearest_name(model_name, model_names()))
+      .detail("Models: " + join(model_names(), " "));
+}
 
 std::vector<Option> model_option_rows() {
   auto table = option_table<ModelOptions>(
       "Model", true, [](auto& o) -> auto& { return o.model; });
-  table.choice({"--model", "-m"}, &ModelOptions::name,
-               {{"resnet18", "resnet18"},
-                {"resnet20", "resnet20"},
-                {"resnet20_", "resnet20_"},
-                {"resnet32", "resnet32"},
-                {"resnet34", "resnet34"},
-                {"resnet34_", "resnet34_"},
-                {"resnet44", "resnet44"},
-                {"resnet56", "resnet56"}},
-               {"resnet50", "resnet101", "pytorch-resnet18", "pytorch-resnet34", "pytorch-resnet50",
-                "pytorch-resnet101", "mobilenetv1", "mobilenetv2", "vgg_small", "nin"},
-               "network");
+  std::vector<Choice<std::string>> models;
+  for (const ModelRow& row : kModels) models.push_back({row.name, row.name});
+  table.choice({"--model", "-m"}, &ModelOptions::name, models, {}, "network");
   table.without_field({"--keyword"}, "WORD,WORD,..", ",",
                       "structure, quantization method and data set: see the keywords");
   // At least one of the 64 channels of the first stage has to remain.
@@ -34,11 +67,12 @@ std::vector<Option> model_option_rows() {
       .default_value = "of the data set";
   table.flag({"--padding_after_quant"}, &ModelOptions::padding_after_quant,
              "pad the quantized map with zeros instead of quantizing the padded map");
-  table.unbuilt({"--base"}, "INT", "1", "branches of a block (Group-Net)");
+  table.integer({"--base"}, &ModelOptions::base, between(1, 64), "branches of a block (Group-Net)");
   table.unbuilt({"--block_alpha"}, "NUMBER", "1", "factor on the number of blocks");
-  table.unbuilt({"--stem_kernel"}, "1|3", "1", "kernel of the space-to-depth stem");
-  table.without_field({"--order"}, "LETTERS", "none", "layers of a lossless downsampling")
-      .without_effect = "without keyword 'ReShapeResolution'";
+  table.choice({"--stem_kernel"}, &ModelOptions::stem_kernel, {{"1", 1}, {"3", 3}}, {},
+               "kernel of the space-to-depth stem");
+  table.text({"--order"}, &ModelOptions::shrink_order, "LETTERS",
+             "ReShapeResolution: its layers, letters c (convolution), b (norm), a (activation)");
   table.unbuilt({"--policy"}, "FILE", "none", "file that sets quantizer attributes by layer");
   table.unbuilt_flag({"--re_init"}, "initialize anew after loading");
   return std::move(table).rows();

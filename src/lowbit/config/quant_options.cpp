@@ -5,6 +5,8 @@
 namespace lowbit::config {
 namespace {
 
+constexpr const char* kFurther = "Quantization, further";
+
 // What differs between the tags.
 struct TagTexts {
   std::string tag;     // of the option names
@@ -12,7 +14,7 @@ struct TagTexts {
   bool half_range_flag_sets;
   const char* half_range_help;
   const char* default_groups;
-  std::vector<std::string> unbuilt_gradients;
+  bool has_triangle;  // the gradient of that shape
 };
 
 template <class Part>
@@ -36,12 +38,17 @@ std::vector<Option> rows_of_tag(const TagTexts& texts, Part part) {
                   "0, or no even division: {}",
                   texts.default_groups));
   table.choice(name("_adaptive"), &QuantOptions::adaptive,
-               {{"none", Adaptive::none}, {"var-mean", Adaptive::var_mean}},
-               {"var", "mean", "mean-var"}, "normalize before quantizing");
-  table.choice(
-      name("_grad_type"), &QuantOptions::grad_type,
-      {{"none", GradType::none}, {"STE", GradType::ste}, {"STE-scale", GradType::ste_scale}},
-      texts.unbuilt_gradients, "gradient through rounding and clamp");
+               {{"none", Adaptive::none},
+                {"var", Adaptive::var},
+                {"mean", Adaptive::mean},
+                {"mean-var", Adaptive::mean_var},
+                {"var-mean", Adaptive::var_mean}},
+               {}, "normalize before quantizing");
+  std::vector<Choice<GradType>> gradients = {
+      {"none", GradType::none}, {"STE", GradType::ste}, {"STE-scale", GradType::ste_scale}};
+  if (texts.has_triangle) gradients.push_back({"Triangle", GradType::triangle});
+  table.choice(name("_grad_type"), &QuantOptions::grad_type, gradients, {},
+               "gradient through rounding, clamp and sign");
   table.choice(name("_grad_scale"), &QuantOptions::grad_scale,
                {{"none", GradScale::none},
                 {"fan-scale", GradScale::fan_scale},
@@ -50,11 +57,15 @@ std::vector<Option> rows_of_tag(const TagTexts& texts, Part part) {
                 {"scale-element", GradScale::scale_element}},
                {}, "factor on the gradient of a learned clip value");
   table.number(name("_scale"), &QuantOptions::scale, kPositive,
-               "the 'scale' of the gradient scale");
-  table.unbuilt(name("_ratio"), "NUMBER", "1", "ratio of the quantizer (set by policies)");
-  table.unbuilt(name("_correlate"), "NUMBER", "-1", "factor on the clip value of the warm-up");
-  table.unbuilt(name("_separator"), "NUMBER", "0.38", "separator of the levels");
-  table.unbuilt(name("_stable"), "INT", "-1", "iterations of warm-up");
+               "the 'scale' of the gradient scale; non-uniform: start of alpha; lq: place of the "
+               "thresholds between levels");
+  table.number(name("_correlate"), &QuantOptions::correlate, kAny,
+               "factor on max|x| while the warm-up learns a clip value; not above 0: none");
+  table.without_field(name("_stable"), "INT", "-1",
+                      "iterations of warm-up of this tensor; -1: those of --stable");
+  for (const auto& [suffix, value] : {std::pair{"_ratio", "1"}, {"_separator", "0.38"}})
+    table.without_field(name(suffix), "NUMBER", value, "from old files").without_effect =
+        "in any method";
   return std::move(table).rows();
 }
 
@@ -68,7 +79,7 @@ std::vector<Option> quant_option_rows() {
        .half_range_help = "switch activations to FULL range "
                           "(half range is their default)",
        .default_groups = "one for the layer",
-       .unbuilt_gradients = {"Triangle"}},
+       .has_triangle = true},
       [](auto& o) -> auto& { return o.model.fm; });
   const auto append = [&all](std::vector<Option> rows) {
     for (Option& row : rows) all.push_back(std::move(row));
@@ -79,7 +90,7 @@ std::vector<Option> quant_option_rows() {
        .half_range_flag_sets = true,
        .half_range_help = "switch weights to half range",
        .default_groups = "one per output channel",
-       .unbuilt_gradients = {}},
+       .has_triangle = false},
       [](auto& o) -> auto& { return o.model.wt; }));
   append(rows_of_tag(
       {.tag = "ot",
@@ -87,14 +98,30 @@ std::vector<Option> quant_option_rows() {
        .half_range_flag_sets = true,
        .half_range_help = "switch outputs to half range",
        .default_groups = "one for the layer",
-       .unbuilt_gradients = {}},
+       .has_triangle = false},
       [](auto& o) -> auto& { return o.model.ot; }));
-  auto table = option_table<ModelOptions>(
-      "Quantization, further", true, [](auto& o) -> auto& { return o.model; });
-  table.unbuilt({"--fm_custom"}, "none|channel|resolution", "none", "factor of XNOR activations");
-  table.unbuilt_flag({"--ot_independent_parameter"}, "parameters of their own for outputs");
-  table.unbuilt({"--proxquant_step", "--ps"}, "INT", "5", "steps of keyword proxquant");
-  append(std::move(table).rows());
+  auto activations = option_table<QuantOptions>(
+      kFurther, true, [](auto& o) -> auto& { return o.model.fm; });
+  activations.choice({"--fm_custom"}, &QuantOptions::xnor_factor,
+                     {{"none", XnorFactor::none},
+                      {"channel", XnorFactor::channel},
+                      {"resolution", XnorFactor::resolution}},
+                     {},
+                     "xnor: factor on the signs of activations: 1, mean|x| over the channels of a "
+                     "pixel, or over the pixels of a channel");
+  append(std::move(activations).rows());
+  auto all_tags = option_table<ModelOptions>(
+      kFurther, true, [](auto& o) -> auto& { return o.model; });
+  all_tags.integer({"--stable"}, &ModelOptions::stable, kNotNegative,
+                   "iterations of warm-up before quantization starts");
+  all_tags.integer({"--proxquant_step", "--ps"}, &ModelOptions::proxquant_step, at_least(1),
+                   "epochs (below 10 with a step policy: steps of the learning rate) until "
+                   "proxquant quantizes fully");
+  Option& independent =
+      all_tags.without_field({"--ot_independent_parameter"}, "", "false", "from old files");
+  independent.arity = Arity::none;
+  independent.without_effect = "in any method";
+  append(std::move(all_tags).rows());
   return all;
 }
 

@@ -32,6 +32,14 @@ enum class GradScale { none, fan_scale, scale_fan, element_scale, scale_element 
 // Normalization of the tensor before it is quantized.
 enum class Adaptive { none, var, mean, mean_var, var_mean };
 
+// The factor that XNOR puts on the signs of activations: 1, or the mean of |x| over the channels of
+// a pixel, or over the pixels of a channel.
+enum class XnorFactor { none, channel, resolution };
+
+// The loss added to the training loss for the difference of a tensor and its quantized values (set
+// by policies). QDL: |sum(x y) / sum(y y) - 1|.
+enum class QuantLoss { none, l1, l2, qdl };
+
 struct QuantOptions {
   bool enable = false;
   Method method = Method::none;
@@ -52,6 +60,20 @@ struct QuantOptions {
   bool binary_mean = false;       // keyword wt_bin: sign(x) * mean|x| at two levels
   bool gamma = false;             // a learned factor on the result
   bool symmetry = false;          // full-range levels that contain zero
+  bool closed_form = false;       // non-uniform: factor by least squares
+  bool custom_update = false;     // lq, closed_form: running mean over all iterations
+  XnorFactor xnor_factor = XnorFactor::none;
+
+  // Warm-up: up to this iteration tensors pass unchanged while clip values learn the range; 0:
+  // none.
+  int stable = 0;
+  double correlate = -1;  // factor on max|x| in the warm-up, if above 0
+
+  bool proxquant = false;  // https://arxiv.org/abs/1810.00861: the result is mixed with its input
+  int proxquant_step = 5;  // over how many epochs (or, below 10, steps of the learning rate)
+
+  QuantLoss loss = QuantLoss::none;
+  double loss_alpha = 1;  // its factor
 
   // Number of levels; only for an enabled tag (the parser has checked that one of the two is
   // given).

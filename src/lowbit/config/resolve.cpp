@@ -36,11 +36,16 @@ class Resolver {
       : given_(given), model_only_(model_only), options_(options) {}
 
   Resolution run() {
+    options_.model.family = family_of(options_.model.name);
     read_keywords();
     resolve_data_set();
     apply_keywords();
-    require_block_order();
-    for (const Tag tag : {Tag::fm, Tag::wt, Tag::ot}) check_tag(tag);
+    require_order();
+    check_structure();
+    for (const Tag tag : {Tag::fm, Tag::wt, Tag::ot}) {
+      share_with_tag(tag);
+      check_tag(tag);
+    }
     if (!model_only_) check_training();
     warn_about_idle_keywords();
     return std::move(result_);
@@ -169,15 +174,75 @@ class Resolver {
     }
   }
 
-  void require_block_order() const {
-    if (options_.model.order != BlockOrder::none) return;
-    std::vector<std::string> built, unbuilt;
-    for (const Keyword& keyword : block_orders().keywords)
-      (keyword.built ? built : unbuilt).push_back(keyword.name);
-    throw located(core::usage_error("model '{}' needs a block order: add keyword {}",
-                                    options_.model.name, join(built, " or "))
-                      .detail("Not built yet: " + join(unbuilt, " ")),
-                  {"--keyword", "--model"});
+  // Families whose blocks have a choice of orders need one of them.
+  void require_order() const {
+    using enum BlockOrder;
+    const ModelOptions& model = options_.model;
+    switch (model.family) {
+      case Family::resnet:
+        return require_order(model.order != none, "cbas, cbsa, cabs, bacs or bcas");
+      case Family::mobilenetv1:
+        return require_order(model.order == cbas || model.order == cbsa || model.order == bacs,
+                             "cbas, cbsa or bacs");
+      case Family::mobilenetv2:
+        return require_order(model.order == cbas || model.order == bacs, "cbas or bacs");
+      case Family::vgg_small:
+        return require_order(model.unit_order != UnitOrder::none, "bac, cba or abc");
+      case Family::pytorch_resnet:
+      case Family::nin:
+        return;
+    }
+  }
+  void require_order(bool has_one, const char* names) const {
+    if (!has_one)
+      throw located(core::usage_error("model '{}' needs an order of its layers: add keyword {}",
+                                      options_.model.name, names),
+                    {"--keyword", "--model"});
+  }
+
+  // Combinations that no network has.
+  void check_structure() {
+    const ModelOptions& model = options_.model;
+    if (model.reshape_resolution && model.family == Family::resnet &&
+        model.shrink_order.find('c') == std::string::npos)
+      throw located(core::usage_error("keyword 'ReShapeResolution' needs '--order' with a letter c "
+                                      "(convolution), b (norm), a (activation)"),
+                    {"--order", "--keyword"});
+    if (const size_t wrong = model.shrink_order.find_first_not_of("cba");
+        wrong != std::string::npos)
+      throw located(core::usage_error("option '--order': '{}' has a letter that is none of c "
+                                      "(convolution), b (norm), a (activation)",
+                                      model.shrink_order),
+                    {"--order"});
+    if (const Given* order = find("--order");
+        order && !model.reshape_resolution && !model.shrink_order.empty())
+      warn(order->name.place(),
+           "option '--order' has no effect without keyword 'ReShapeResolution'");
+    if (const Given* base = find("--base");
+        base && model.base > 1 && model.family != Family::resnet)
+      warn(base->name.place(),
+           fmt::format("option '--base' has no effect: model '{}' does not read it", model.name));
+    if (model.family == Family::mobilenetv1 && model.bireal_skip && model.block_skip)
+      throw located(core::usage_error("keywords 'bireal' and 'block_skip' exclude each other"),
+                    {"--keyword"});
+    if (model.prone && model.pre_norm)
+      throw located(core::usage_error("keywords 'prone' and 'preBN' exclude each other"),
+                    {"--keyword"});
+  }
+
+  // What is given once for all tags.
+  void share_with_tag(Tag tag) {
+    static constexpr const char* kOptions[] = {"--fm_stable", "--wt_stable", "--ot_stable"};
+    QuantOptions* quants[] = {&options_.model.fm, &options_.model.wt, &options_.model.ot};
+    QuantOptions& quant = *quants[static_cast<size_t>(tag)];
+    quant.stable = options_.model.stable;
+    quant.proxquant_step = options_.model.proxquant_step;
+    const std::string option = kOptions[static_cast<size_t>(tag)];
+    const Given* own = find(option);
+    if (own == nullptr) return;
+    const int64_t iterations =
+        parse_integer(option, own->words.front(), between(-1, std::numeric_limits<int>::max()));
+    if (iterations >= 0) quant.stable = static_cast<int>(iterations);
   }
 
   void check_tag(Tag tag) {
@@ -189,7 +254,9 @@ class Resolver {
     const Argument& where = find(enable)->name;
     if (quant.method == Method::none)
       throw at(
-          core::usage_error("'{}' without a method: add keyword 'dorefa', or 'lsq,dorefa'", enable),
+          core::usage_error("'{}' without a method: add keyword dorefa, pact, lq or xnor, or lsq "
+                            "beside dorefa",
+                            enable),
           where);
     if (!quant.bit && !quant.level)
       throw at(core::usage_error("'{0}' without '--{1}_bit' or '--{1}_level'", enable, name),
@@ -197,9 +264,41 @@ class Resolver {
     if (tag == Tag::wt && quant.half_range && quant.method == Method::lsq)
       warn(find("--wt_half_range")->name.place(),
            "option '--wt_half_range' has no effect: lsq quantizes weights in full range");
-    if (tag != Tag::wt && quant.adaptive != Adaptive::none)
+    const std::string reason = idle_normalization(tag, quant);
+    if (!reason.empty())
       warn(find("--" + name + "_adaptive")->name.place(),
-           fmt::format("option '--{}_adaptive' has no effect: only weights are normalized", name));
+           fmt::format("option '--{}_adaptive' has no effect: {}", name, reason));
+    check_levels(tag, name, quant);
+  }
+
+  // Why --<tag>_adaptive has no effect; "" where it has, or is none.
+  static std::string idle_normalization(Tag tag, const QuantOptions& quant) {
+    using enum Adaptive;
+    if (quant.adaptive == none) return "";
+    if (quant.method == Method::lq) {
+      const bool acts = tag == Tag::wt ? quant.adaptive != var_mean
+                                       : quant.adaptive == mean || quant.adaptive == var;
+      return acts ? "" : tag == Tag::wt ? "lq has mean, var and mean-var" : "lq has mean and var";
+    }
+    if (tag != Tag::wt) return "only weights are normalized";
+    return quant.adaptive == var_mean ? "" : "only lq has anything but var-mean";
+  }
+
+  // Numbers of levels that a method does not have.
+  void check_levels(Tag tag, const std::string& name, const QuantOptions& quant) {
+    const int levels = quant.levels();
+    const auto refuse = [&](const char* method, const char* possible) {
+      const std::string level = "--" + name + "_level", bit = "--" + name + "_bit";
+      throw located(core::usage_error("{} has {} levels, not {}", method, possible, levels),
+                    {level.c_str(), bit.c_str()});
+    };
+    if (quant.method == Method::non_uniform) {
+      const bool half = tag != Tag::wt && quant.half_range;
+      if (half ? levels > 4 : levels != 3)
+        refuse(half ? "non-uniform in half range" : "non-uniform in full range",
+               half ? "2 to 4" : "3");
+    }
+    if (quant.method == Method::xnor && levels != 2) refuse("xnor", "2");
   }
 
   void warn_about_disabled(const std::string& tag, const std::string& enable) {
@@ -231,10 +330,8 @@ class Resolver {
       if (!reason.empty())
         warn(word.place(), fmt::format("keyword '{}' has no effect: {}", name, reason));
     }
-    for (QuantOptions* tag : {&options_.model.fm, &options_.model.wt, &options_.model.ot}) {
-      tag->gamma = tag->gamma && tag->method == Method::dorefa;
+    for (QuantOptions* tag : {&options_.model.fm, &options_.model.wt, &options_.model.ot})
       tag->binary_mean = tag->binary_mean && tag->method == Method::dorefa;
-    }
   }
 
   const GivenOptions& given_;

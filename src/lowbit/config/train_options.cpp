@@ -54,8 +54,7 @@ std::vector<Option> optimization_rows() {
   table.unbuilt({"--warmup_epoch"}, "INT", "0", "the same in epochs");
   table.unbuilt({"--wakeup"}, "INT", "0", "iterations in which the learning rate rises");
   table.unbuilt({"--wakeup_epoch"}, "INT", "0", "the same in epochs");
-  table.unbuilt({"--stable"}, "INT", "0", "iterations before quantization starts");
-  table.unbuilt({"--stable_epoch"}, "INT", "0", "the same in epochs");
+  table.unbuilt({"--stable_epoch"}, "INT", "0", "--stable in epochs");
   table.unbuilt({"--extra_epoch"}, "INT", "0", "epochs at the last learning rate");
   table.unbuilt({"--label_smooth"}, "NUMBER", "0.1", "label smoothing of keyword label-smooth");
   table.unbuilt({"--focal_gamma"}, "NUMBER", "2", "of keyword focal-loss");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "lowbit/nn/conv.h"
+
 namespace lowbit::models {
 namespace {
 
@@ -86,6 +88,14 @@ void Network::use_channels_last() {
     if (auto* conv = dynamic_cast<nn::Conv2d*>(layer)) conv->use_channels_last();
 }
 
+torch::Tensor Network::quantization_loss() const {
+  torch::Tensor sum;
+  for (const quant::Quantizer* quantizer : quantizers_)
+    if (quantizer->loss().defined())
+      sum = sum.defined() ? sum + quantizer->loss() : quantizer->loss();
+  return sum;
+}
+
 std::string Network::first_non_finite_layer(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   std::string found;
@@ -115,7 +125,7 @@ void Network::modules_are_complete() {
     }
     if (auto* norm = dynamic_cast<nn::BatchNorm*>(module)) batch_norms_.push_back(norm);
     if (auto* quantizer = dynamic_cast<quant::Quantizer*>(module)) quantizers_.push_back(quantizer);
-    if (auto* conv = dynamic_cast<nn::QuantConv2d*>(module)) quant_convs_.push_back(conv);
+    if (auto* layer = dynamic_cast<nn::QuantLayer*>(module)) quant_layers_.push_back(layer);
   }
 }
 

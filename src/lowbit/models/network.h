@@ -10,7 +10,7 @@
 #include "lowbit/config/model_options.h"
 #include "lowbit/nn/layer.h"
 #include "lowbit/nn/norm.h"
-#include "lowbit/nn/quant_conv.h"
+#include "lowbit/nn/quant_layer.h"
 
 namespace lowbit::models {
 
@@ -35,16 +35,22 @@ class Network : public torch::nn::Module {
   // One line for logs: name, structure, bits.
   std::string description() const;
 
-  // Every convolution that can be quantized, in the order of checkpoints; the place is the index
-  // that policy files use. Those forced to full precision are among them.
-  const std::vector<nn::QuantConv2d*>& quant_convs() const { return quant_convs_; }
-  // Those that exist, of quant_convs() in order: activation, weight, output.
+  // Every convolution and linear layer that can be quantized, in the order of checkpoints; the
+  // place is the index that policy files use. Those forced to full precision are among them.
+  const std::vector<nn::QuantLayer*>& quant_layers() const { return quant_layers_; }
+  // All layers, in the order of checkpoints.
+  const std::vector<nn::Layer*>& layers() const { return layers_; }
+  // Those that exist, of quant_layers() in order: activation, weight, output.
   const std::vector<quant::Quantizer*>& quantizers() const { return quantizers_; }
 
   std::vector<NamedTensor> state() const { return state_of(*this); }
 
   // Lays convolution weights out as channels-last; images should be then, too.
   void use_channels_last();
+
+  // What the quantizers of the last forward pass add to the training loss, a scalar; undefined
+  // where none does.
+  torch::Tensor quantization_loss() const;
 
   // The name of the first layer, in the order of computation, whose output for these images is not
   // finite; "" if none. Runs a forward pass in the present mode (statistics change in training).
@@ -61,7 +67,7 @@ class Network : public torch::nn::Module {
 
   config::ModelOptions options_;
   std::vector<nn::Layer*> layers_;
-  std::vector<nn::QuantConv2d*> quant_convs_;
+  std::vector<nn::QuantLayer*> quant_layers_;
   std::vector<quant::Quantizer*> quantizers_;
   std::vector<nn::BatchNorm*> batch_norms_;
 };

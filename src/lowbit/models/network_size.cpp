@@ -13,12 +13,12 @@ NetworkSize network_size(const Network& network) {
     size.parameters += entry.tensor.numel();
   }
   size.float_bytes = size.packed_bytes = 4 * size.parameters;
-  for (nn::QuantConv2d* conv : network.quant_convs()) {
-    const auto& quantizer = conv->quantizer(config::Tag::wt);
+  for (nn::QuantLayer* layer : network.quant_layers()) {
+    const auto& quantizer = layer->quantizer(config::Tag::wt);
     if (!quantizer) continue;
     const auto levels = static_cast<unsigned>(quantizer->options().levels());
     const int64_t bits = std::bit_width(levels - 1);
-    size.packed_bytes += (conv->weight().numel() * bits + 7) / 8 - 4 * conv->weight().numel();
+    size.packed_bytes += (layer->weight().numel() * bits + 7) / 8 - 4 * layer->weight().numel();
   }
   return size;
 }

@@ -6,6 +6,7 @@
 #include "lowbit/models/residual_block.h"
 #include "lowbit/nn/activation.h"
 #include "lowbit/nn/classifier.h"
+#include "lowbit/nn/conv.h"
 #include "lowbit/nn/pool.h"
 
 namespace lowbit::models {

@@ -1,6 +1,7 @@
 #include "lowbit/quant/dorefa.h"
 
 #include "lowbit/kernels/dorefa.h"
+#include "lowbit/kernels/math/dorefa.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/weight_groups.h"
 #include "lowbit/tensor/tensor.h"
@@ -118,6 +119,11 @@ class BinaryWeightFunction : public torch::autograd::Function<BinaryWeightFuncti
   }
 };
 
+// Of a learned factor per group; 1 if there is none.
+float factor_of(const torch::Tensor& gamma, int64_t group) {
+  return gamma.defined() ? gamma.flatten()[group].item<float>() : 1.0F;
+}
+
 class DorefaActivation : public Quantizer {
  public:
   DorefaActivation(const QuantShape& shape, const config::QuantOptions& options)
@@ -127,14 +133,26 @@ class DorefaActivation : public Quantizer {
       gamma_ = register_parameter("gamma", torch::ones({1, groups(), 1, 1}));
   }
 
-  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
+  Lowering lower(const torch::Tensor&) const override {
+    const kernels::DorefaActivation<float> dorefa{static_cast<float>(options().boundary),
+                                                  level_num().item<float>() - 1};
+    Lowering lowering;
+    for (int64_t group = 0; group < (gamma_.defined() ? groups() : 1); ++group) {
+      const float factor = factor_of(gamma_, group);
+      lowering.groups.push_back(step_function([=](float x) { return dorefa.value(x) * factor; }));
+    }
+    return lowering;
+  }
+
+ protected:
+  torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
     const torch::Tensor y = ActivationFunction::apply(x, level_num(), spec_, type);
     if (!gamma_.defined()) return y;
     const torch::Tensor per_channel = gamma_.repeat_interleave(y.size(1) / groups(), 1);
     return y * per_channel.to(type);
   }
 
-  bool keeps_zero() const override { return true; }
+  bool maps_zero() const override { return true; }
 
  private:
   SpecPtr spec_;
@@ -151,7 +169,20 @@ class DorefaWeight : public Quantizer {
     if (options.gamma) gamma_ = register_parameter("gamma", torch::ones({groups(), 1, 1, 1}));
   }
 
-  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
+  Lowering lower(const torch::Tensor& x) const override {
+    const WeightNormalization normalization(x, *this);
+    const torch::Tensor normalized = normalization.normalize(x);
+    Lowering lowering;
+    for (int64_t group = 0; group < groups(); ++group) {
+      const float factor = factor_of(gamma_, group);
+      const auto value = normalization.around(value_of(normalized), group);
+      lowering.groups.push_back(step_function([&](float v) { return value(v) * factor; }));
+    }
+    return lowering;
+  }
+
+ protected:
+  torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
     const WeightNormalization normalization(x, *this);
     const torch::Tensor normalized = normalization.normalize(x);
     torch::Tensor y = binary_ ? BinaryWeightFunction::apply(normalized, spec_, type)
@@ -161,6 +192,23 @@ class DorefaWeight : public Quantizer {
   }
 
  private:
+  // The quantizer of single numbers, with the statistics of `x`.
+  std::function<float(float)> value_of(const torch::Tensor& x) const {
+    if (binary_) {
+      const torch::Tensor y = BinaryWeightFunction::apply(x, spec_, torch::kFloat32);
+      const float mean = y.abs().max().item<float>();
+      return [mean](float v) { return kernels::binary_weight(v, mean); };
+    }
+    const torch::Tensor all = x.contiguous();
+    const float* first = all.const_data_ptr<float>();
+    kernels::DorefaWeight<float> dorefa{static_cast<float>(options().boundary),
+                                        level_num().item<float>() - 1, 0};
+    for (int64_t i = 0; i < all.numel(); ++i)
+      dorefa.max_abs = kernels::nan_max(dorefa.max_abs,
+                                        kernels::absolute(kernels::hyperbolic_tangent(first[i])));
+    return [dorefa](float v) { return dorefa.value(kernels::hyperbolic_tangent(v)); };
+  }
+
   SpecPtr spec_;
   bool binary_;
   torch::Tensor gamma_;

@@ -24,7 +24,7 @@ std::shared_ptr<Quantizer> make_quantizer(const QuantShape& shape,
   if (!options.enable) return nullptr;
   for (const Row& row : kFactory)
     if (row.method == options.method) return row.make(shape, options);
-  throw core::usage_error("this quantization method is not built yet; there are dorefa and lsq");
+  throw core::usage_error("this quantization method is not built yet");
 }
 
 }  // namespace lowbit::quant

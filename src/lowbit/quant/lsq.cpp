@@ -1,6 +1,8 @@
 #include "lowbit/quant/lsq.h"
 
 #include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/math/lsq.h"
+#include "lowbit/kernels/visit.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/weight_groups.h"
 #include "lowbit/tensor/tensor.h"
@@ -89,21 +91,40 @@ class Lsq : public Quantizer {
     spec_->ste_scale = options.grad_type == config::GradType::ste_scale;
   }
 
-  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) override {
-    if (shape().tag != config::Tag::wt) return quantize(x, type);
+  Lowering lower(const torch::Tensor& x) const override {
+    Lowering lowering;
+    const auto level_num = this->level_num().item<float>();
+    const torch::Tensor clip_values = clip_val_.detach().to(torch::kCPU, torch::kFloat32).flatten();
+    kernels::visit_grid<float>(spec_->range, [&]<class Grid>(kernels::Type<Grid>) {
+      for (int64_t group = 0; group < groups(); ++group) {
+        const kernels::Lsq<Grid, float> lsq(clip_values[group].item<float>(), level_num);
+        const auto value = [&lsq](float v) { return lsq.value(v); };
+        lowering.groups.push_back(step_function(
+            is_weight() ? WeightNormalization(x, *this).around(value, group) : value));
+      }
+    });
+    return lowering;
+  }
+
+ protected:
+  torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
+    const auto apply = [&](const torch::Tensor& in) {
+      return LsqFunction::apply(in, clip_val_, level_num(), spec_, type);
+    };
+    if (!is_weight()) return apply(x);
     const WeightNormalization normalization(x, *this);
-    return normalization.restore(quantize(normalization.normalize(x), type));
+    return normalization.restore(apply(normalization.normalize(x)));
   }
 
   // Not with STE-scale: there the padded zeros are among the elements that are counted.
-  bool keeps_zero() const override {
+  bool maps_zero() const override {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
   }
 
+  torch::Tensor clip_value() const override { return clip_val_; }
+
  private:
-  torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) const {
-    return LsqFunction::apply(x, clip_val_, level_num(), spec_, type);
-  }
+  bool is_weight() const { return shape().tag == config::Tag::wt; }
 
   torch::Tensor clip_val_;
   c10::intrusive_ptr<LsqSpec> spec_;

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include "lowbit/config/quant_options.h"
+#include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
 
 namespace lowbit::quant {
@@ -17,12 +18,27 @@ class Quantizer : public torch::nn::Module {
   // The values that take the place of x, as `type`, in the memory format of x if that is contiguous
   // or channels-last. x: for fm and ot [B, C, H, W] of the compute type, for wt the master weights
   // (float32, or float64 in a float64 network), so that quantizing also casts.
+  // During warm-up x itself; with proxquant mixed with x.
   // Waits for nothing on the device and allocates through ATen alone: it may be captured.
-  virtual torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type) = 0;
+  torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type);
+
+  // The quantizer in evaluation, warmed up, for input x (float32, on the CPU), on which its
+  // statistics may depend. Without proxquant.
+  virtual Lowering lower(const torch::Tensor& x) const = 0;
+
+  // The loss that the last forward pass adds to the training loss, a scalar; undefined: none.
+  const torch::Tensor& loss() const { return loss_; }
+
+  // proxquant: y = p x + (1 - p) q(x), p in 0..1; 0 at the start.
+  void set_proxquant(double p);
+
+  // Changes the number of levels while training (progressive quantization): a learned clip value
+  // is scaled by (new - 1) / (old - 1). True if there is one: its momentum is then out of date.
+  bool set_level_num(int levels);
 
   // Whether 0 becomes exactly 0 and adds nothing to any gradient, so that zeros padded before the
   // quantizer are the same as zeros padded after it.
-  virtual bool keeps_zero() const { return false; }
+  bool keeps_zero() const { return options_.stable <= 0 && !options_.proxquant && maps_zero(); }
 
   // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
   virtual bool counts_evaluation() const { return true; }
@@ -37,6 +53,15 @@ class Quantizer : public torch::nn::Module {
   int64_t groups() const { return groups_; }
 
  protected:
+  // forward(), when neither warm-up nor proxquant change it.
+  virtual torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) = 0;
+  // keeps_zero() of quantize().
+  virtual bool maps_zero() const { return false; }
+  // Whether the method has a warm-up (--stable).
+  virtual bool warms_up() const { return true; }
+  // The learned clip value; undefined: none.
+  virtual torch::Tensor clip_value() const { return {}; }
+
   // Shape of a learned number per group: [1] for fm and ot with one group, else [1, g, 1, 1]; wt
   // [g, 1, 1, 1].
   std::vector<int64_t> per_group_shape() const;
@@ -46,6 +71,12 @@ class Quantizer : public torch::nn::Module {
   config::QuantOptions options_;
   int64_t groups_;
   torch::Tensor iteration_, level_num_;
+  torch::Tensor proxquant_;  // p, [1], once it was needed
+  double proxquant_value_ = 0;
+  torch::Tensor loss_;
+
+  torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);
+  torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& y) const;
 };
 
 }  // namespace lowbit::quant

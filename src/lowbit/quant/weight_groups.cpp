@@ -49,4 +49,16 @@ torch::Tensor WeightNormalization::restore(const torch::Tensor& y) const {
   return (split * std_.to(type) + mean_.to(type)).reshape(y.sizes());
 }
 
+std::function<float(float)> WeightNormalization::around(std::function<float(float)> value,
+                                                        int64_t group) const {
+  if (!enabled_) return value;
+  const int64_t norm_group = groups_ == 1 ? 0 : group;
+  const auto mean = mean_.flatten()[norm_group].item<float>();
+  const auto std = std_.flatten()[norm_group].item<float>();
+  return [value, mean, std, restores = restores_](float x) {
+    const float y = value((x - mean) / std);
+    return restores ? y * std + mean : y;
+  };
+}
+
 }  // namespace lowbit::quant

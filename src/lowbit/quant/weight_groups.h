@@ -3,6 +3,8 @@
 
 #include <torch/torch.h>
 
+#include <functional>
+
 #include "lowbit/quant/quantizer.h"
 
 namespace lowbit::quant {
@@ -25,6 +27,10 @@ class WeightNormalization {
 
   torch::Tensor normalize(const torch::Tensor& x) const;
   torch::Tensor restore(const torch::Tensor& y) const;
+
+  // restore(value(normalize(x))) of single numbers of a quantization group, in float32 with the
+  // roundings of the two above.
+  std::function<float(float)> around(std::function<float(float)> value, int64_t group) const;
 
  private:
   int64_t groups_;

@@ -11,7 +11,9 @@ torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& ta
 void train_on(const TrainingParts& parts, data::BatchSource& source, const Batch& batch) {
   source.assemble(batch.images, batch.targets);
   const torch::Tensor logits = parts.network.forward(batch.images);
-  const torch::Tensor loss = cross_entropy(logits, batch.targets);
+  torch::Tensor loss = cross_entropy(logits, batch.targets);
+  if (const torch::Tensor quantization = parts.network.quantization_loss(); quantization.defined())
+    loss = loss + quantization;
   // Before the update: a loss that is not finite also keeps the update from happening.
   parts.totals.add(logits, batch.targets, loss.detach());
   // autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet

@@ -1,0 +1,37 @@
+// What a convolution and a linear layer whose input, weight and output may be quantized share.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lowbit/config/model_options.h"
+#include "lowbit/quant/quantizer.h"
+
+namespace lowbit::nn {
+
+class QuantLayer {
+ public:
+  virtual ~QuantLayer() = default;
+
+  // Null where the tag is not enabled, or the layer is forced to full precision.
+  const std::shared_ptr<quant::Quantizer>& quantizer(config::Tag tag) const {
+    return tag == config::Tag::fm   ? activation_quantizer_
+           : tag == config::Tag::wt ? weight_quantizer_
+                                    : output_quantizer_;
+  }
+
+  // The master weight: of a convolution [O, I / groups, k, k], of a linear layer [O, I].
+  virtual torch::Tensor& weight() = 0;
+  // The dotted name within the network.
+  virtual const std::string& layer_path() const = 0;
+
+ protected:
+  // Registers the children quant_activation, quant_weight and quant_output of `owner`, those whose
+  // tag is enabled. in, out: channels; weight_shape: as QuantShape::shape says.
+  void add_quantizers(torch::nn::Module& owner, const config::ModelOptions& options, int64_t in,
+                      int64_t out, const std::array<int64_t, 4>& weight_shape);
+
+  std::shared_ptr<quant::Quantizer> activation_quantizer_, weight_quantizer_, output_quantizer_;
+};
+
+}  // namespace lowbit::nn

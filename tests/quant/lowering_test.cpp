@@ -1,0 +1,139 @@
+// The step function of every quantizer equals its forward pass on every number.
+#include "lowbit/quant/lowering.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "lowbit/quant/factory.h"
+#include "lowbit/quant/grouped_tensor.h"
+
+namespace lowbit::quant {
+namespace {
+
+using config::Method;
+using config::QuantOptions;
+using config::Tag;
+using torch::Tensor;
+
+TEST(StepFunction, FindsEveryThresholdOfAStaircase) {
+  const StepFunction steps = step_function([](float x) {
+    return x < -1.5F ? -3.0F : x < 0.0F ? -1.0F : x < 1e-30F ? 0.5F : x < 7.0F ? 2.0F : 9.0F;
+  });
+  EXPECT_EQ(steps.thresholds, (std::vector<float>{-1.5F, 0.0F, 1e-30F, 7.0F}));
+  EXPECT_EQ(steps.levels, (std::vector<float>{-3, -1, 0.5F, 2, 9}));
+  EXPECT_EQ(steps.code(-1.5F), 1);
+  EXPECT_EQ(steps.code(std::nextafter(-1.5F, -2.0F)), 0);
+  EXPECT_EQ(steps.code(7.0F), 4);
+  EXPECT_EQ(steps.code(std::numeric_limits<float>::infinity()), 4);
+}
+
+TEST(StepFunction, MayDescend) {
+  const StepFunction steps = step_function([](float x) { return x < 3.0F ? 1.0F : -1.0F; });
+  EXPECT_EQ(steps.thresholds, (std::vector<float>{3}));
+  EXPECT_EQ(steps.levels, (std::vector<float>{1, -1}));
+}
+
+TEST(StepFunction, OfAConstantHasOneLevel) {
+  const StepFunction steps = step_function([](float) { return 4.0F; });
+  EXPECT_TRUE(steps.thresholds.empty());
+  EXPECT_EQ(steps.levels, std::vector<float>{4});
+}
+
+// One quantizer: what it is made of, and its parameters.
+struct Case {
+  const char* name;
+  Tag tag;
+  Method method;
+  int levels;
+  void (*change)(QuantOptions&) = nullptr;
+  int quant_group = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& one) {
+  return one.param.name;
+}
+
+class EveryQuantizer : public testing::TestWithParam<Case> {};
+
+// Numbers close to each other from -3 to 3, zeros of both signs, tiny and huge ones.
+Tensor sweep(std::vector<int64_t> shape) {
+  int64_t size = 1;
+  for (const int64_t length : shape) size *= length;
+  Tensor x = torch::linspace(-3, 3, size, torch::kFloat32);
+  float* first = x.mutable_data_ptr<float>();
+  first[0] = 0.0F, first[1] = -0.0F, first[2] = 1e-30F, first[3] = -1e-30F;
+  // A permutation, so that every group sees the whole range: 7919 shares no factor with the size.
+  return x.index({(torch::arange(size) * 7919) % size}).view(shape);
+}
+
+TEST_P(EveryQuantizer, IsItsLowering) {
+  const Case& c = GetParam();
+  const bool weight = c.tag == Tag::wt;
+  QuantOptions options;
+  options.enable = true;
+  options.method = c.method;
+  options.level = c.levels;
+  options.half_range = !weight;
+  options.quant_group = c.quant_group;
+  if (c.change) c.change(options);
+  const std::vector<int64_t> shape =
+      weight ? std::vector<int64_t>{4, 6, 16, 16} : std::vector<int64_t>{2, 4, 32, 32};
+  const QuantShape quant_shape =
+      weight ? QuantShape{c.tag, {4, 6, 16, 16}, 2, 32} : QuantShape{c.tag, {1, 4, 1, 1}, 2, 32};
+  const auto quantizer = make_quantizer(quant_shape, options);
+  {
+    // Learned numbers away from their start, and different in every group.
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : quantizer->named_parameters())
+      if (parameter.value().requires_grad())
+        parameter.value().mul_(
+            torch::linspace(0.7, 1.3, parameter.value().numel()).view_as(parameter.value()));
+  }
+  quantizer->eval();
+  const torch::NoGradGuard no_grad;
+  const Tensor x = sweep(shape);
+  const Tensor y = quantizer->forward(x, torch::kFloat32);
+  const kernels::Groups groups = grouped(x, c.tag, quantizer->groups()).groups;
+  const Tensor lowered =
+      apply_lowering(quantizer->lower(x), x, [&](int64_t i) { return groups.of(i); });
+  EXPECT_GT(std::get<0>(torch::_unique(y)).numel(), 1);
+  EXPECT_TRUE(torch::equal(y, lowered)) << (y - lowered).abs().max();
+}
+
+INSTANTIATE_TEST_SUITE_P(Lsq, EveryQuantizer,
+                         testing::Values(Case{"half_range", Tag::fm, Method::lsq, 4},
+                                         Case{"groups", Tag::fm, Method::lsq, 8, nullptr, 2},
+                                         Case{"full_range", Tag::fm, Method::lsq, 4,
+                                              [](QuantOptions& o) { o.half_range = false; }},
+                                         Case{"weights", Tag::wt, Method::lsq, 4},
+                                         Case{"normalized_weights", Tag::wt, Method::lsq, 3,
+                                              [](QuantOptions& o) {
+                                                o.adaptive = config::Adaptive::var_mean;
+                                                o.adaptive_restore = true;
+                                              }},
+                                         Case{"symmetric", Tag::wt, Method::lsq, 16,
+                                              [](QuantOptions& o) { o.symmetry = true; }, 1}),
+                         case_name);
+
+INSTANTIATE_TEST_SUITE_P(Dorefa, EveryQuantizer,
+                         testing::Values(Case{"activations", Tag::fm, Method::dorefa, 4},
+                                         Case{"outputs_with_gamma", Tag::ot, Method::dorefa, 4,
+                                              [](QuantOptions& o) { o.gamma = true; }, 2},
+                                         Case{"weights", Tag::wt, Method::dorefa, 4},
+                                         Case{"normalized_weights", Tag::wt, Method::dorefa, 16,
+                                              [](QuantOptions& o) {
+                                                o.adaptive = config::Adaptive::var_mean;
+                                                o.gamma = true;
+                                              }},
+                                         Case{"binary_weights", Tag::wt, Method::dorefa, 2,
+                                              [](QuantOptions& o) { o.binary_mean = true; }}),
+                         case_name);
+
+}  // namespace
+}  // namespace lowbit::quant
