@@ -58,6 +58,26 @@ int list_options(const ToolOptions&) {
   return 0;
 }
 
+// Specified, and said to be missing by name.
+constexpr const char* tools_to_come[] = {"load",      "save",        "swap",        "sort",
+                                         "inference", "export_onnx", "verify-data", "verify-image"};
+
+// CLI11 would only say that a verb is missing.
+void check_verb(const CLI::App& app, const Arguments& arguments) {
+  if (arguments.empty() || arguments[0].starts_with("-")) return;
+  const std::string& verb = arguments[0];
+  std::vector<std::string> names;
+  for (const CLI::App* tool : app.get_subcommands(nullptr)) {
+    if (tool->check_name(verb)) return;
+    names.push_back(tool->get_name());
+  }
+  for (const char* tool : tools_to_come)
+    if (verb == tool) throw core::usage_error("'lowbit tools {}' is not built yet", verb);
+  throw core::usage_error("tools: unknown verb '{}'", verb)
+      .suggest(core::nearest_name(verb, names))
+      .detail("'lowbit tools -h' lists the verbs");
+}
+
 void add_checkpoint_options(CLI::App& tool, ToolOptions& options) {
   tool.add_option("--old,--pretrained", options.old_file, "the checkpoint to read")->required();
 }
@@ -93,6 +113,7 @@ int tools(const Arguments& arguments) {
 
   CLI::App* options_tool = app.add_subcommand("options", "print docs/options.md");
 
+  check_verb(app, arguments);
   try {
     // CLI11 takes the arguments from the back.
     app.parse(Arguments(arguments.rbegin(), arguments.rend()));
