@@ -16,6 +16,11 @@ std::shared_ptr<Network> resnet(const config::ModelOptions& options) {
   return make_resnet(options, {blocks...});
 }
 
+template <int... blocks>
+std::shared_ptr<Network> bottleneck_resnet(const config::ModelOptions& options) {
+  return make_resnet(options, {blocks...}, /*bottleneck=*/true);
+}
+
 // clang-format off
 constexpr Row kFactory[] = {
     {"resnet18", resnet<2, 2, 2, 2>},
@@ -25,7 +30,9 @@ constexpr Row kFactory[] = {
     {"resnet34", resnet<3, 4, 6, 3>},
     {"resnet34_", resnet<0, 2, 2, 2, 2, 2, 2, 2, 2>},
     {"resnet44", resnet<7, 7, 7>},
+    {"resnet50", bottleneck_resnet<3, 4, 6, 3>},
     {"resnet56", resnet<9, 9, 9>},
+    {"resnet101", bottleneck_resnet<3, 4, 23, 3>},
 };
 // clang-format on
 
