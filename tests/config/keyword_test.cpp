@@ -230,6 +230,9 @@ TEST(Keywords, ThatFitNothingGivenWarnWhy) {
               ElementsAre("command line: keyword 'fix_pooling' has no effect: the stem has no "
                           "pooling"));
   EXPECT_THAT(warnings("cbas,fix_pooling"), IsEmpty());
+  EXPECT_THAT(warnings("cbas,prone,f1x1,s1x1"),
+              ElementsAre("command line: keyword 'f1x1' has no effect: keyword "
+                          "'ReShapeResolution' is not given"));
   EXPECT_THAT(
       warnings("cbas,first-last"),
       ElementsAre("command line: keyword 'first-last' has no effect: model 'resnet18' does not "

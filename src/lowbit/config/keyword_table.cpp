@@ -98,6 +98,11 @@ std::string no_closed_form(const Options& options) {
   return acts ? "" : "activations are not quantized by non-uniform";
 }
 
+// The first convolution may be left out or shrink to 1x1 only behind another reduction.
+std::string no_first_form(const Options& options) {
+  return only_resnet_with<&ModelOptions::reshape_resolution>(options, "ReShapeResolution");
+}
+
 std::string no_convolution_form(const Options& options) {
   const std::string reason = only_resnet(options);
   if (!reason.empty() || options.model.reshape_resolution || options.model.prone) return reason;
@@ -236,9 +241,9 @@ KeywordGroup reshape_words() {
         set<&ModelOptions::prone_downsample, false>,
         [](const Options& o) { return only_resnet_with<&ModelOptions::prone>(o, "prone"); }},
        {"f0x0", "no first convolution in such a block",
-        set<&ModelOptions::first_conv, ConvForm::absent>, no_convolution_form},
+        set<&ModelOptions::first_conv, ConvForm::absent>, no_first_form},
        {"f1x1", "its first convolution is 1x1", set<&ModelOptions::first_conv, ConvForm::point>,
-        no_convolution_form},
+        no_first_form},
        {"f3x3", "its first convolution stays", set<&ModelOptions::first_conv, ConvForm::full>,
         no_convolution_form},
        {"s1x1", "its second convolution is 1x1", set<&ModelOptions::second_conv, ConvForm::point>,

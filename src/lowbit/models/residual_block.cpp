@@ -108,8 +108,9 @@ void ResidualBlock::add_convs(const std::vector<UnitShape>& units,
              [&] { return make_unit_conv(units[i], options); });
   if (branches_.size() == 1) return;
   const auto scales = register_module("scales", torch::nn::ParameterList());
+  const auto count = static_cast<double>(branches_.size());
   for (size_t k = 0; k < branches_.size(); ++k)
-    scales->append(torch::full({1}, 1 / static_cast<double>(branches_.size())));
+    scales->append(torch::full({1}, 1 / count).requires_grad_());
   scales_ = scales->parameters();
 }
 
