@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "helpers.h"
 #include "lowbit/core/error.h"
-#include "lowbit/quant/factory.h"
 
 namespace lowbit::quant {
 namespace {
@@ -12,43 +12,6 @@ using config::Method;
 using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
-
-QuantOptions options(Method method, int levels, bool half_range) {
-  QuantOptions result;
-  result.enable = true;
-  result.method = method;
-  result.level = levels;
-  result.half_range = half_range;
-  return result;
-}
-
-// In float64, with its parameters as given.
-std::shared_ptr<Quantizer> make(const QuantShape& shape, const QuantOptions& from) {
-  auto quantizer = make_quantizer(shape, from);
-  quantizer->to(torch::kFloat64);
-  return quantizer;
-}
-
-Tensor& parameter(Quantizer& quantizer, const char* name) {
-  return *quantizer.named_parameters().find(name);
-}
-
-void set(Quantizer& quantizer, const char* name, const std::vector<double>& values) {
-  const torch::NoGradGuard no_grad;
-  Tensor& tensor = parameter(quantizer, name);
-  tensor.copy_(torch::tensor(values, torch::kFloat64).view(tensor.sizes()));
-}
-
-Tensor leaf(const std::vector<double>& values, torch::IntArrayRef shape) {
-  return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
-}
-
-::testing::AssertionResult is(const Tensor& tensor, const std::vector<double>& expected) {
-  const Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
-  if (torch::allclose(flat, torch::tensor(expected, torch::kFloat64), 1e-12, 1e-12))
-    return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << flat;
-}
 
 const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
 

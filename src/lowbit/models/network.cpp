@@ -96,6 +96,10 @@ torch::Tensor Network::quantization_loss() const {
   return sum;
 }
 
+void Network::set_proxquant(double p) {
+  for (quant::Quantizer* quantizer : quantizers_) quantizer->set_proxquant(p);
+}
+
 std::string Network::first_non_finite_layer(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   std::string found;

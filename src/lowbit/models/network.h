@@ -52,6 +52,9 @@ class Network : public torch::nn::Module {
   // where none does.
   torch::Tensor quantization_loss() const;
 
+  // Of every quantizer: quant::Quantizer::set_proxquant.
+  void set_proxquant(double p);
+
   // The name of the first layer, in the order of computation, whose output for these images is not
   // finite; "" if none. Runs a forward pass in the present mode (statistics change in training).
   std::string first_non_finite_layer(const torch::Tensor& images);

@@ -121,6 +121,10 @@ class Lsq : public Quantizer {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
   }
 
+  int fewest_levels() const override {
+    return spec_->range == kernels::LsqRange::symmetric ? 3 : 2;
+  }
+
   torch::Tensor clip_value() const override { return clip_val_; }
 
  private:

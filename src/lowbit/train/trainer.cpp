@@ -165,6 +165,7 @@ bool Trainer::train_epoch(Training& training) {
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
+  network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source.start_epoch(position.epoch);
   training.source.set_cursor(position.samples);
   training.totals.reset(position.totals);
