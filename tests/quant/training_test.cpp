@@ -188,10 +188,12 @@ TEST(LevelNum, OutOfRangeIsAnErrorThatChangesNothing) {
   }
 }
 
-TEST(LevelNum, OfSymmetricLevelsDoesNotGoDownToTwo) {
+TEST(LevelNum, OfSymmetricLevelsEndsWhereZeroWouldBeTheOnlyOne) {
   QuantOptions from = options(Method::lsq, 4, false);
   from.symmetry = true;
-  EXPECT_THROW(make(kFeatures, from)->set_level_num(2), core::Error);
+  const auto quantizer = make(kFeatures, from);
+  EXPECT_THROW(quantizer->set_level_num(3), core::Error);
+  EXPECT_THROW(quantizer->set_level_num(2), core::Error);
 }
 
 TEST(Proxquant, MixesTheInputIntoTheResultWhileTraining) {

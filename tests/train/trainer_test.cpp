@@ -56,6 +56,47 @@ TEST_F(TrainerTest, ASignalInMidEpochSavesAStateThatContinuesExactly) {
   expect_same_bits(saved("whole"), saved("stopped"));
 }
 
+// Three steps of the rate, the first before any training: the shares are those of schedule.h.
+TEST_F(TrainerTest, ProxquantFollowsTheScheduleAndGoesOnWithItAfterAResume) {
+  const std::vector<std::string> proxquant = {
+      "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq,proxquant", "--ps", "4"};
+  const auto shares = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.end(), proxquant.begin(), proxquant.end());
+    const Trainer* trainer = nullptr;
+    std::vector<double> seen(4, -1);
+    Watcher watcher([&](const Progress& progress) {
+      if (!progress.training) return;
+      for (const quant::Quantizer* quantizer : trainer->network().quantizers())
+        seen[static_cast<size_t>(progress.epoch)] = quantizer->proxquant();
+    });
+    Trainer running(configuration(name, more), watcher);
+    trainer = &running;
+    running.train();
+    return seen;
+  };
+  EXPECT_EQ(shares("whole", {}), (std::vector<double>{1, 0.75, 0.5, 0.25}));
+  EXPECT_EQ(shares("parts", {"--epochs", "2"}), (std::vector<double>{1, 0.75, -1, -1}));
+  EXPECT_EQ(shares("parts", {"--resume"}), (std::vector<double>{-1, -1, 0.5, 0.25}));
+  expect_same_bits(saved("whole"), saved("parts"));
+  EXPECT_EQ(shares("steps", {"--lr_policy", "custom_step", "--lr_custom_step", "1,3"}),
+            (std::vector<double>{0.75, 0.5, 0.5, 0.25}));
+}
+
+// In its first epoch proxquant trains in full precision; what is evaluated is quantized even then.
+TEST_F(TrainerTest, EvaluationWithProxquantIsThatOfTheQuantizedNetwork) {
+  const std::string plain = "fashion,cbsa,origin,fix,singleconv,dorefa,lsq";
+  const RunResult result = run("prox", {"--epochs", "1", "--keyword", plain + ",proxquant"});
+  const auto evaluated = [&](const std::string& keyword) {
+    Watcher watcher;
+    return Trainer(configuration("other", {"--pretrained", checkpoint("prox").string(), "--keyword",
+                                           keyword}),
+                   watcher)
+        .evaluate();
+  };
+  EXPECT_EQ(evaluated(plain + ",proxquant").loss, result.last->loss);
+  EXPECT_NEAR(evaluated(plain).loss, result.last->loss, 1e-4);
+}
+
 TEST_F(TrainerTest, ALossThatIsNotFiniteIsNamedWithItsFirstLayerAndLeavesTheCheckpoint) {
   run("nan", {"--epochs", "1"});
   const std::string before = core::read_file(checkpoint("nan"));
@@ -112,6 +153,14 @@ TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsInHalfPrecision) {
         {"--device", "cuda", "--deterministic", "--precision", precision, "--step", "eager"});
     expect_same_bits(saved("graph"), saved("eager"));
   }
+}
+
+// What decides about them changes on the device while the same captured step goes on.
+TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsWithWarmUpAndProxquant) {
+  for (const char* mode : {"graph", "eager"})
+    run(mode, {"--device", "cuda", "--deterministic", "--step", mode, "--stable", "5", "--ps", "3",
+               "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq,proxquant"});
+  expect_same_bits(saved("graph"), saved("eager"));
 }
 
 TEST_F(GpuTrainerTest, FirstEpochOnGpuAndCpuAgree) {

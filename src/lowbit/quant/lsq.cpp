@@ -121,8 +121,9 @@ class Lsq : public Quantizer {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
   }
 
+  // Below four the symmetric form has no level but zero.
   int fewest_levels() const override {
-    return spec_->range == kernels::LsqRange::symmetric ? 3 : 2;
+    return spec_->range == kernels::LsqRange::symmetric ? 4 : 2;
   }
 
   torch::Tensor clip_value() const override { return clip_val_; }

@@ -36,6 +36,7 @@ class Quantizer : public torch::nn::Module {
   // evaluated is always the quantized network, so that accuracies of all epochs compare. A captured
   // step takes the new p.
   void set_proxquant(double p);
+  double proxquant() const { return proxquant_value_; }
 
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:

@@ -208,14 +208,9 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   const auto first = static_cast<int64_t>(totals.samples);
   const int64_t samples =
       std::min<int64_t>(options_.data.train_batch, training.source.size() - first);
-  const torch::NoGradGuard no_grad;
-  const Batch batch = make_batch(samples, training.source, step_);
-  training.source.set_cursor(first);
-  training.source.assemble(batch.images, batch.targets);
-  const std::string layer = network_->first_non_finite_layer(batch.images);
   throw core::failure("the loss is not finite in epoch {}, iteration {}: first in {}",
                       training.position.epoch, first / options_.data.train_batch,
-                      layer.empty() ? "the loss itself" : "layer '" + layer + "'")
+                      where_not_finite(*network_, training.source, step_, first, samples))
       .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
 }
 
