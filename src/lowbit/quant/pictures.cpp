@@ -36,6 +36,35 @@ Picture symmetry() {
   return {"symmetry", {ternary, even}};
 }
 
+Picture non_uniform() {
+  Panel codes = activations(Method::non_uniform), ternary = weights(Method::non_uniform);
+  codes.low = -1;
+  codes.high = 3.5;
+  ternary.title = "weights, 3 levels";
+  ternary.options.level = 3;
+  codes.options.scale = ternary.options.scale = 1;
+  return {"non-uniform", {codes, ternary}};
+}
+
+Picture lq() {
+  Picture picture{"lq", {activations(Method::lq), weights(Method::lq)}};
+  for (Panel& panel : picture.panels) {
+    panel.low = -2.5;
+    panel.high = 2.5;
+  }
+  return picture;
+}
+
+Picture xnor() {
+  Panel triangle = activations(Method::xnor), straight = weights(Method::xnor);
+  triangle.title = "activations, Triangle";
+  triangle.options.grad_type = config::GradType::triangle;
+  straight.title = "weights, STE";
+  straight.options.grad_type = config::GradType::ste;
+  triangle.options.bit = straight.options.bit = 1;
+  return {"xnor", {triangle, straight}};
+}
+
 Picture proxquant() {
   Panel half = activations(Method::lsq), quarter = half;
   half.title = "LSQ activations, p = 0.5";
@@ -51,8 +80,12 @@ Picture proxquant() {
 std::vector<Picture> pictures() {
   return {
       {"dorefa", {activations(Method::dorefa), weights(Method::dorefa)}},
+      {"pact", {activations(Method::pact)}},
       {"lsq", {activations(Method::lsq), weights(Method::lsq)}},
       symmetry(),
+      non_uniform(),
+      lq(),
+      xnor(),
       proxquant(),
   };
 }
