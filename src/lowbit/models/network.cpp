@@ -83,6 +83,28 @@ std::string Network::description() const {
   return text;
 }
 
+void Network::to(torch::Device device, torch::Dtype type, bool non_blocking) {
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> integers;  // with what they are to hold
+  const auto note = [&](const torch::Tensor& tensor) {
+    if (at::isIntegralType(tensor.scalar_type(), /*includeBool=*/true))
+      integers.emplace_back(tensor, tensor.detach().to(device));
+  };
+  for (const torch::Tensor& parameter : parameters()) note(parameter);
+  for (const torch::Tensor& buffer : buffers()) note(buffer);
+  Module::to(device, type, non_blocking);
+  for (auto& [tensor, value] : integers) tensor.set_data(value);
+}
+
+std::string Network::quantizer_trouble() const {
+  for (const nn::QuantLayer* layer : quant_layers_)
+    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot}) {
+      const std::string trouble =
+          layer->quantizer(tag) ? layer->quantizer(tag)->trouble() : std::string();
+      if (!trouble.empty()) return fmt::format("layer '{}': {}", layer->layer_path(), trouble);
+    }
+  return "";
+}
+
 void Network::use_channels_last() {
   for (nn::Layer* layer : layers_)
     if (auto* conv = dynamic_cast<nn::Conv2d*>(layer)) conv->use_channels_last();

@@ -45,6 +45,14 @@ class Network : public torch::nn::Module {
 
   std::vector<NamedTensor> state() const { return state_of(*this); }
 
+  // As in torch::nn::Module, except that integers (counters, codes) stay integers.
+  using torch::nn::Module::to;
+  void to(torch::Device device, torch::Dtype type, bool non_blocking = false) override;
+
+  // What the first quantizer that has met with trouble in training says, with the name of its
+  // layer, for a warning; "" if there is none. Waits for the device.
+  std::string quantizer_trouble() const;
+
   // Lays convolution weights out as channels-last; images should be then, too.
   void use_channels_last();
 

@@ -2,6 +2,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/dorefa.h"
+#include "lowbit/quant/lq.h"
 #include "lowbit/quant/lsq.h"
 
 namespace lowbit::quant {
@@ -15,6 +16,7 @@ struct Row {
 constexpr Row kFactory[] = {
     {config::Method::dorefa, make_dorefa},
     {config::Method::lsq, make_lsq},
+    {config::Method::lq, make_lq},
 };
 
 }  // namespace

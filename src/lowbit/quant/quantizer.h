@@ -4,6 +4,8 @@
 
 #include <torch/torch.h>
 
+#include <string>
+
 #include "lowbit/config/quant_options.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
@@ -28,6 +30,10 @@ class Quantizer : public torch::nn::Module {
 
   // The loss that the last forward pass adds to the training loss, a scalar; undefined: none.
   const torch::Tensor& loss() const { return loss_; }
+
+  // What went wrong in training passes that went on nevertheless, for a warning; "" if nothing.
+  // Waits for the device.
+  virtual std::string trouble() const { return ""; }
 
   // proxquant: y = p x + (1 - p) q(x), p in 0..1; 0 at the start.
   void set_proxquant(double p);

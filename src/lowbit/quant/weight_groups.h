@@ -16,10 +16,12 @@ torch::Tensor split_groups(const torch::Tensor& x, int64_t groups);
 // `factor` with one number per group times the groups of x [O, ...]; the product has the type of x.
 torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor);
 
-// --wt_adaptive var-mean: what is quantized is (x - mean) / std instead of x; with
-// `adaptive_restore` the result is multiplied by std again and mean is added. Mean and unbiased
-// standard deviation are those of a group (of the whole weight with `independent_norm`) and no
-// gradient passes through them. No epsilon: a constant group gives NaN.
+// --wt_adaptive: what is quantized is (x - mean) / std instead of x. Mean and unbiased standard
+// deviation are those of a group and no gradient passes through them.
+//   var-mean    of every method but LQ; std without an epsilon: a constant group gives NaN; the
+//               group is the whole weight with `independent_norm`; with `adaptive_restore` the
+//               result is multiplied by std again and mean is added
+//   mean-var, mean (only subtracted), var (only divided by)    of LQ: std + 1e-5, always restored
 class WeightNormalization {
  public:
   // Of a weight x [O, ...]; does nothing unless the options ask for it.
@@ -33,9 +35,11 @@ class WeightNormalization {
   std::function<float(float)> around(std::function<float(float)> value, int64_t group) const;
 
  private:
+  bool enabled() const { return mean_.defined() || std_.defined(); }
+
   int64_t groups_;
-  bool enabled_, restores_;
-  torch::Tensor mean_, std_;  // shaped to broadcast over split_groups
+  bool restores_;
+  torch::Tensor mean_, std_;  // shaped to broadcast over split_groups; undefined: 0, 1
 };
 
 }  // namespace lowbit::quant

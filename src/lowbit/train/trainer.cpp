@@ -180,6 +180,8 @@ bool Trainer::train_epoch(Training& training) {
   const EpochTotals::Reading reading = training.totals.read();
   const std::chrono::duration<double> seconds = Clock::now() - start;
   observer_.on_pass_end();
+  if (const std::string trouble = network_->quantizer_trouble(); !trouble.empty())
+    core::warn_once(trouble);
   if (reading.halted) explain_halt(training, reading.totals);
   position.totals = reading.totals;
   if (position.samples < size) return false;

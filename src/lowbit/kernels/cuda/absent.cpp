@@ -4,6 +4,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cuda/augment.h"
 #include "lowbit/kernels/cuda/dorefa.h"
+#include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/lsq.h"
 
 namespace lowbit::kernels::cuda {
@@ -15,6 +16,15 @@ namespace {
 
 }  // namespace
 
+void lq_build_tables(const LqBuildTables&, Stream) {
+  refuse("lq_build_tables");
+}
+void lq_forward(const LqForward&, Stream) {
+  refuse("lq_forward");
+}
+void lq_backward(const LqBackward&, Stream) {
+  refuse("lq_backward");
+}
 void lsq_forward(const LsqForward&, Stream) {
   refuse("lsq_forward");
 }
