@@ -91,7 +91,7 @@ TEST_P(EveryQuantizer, IsItsLowering) {
     // Learned numbers away from their start, and different in every group.
     const torch::NoGradGuard no_grad;
     for (auto& parameter : quantizer->named_parameters())
-      if (parameter.value().requires_grad())
+      if (parameter.value().requires_grad() || parameter.key() == "basis")
         parameter.value().mul_(
             torch::linspace(0.7, 1.3, parameter.value().numel()).view_as(parameter.value()));
   }
@@ -134,6 +134,27 @@ INSTANTIATE_TEST_SUITE_P(Dorefa, EveryQuantizer,
                                          Case{"binary_weights", Tag::wt, Method::dorefa, 2,
                                               [](QuantOptions& o) { o.binary_mean = true; }}),
                          case_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    LqNets, EveryQuantizer,
+    testing::Values(Case{"activations", Tag::fm, Method::lq, 4},
+                    Case{"groups", Tag::fm, Method::lq, 8, nullptr, 2},
+                    Case{"outputs_in_full_range", Tag::ot, Method::lq, 4,
+                         [](QuantOptions& o) { o.half_range = false, o.scale = 0.4; }},
+                    Case{"activations_by_mean", Tag::fm, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    Case{"activations_by_deviation", Tag::fm, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    Case{"weights", Tag::wt, Method::lq, 4},
+                    Case{"weights_of_8_bits", Tag::wt, Method::lq, 256, nullptr, 2},
+                    Case{"three_levels", Tag::wt, Method::lq, 3},
+                    Case{"weights_by_mean", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    Case{"weights_by_deviation", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    Case{"weights_by_both", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean_var; }}),
+    case_name);
 
 }  // namespace
 }  // namespace lowbit::quant

@@ -46,10 +46,11 @@ torch::Tensor codec(int levels, int bits, bool half_range) {
 torch::Tensor threshold_multiplier(int levels, bool half_range, double scale) {
   torch::Tensor rows = torch::zeros({levels - 1, levels});
   for (int i = 1; i < levels; ++i) {
-    double below = scale;
-    if (!half_range) below = 2 * i < levels ? 1 - scale : 2 * i > levels ? scale : 0.5;
-    rows[i - 1][i - 1] = below;
-    rows[i - 1][i] = 1 - below;
+    const bool middle = !half_range && 2 * i == levels;
+    const double share = middle ? 0.5 : scale;
+    const bool mirrored = !half_range && 2 * i < levels;
+    rows[i - 1][i - 1] = mirrored ? 1 - share : share;
+    rows[i - 1][i] = mirrored ? share : 1 - share;
   }
   return rows;
 }
@@ -191,7 +192,7 @@ class Lq : public Quantizer {
       const WeightNormalization normalization(x, *this);
       Pass result = nearest_levels(normalization.normalize(x), type);
       result.y = normalization.restore(result.y);
-      result.levels = {};
+      result.levels = torch::Tensor();
       return result;
     }
     if (!divides_samples()) return nearest_levels(x, type);
@@ -211,7 +212,8 @@ class Lq : public Quantizer {
                                .size = x.numel(),
                                .groups = in.groups,
                                .level_count = static_cast<int>(tables.levels.size(1)),
-                               .tables = tables.pointers()};
+                               .tables = tables.pointers(),
+                               .learning = {}};
     if (is_training()) forward.learning = learning(x);
     kernels::lq_forward(tensor::backend(x.device()), forward, tensor::current_stream(x.device()));
     return {y, in.tensor, tables.levels, shape().tag, groups()};
