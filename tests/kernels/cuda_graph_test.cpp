@@ -8,6 +8,7 @@
 
 #include "arrays.h"
 #include "lowbit/kernels/dorefa.h"
+#include "lowbit/kernels/lq.h"
 #include "lowbit/kernels/lsq.h"
 
 namespace lowbit::kernels {
@@ -99,6 +100,51 @@ TEST_F(CudaGraph, DorefaWeightGradientReplaysToTheSameBits) {
   const auto gradient = grad_x.values();
   replay([&](Stream stream) { dorefa_weight_backward(kTarget.backend, args, stream); });
   EXPECT_EQ(grad_x.values(), gradient);
+}
+
+// b = 1, half range: the solution is the mean of x above the threshold, here of all but the zeros.
+TEST_F(CudaGraph, LqLearnsOnInEveryReplay) {
+  std::vector<double> numbers(kSize, 4);
+  for (std::int64_t i = 0; i < kSize; i += 3) numbers[i] = 0;
+  const Array x(kTarget.backend, kTarget.x, numbers);
+  const Array y(kTarget.backend, kTarget.y, std::vector<double>(kSize));
+  const Array basis(kTarget.backend, kTarget.compute(), {1});
+  const Array auxil(kTarget.backend, kTarget.compute(), {0});
+  const Array codec_vector(kTarget.backend, kTarget.compute(), {0, 1});
+  const Array multiplier(kTarget.backend, kTarget.compute(), {0.5, 0.5});
+  const Array levels(kTarget.backend, kTarget.compute(), {0, 0});
+  const Array threshold(kTarget.backend, kTarget.compute(), {0});
+  const Array unsolved(kTarget.backend, kTarget.compute(), {0});
+  const Array memory(kTarget.backend, kTarget.compute(),
+                     std::vector<double>(lq_workspace_bytes(1) / sizeof(float)));
+  const Integers index(kTarget.backend, {0, 1}), codes(kTarget.backend, {0, 0});
+  const LqTables tables{levels.data(), threshold.data(), codes.data()};
+  replay([&](Stream stream) {
+    lq_build_tables(kTarget.backend,
+                    {.basis = basis.data(),
+                     .codec_vector = codec_vector.data(),
+                     .codec_index = index.data(),
+                     .thrs_multiplier = multiplier.data(),
+                     .tables = tables},
+                    stream);
+    lq_forward(kTarget.backend,
+               {.x = x.input(),
+                .y = y.output(),
+                .size = kSize,
+                .groups = {kSize, 1},
+                .tables = tables,
+                .learning = {.basis = basis.data(),
+                             .auxil = auxil.data(),
+                             .unsolved = static_cast<float*>(unsolved.data()),
+                             .workspace = memory.data()}},
+               stream);
+  });
+  // 1, 1.3, 1.57, 1.813; the third replay quantized with the third of them.
+  EXPECT_NEAR(basis.values()[0], 1.813, 1e-5);
+  EXPECT_EQ(auxil.values()[0], 4);
+  EXPECT_NEAR(y.values()[1], 1.57, 1e-3);
+  EXPECT_EQ(y.values()[0], 0);
+  EXPECT_EQ(unsolved.values()[0], 0);
 }
 
 }  // namespace

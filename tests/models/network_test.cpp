@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 
 #include "lowbit/core/error.h"
@@ -221,6 +222,37 @@ TEST_F(BlockTest, WithoutOriginSkipsAroundEachConvolution) {
   y = run(BlockOrder::cbas, false, false);
   middle = torch::relu(conv_norm(1, x_)) + x_;
   EXPECT_TRUE(torch::allclose(y, torch::relu(conv_norm(2, middle)) + middle, 1e-4, 1e-5));
+}
+
+TEST(Network, IntegersStayIntegersInAnotherType) {
+  config::ModelOptions options = small();
+  options.fm.method = options.wt.method = config::Method::lq;
+  const auto network = make_network(options);
+  network->to(torch::kCPU, torch::kFloat64);
+  const auto state = by_name(*network);
+  const std::string conv = "layer1.0.conv1.0.quant_weight.";
+  EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").scalar_type(), torch::kInt64);
+  EXPECT_EQ(state.at(conv + "codec_index").scalar_type(), torch::kInt32);
+  EXPECT_EQ(state.at(conv + "basis").scalar_type(), torch::kFloat64);
+  network->forward(images().to(torch::kFloat64));
+  EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").item<int64_t>(), 1);
+}
+
+TEST(Network, TellsOfAQuantizerThatCouldNotLearn) {
+  config::ModelOptions options = small();
+  options.fm.enable = false;
+  options.wt.method = config::Method::lq;
+  const auto network = make_network(options);
+  network->forward(images());
+  EXPECT_EQ(network->quantizer_trouble(), "");
+  {
+    const torch::NoGradGuard no_grad;
+    const auto state = by_name(*network);
+    Tensor weight = state.at("layer2.0.conv2.0.weight");
+    weight.flatten()[0] = std::numeric_limits<float>::quiet_NaN();
+  }
+  network->forward(images());
+  EXPECT_THAT(network->quantizer_trouble(), HasSubstr("layer 'layer2.0.conv2.0': LQ found no"));
 }
 
 }  // namespace
