@@ -8,7 +8,7 @@
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/dispatch.h"
 #include "lowbit/kernels/reference/lq.h"
-#include "lowbit/kernels/visit.h"
+#include "lowbit/kernels/visit_lq.h"
 
 namespace lowbit::kernels {
 namespace {

@@ -1,10 +1,7 @@
 // From run-time types and ranges to template arguments.
 #pragma once
 
-#include <type_traits>
-
 #include "lowbit/kernels/lsq.h"
-#include "lowbit/kernels/math/lq.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/types.h"
 
@@ -36,18 +33,6 @@ void visit_grid(LsqRange range, const Visit& visit) {
     case LsqRange::symmetric:
       return visit(Type<LsqSymmetricGrid<T>>{});
   }
-}
-
-// visit(std::integral_constant<int, digits>), digits >= bits: how many binary digits LQ's
-// statistics have room for. Few choices, as each is a kernel of its own.
-template <class Visit>
-void visit_lq_digits(int bits, const Visit& visit) {
-  if (bits <= 2)
-    visit(std::integral_constant<int, 2>{});
-  else if (bits <= 4)
-    visit(std::integral_constant<int, 4>{});
-  else
-    visit(std::integral_constant<int, kLqMaxBits>{});
 }
 
 }  // namespace lowbit::kernels

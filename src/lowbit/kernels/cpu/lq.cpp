@@ -6,6 +6,7 @@
 #include "lowbit/kernels/cpu/vector_loop.h"
 #include "lowbit/kernels/host_lq.h"
 #include "lowbit/kernels/visit.h"
+#include "lowbit/kernels/visit_lq.h"
 
 namespace lowbit::kernels::cpu {
 namespace {

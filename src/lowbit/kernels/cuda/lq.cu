@@ -2,6 +2,7 @@
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/reduce.cuh"
 #include "lowbit/kernels/math/lq.h"
+#include "lowbit/kernels/visit_lq.h"
 
 namespace lowbit::kernels::cuda {
 namespace {

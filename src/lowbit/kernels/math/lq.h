@@ -99,32 +99,47 @@ LOWBIT_HOST_DEVICE T lq_feature_gradient(T x, T upstream, T highest_level) {
   return x >= highest_level ? T(0) : upstream;
 }
 
+// On a GPU, an array stays in registers only where every index into it is a constant.
+#if defined(__CUDA_ARCH__)
+#define LOWBIT_UNROLL _Pragma("unroll")
+#else
+#define LOWBIT_UNROLL
+#endif
+
+// The lower triangle of a symmetric matrix, row by row.
+LOWBIT_HOST_DEVICE constexpr int lq_pair(int i, int j) {
+  return i < j ? j * (j + 1) / 2 + i : i * (i + 1) / 2 + j;
+}
+LOWBIT_HOST_DEVICE constexpr int lq_pairs(int bits) {
+  return bits * (bits + 1) / 2;
+}
+
 // What a group's B^T B and B^T x follow from, gathered element by element and part by part, for up
 // to `bits` digits.
 template <int bits>
 struct LqStatistics {
-  double total = 0;                                 // sum of x
-  double sum[bits] = {};                            // of x where digit i is 1
-  std::uint32_t count[bits * (bits + 1) / 2] = {};  // of elements whose digits i and j <= i are 1
-
-  static LOWBIT_HOST_DEVICE int pair(int i, int j) {
-    return i < j ? j * (j + 1) / 2 + i : i * (i + 1) / 2 + j;
-  }
+  double total = 0;                          // sum of x
+  double sum[bits] = {};                     // of x where digit i is 1
+  std::uint32_t count[lq_pairs(bits)] = {};  // of elements whose digits i and j <= i are 1
 
   template <class T>
   LOWBIT_HOST_DEVICE void add(T x, int code) {
     const double value = static_cast<double>(x);
     total += value;
+    LOWBIT_UNROLL
     for (int i = 0; i < bits; ++i) {
       const int digit = code >> i & 1;
       sum[i] += digit != 0 ? value : 0.0;
-      for (int j = 0; j <= i; ++j) count[pair(i, j)] += digit & (code >> j);
+      LOWBIT_UNROLL
+      for (int j = 0; j <= i; ++j) count[lq_pair(i, j)] += digit & (code >> j);
     }
   }
   LOWBIT_HOST_DEVICE void add(const LqStatistics& other) {
     total += other.total;
+    LOWBIT_UNROLL
     for (int i = 0; i < bits; ++i) sum[i] += other.sum[i];
-    for (int i = 0; i < bits * (bits + 1) / 2; ++i) count[i] += other.count[i];
+    LOWBIT_UNROLL
+    for (int i = 0; i < lq_pairs(bits); ++i) count[i] += other.count[i];
   }
 };
 
@@ -136,10 +151,11 @@ struct LqSystem {
   std::int64_t size;  // N
 };
 
-// The lower triangle of a symmetric matrix, row by row, and its right-hand side.
+// B^T B and B^T x; rows above b are those of the identity and 0, so that the size is a constant.
+template <int bits>
 struct LqEquations {
-  double matrix[kLqMaxBits * (kLqMaxBits + 1) / 2];
-  double right[kLqMaxBits];
+  double matrix[lq_pairs(bits)] = {};
+  double right[bits] = {};
 };
 
 LOWBIT_HOST_DEVICE inline float lq_diagonal(float value, bool weights) {
@@ -148,25 +164,33 @@ LOWBIT_HOST_DEVICE inline float lq_diagonal(float value, bool weights) {
   return raised * 1.000001F;
 }
 
+// Entry (i, j) of B^T B.
+template <int bits>
+LOWBIT_HOST_DEVICE double lq_product(const LqSystem& system, const LqStatistics<bits>& all, int i,
+                                     int j) {
+  if (i >= system.bits) return i == j ? 1 : 0;
+  const std::int64_t both = all.count[lq_pair(i, j)];
+  const std::int64_t own_i = all.count[lq_pair(i, i)], own_j = all.count[lq_pair(j, j)];
+  // In full range (2 d_i - 1) (2 d_j - 1), summed over the elements.
+  const float value =
+      static_cast<float>(system.full_range ? 4 * both - 2 * own_i - 2 * own_j + system.size : both);
+  return static_cast<double>(i == j ? lq_diagonal(value, system.weights) : value);
+}
+
 // basis: v, its values `stride` apart.
 template <class T, int bits>
-LOWBIT_HOST_DEVICE LqEquations lq_equations(const LqSystem& system, const LqStatistics<bits>& all,
-                                            const T* basis, std::int64_t stride) {
-  using Statistics = LqStatistics<bits>;
-  LqEquations equations = {};
-  const auto ones = [&](int i, int j) -> std::int64_t { return all.count[Statistics::pair(i, j)]; };
-  for (int i = 0; i < system.bits; ++i) {
-    equations.right[i] = system.full_range ? 2 * all.sum[i] - all.total : all.sum[i];
-    if (system.weights) equations.right[i] += static_cast<double>(T(1e-4) * basis[i * stride]);
-    for (int j = 0; j <= i; ++j) {
-      // (2 d_i - 1) (2 d_j - 1) summed over the elements
-      const std::int64_t product =
-          system.full_range ? 4 * ones(i, j) - 2 * ones(i, i) - 2 * ones(j, j) + system.size
-                            : ones(i, j);
-      const float value = static_cast<float>(product);
-      equations.matrix[Statistics::pair(i, j)] =
-          static_cast<double>(i == j ? lq_diagonal(value, system.weights) : value);
-    }
+LOWBIT_HOST_DEVICE LqEquations<bits> lq_equations(const LqSystem& system,
+                                                  const LqStatistics<bits>& all, const T* basis,
+                                                  std::int64_t stride) {
+  LqEquations<bits> equations;
+  LOWBIT_UNROLL
+  for (int i = 0; i < bits; ++i) {
+    LOWBIT_UNROLL
+    for (int j = 0; j <= i; ++j) equations.matrix[lq_pair(i, j)] = lq_product(system, all, i, j);
+    if (i >= system.bits) continue;
+    double& right = equations.right[i];
+    right = system.full_range ? 2 * all.sum[i] - all.total : all.sum[i];
+    if (system.weights) right += static_cast<double>(T(1e-4) * basis[i * stride]);
   }
   return equations;
 }
@@ -175,25 +199,39 @@ LOWBIT_HOST_DEVICE LqEquations lq_equations(const LqSystem& system, const LqStat
 // not finite. L D L^T without pivoting: B^T B is positive semi-definite. A pivot that is not a
 // 1e-12th of its diagonal entry is what rounding leaves of a zero: counts up to 2^32 and the
 // regularization keep others far above.
-LOWBIT_HOST_DEVICE inline bool lq_solve(LqEquations& equations, int bits) {
+template <int bits>
+LOWBIT_HOST_DEVICE bool lq_solve(LqEquations<bits>& equations) {
   constexpr double kSmallestPivot = 1e-12;
-  const auto at = [&](int i, int j) -> double& { return equations.matrix[i * (i + 1) / 2 + j]; };
+  double* matrix = equations.matrix;
   double* right = equations.right;
   bool regular = true;
+  LOWBIT_UNROLL
   for (int j = 0; j < bits; ++j) {
-    const double diagonal = at(j, j);
-    for (int k = 0; k < j; ++k) at(j, j) -= at(j, k) * at(j, k) * at(k, k);
-    regular = regular && at(j, j) > kSmallestPivot * diagonal;
+    double& pivot = matrix[lq_pair(j, j)];
+    const double diagonal = pivot;
+    LOWBIT_UNROLL
+    for (int k = 0; k < j; ++k)
+      pivot -= matrix[lq_pair(j, k)] * matrix[lq_pair(j, k)] * matrix[lq_pair(k, k)];
+    regular = regular && pivot > kSmallestPivot * diagonal;
+    LOWBIT_UNROLL
     for (int i = j + 1; i < bits; ++i) {
-      for (int k = 0; k < j; ++k) at(i, j) -= at(i, k) * at(j, k) * at(k, k);
-      at(i, j) /= at(j, j);
+      double& entry = matrix[lq_pair(i, j)];
+      LOWBIT_UNROLL
+      for (int k = 0; k < j; ++k)
+        entry -= matrix[lq_pair(i, k)] * matrix[lq_pair(j, k)] * matrix[lq_pair(k, k)];
+      entry /= pivot;
     }
   }
-  for (int i = 0; i < bits; ++i)
-    for (int k = 0; k < i; ++k) right[i] -= at(i, k) * right[k];
+  LOWBIT_UNROLL
+  for (int i = 0; i < bits; ++i) {
+    LOWBIT_UNROLL
+    for (int k = 0; k < i; ++k) right[i] -= matrix[lq_pair(i, k)] * right[k];
+  }
+  LOWBIT_UNROLL
   for (int i = bits - 1; i >= 0; --i) {
-    right[i] /= at(i, i);
-    for (int k = i + 1; k < bits; ++k) right[i] -= at(k, i) * right[k];
+    right[i] /= matrix[lq_pair(i, i)];
+    LOWBIT_UNROLL
+    for (int k = i + 1; k < bits; ++k) right[i] -= matrix[lq_pair(k, i)] * right[k];
     regular = regular && is_finite(right[i]);
   }
   return regular;
@@ -215,9 +253,11 @@ LOWBIT_HOST_DEVICE T lq_running_mean(T basis, T solved, T iteration) {
 template <class T, int bits>
 LOWBIT_HOST_DEVICE bool lq_learn(const LqSystem& system, const LqStatistics<bits>& all, T* basis,
                                  T* auxil, std::int64_t stride, const T* iteration) {
-  LqEquations equations = lq_equations(system, all, basis, stride);
-  if (!is_finite(all.total) || !lq_solve(equations, system.bits)) return false;
-  for (int i = 0; i < system.bits; ++i) {
+  LqEquations<bits> equations = lq_equations(system, all, basis, stride);
+  if (!is_finite(all.total) || !lq_solve(equations)) return false;
+  LOWBIT_UNROLL
+  for (int i = 0; i < bits; ++i) {
+    if (i >= system.bits) continue;
     const T solved = static_cast<T>(equations.right[i]);
     T& value = basis[i * stride];
     auxil[i * stride] = solved;

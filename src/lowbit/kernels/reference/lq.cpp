@@ -4,6 +4,7 @@
 
 #include "lowbit/kernels/host_lq.h"
 #include "lowbit/kernels/visit.h"
+#include "lowbit/kernels/visit_lq.h"
 
 namespace lowbit::kernels::reference {
 namespace {
