@@ -9,6 +9,8 @@
 #include "arrays.h"
 #include "lowbit/kernels/dorefa.h"
 #include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/non_uniform.h"
+#include "lowbit/kernels/pact.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -99,6 +101,64 @@ TEST_F(CudaGraph, DorefaWeightGradientReplaysToTheSameBits) {
   const auto gradient = grad_x.values();
   replay([&](Stream stream) { dorefa_weight_backward(kTarget.backend, args, stream); });
   EXPECT_EQ(grad_x.values(), gradient);
+}
+
+TEST_F(CudaGraph, PactGradientReplaysToTheSameBits) {
+  const Array x(kTarget.backend, kTarget.x, random_values(kSize, -1, 2, 5));
+  const Array grad_y(kTarget.backend, kTarget.y, random_values(kSize, -1, 1, 6));
+  const Array grad_x(kTarget.backend, kTarget.x, std::vector<double>(kSize));
+  const Array clip_val(kTarget.backend, kTarget.compute(), {0.7});
+  const Array grad_clip(kTarget.backend, kTarget.compute(), {0});
+  const PactBackward args{.x = x.input(),
+                          .grad_y = grad_y.input(),
+                          .grad_x = grad_x.output(),
+                          .grad_clip = grad_clip.data(),
+                          .size = kSize,
+                          .clip_val = clip_val.data(),
+                          .workspace = workspace(kTarget.backend)};
+  pact_backward(kTarget.backend, args);
+  const auto gradient = grad_clip.values();
+  replay([&](Stream stream) { pact_backward(kTarget.backend, args, stream); });
+  EXPECT_EQ(grad_clip.values(), gradient);
+}
+
+// The fit writes the factor, the quantizer behind it on the stream reads it.
+TEST_F(CudaGraph, AFitReplaysToTheSameFactorOfTheValuesBehindIt) {
+  const Array x(kTarget.backend, kTarget.x, random_values(kSize, -1, 4, 7));
+  const Array y(kTarget.backend, kTarget.y, std::vector<double>(kSize));
+  const Array alpha(kTarget.backend, kTarget.compute(), {1, 1.5, 0.75});
+  const Array level_num(kTarget.backend, kTarget.compute(), {3});
+  const Array basis(kTarget.backend, kTarget.compute(), {0});
+  const Array auxil(kTarget.backend, kTarget.compute(), {0});
+  const Array iteration(kTarget.backend, kTarget.compute(), {2});
+  const NonUniformSteps steps{
+      .alpha = {alpha.data(), alpha.data()}, .count = 2, .level_num = level_num.data()};
+  const Groups groups{kSize / 3, 3};
+  const auto enqueue = [&](Stream stream) {
+    non_uniform_fit(kTarget.backend,
+                    {.x = x.input(),
+                     .size = kSize,
+                     .groups = groups,
+                     .steps = steps,
+                     .basis = basis.data(),
+                     .auxil = auxil.data(),
+                     .iteration = iteration.data(),
+                     .workspace = workspace(kTarget.backend)},
+                    stream);
+    non_uniform_forward(kTarget.backend,
+                        {.x = x.input(),
+                         .y = y.output(),
+                         .size = kSize,
+                         .groups = groups,
+                         .steps = steps,
+                         .basis = basis.data()},
+                        stream);
+  };
+  enqueue(nullptr);
+  const auto values = y.values(), factor = basis.values();
+  replay(enqueue);
+  EXPECT_EQ(basis.values(), factor);
+  EXPECT_EQ(y.values(), values);
 }
 
 }  // namespace

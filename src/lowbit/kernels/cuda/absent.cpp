@@ -5,6 +5,8 @@
 #include "lowbit/kernels/cuda/augment.h"
 #include "lowbit/kernels/cuda/dorefa.h"
 #include "lowbit/kernels/cuda/lsq.h"
+#include "lowbit/kernels/cuda/non_uniform.h"
+#include "lowbit/kernels/cuda/pact.h"
 
 namespace lowbit::kernels::cuda {
 namespace {
@@ -38,6 +40,21 @@ void assemble_batch(const AssembleBatch&, Stream) {
 }
 void binary_weight_forward(const BinaryWeightForward&, Stream) {
   refuse("binary_weight_forward");
+}
+void non_uniform_forward(const NonUniformForward&, Stream) {
+  refuse("non_uniform_forward");
+}
+void non_uniform_fit(const NonUniformFit&, Stream) {
+  refuse("non_uniform_fit");
+}
+void non_uniform_backward(const NonUniformBackward&, Stream) {
+  refuse("non_uniform_backward");
+}
+void pact_forward(const PactForward&, Stream) {
+  refuse("pact_forward");
+}
+void pact_backward(const PactBackward&, Stream) {
+  refuse("pact_backward");
 }
 
 }  // namespace lowbit::kernels::cuda
