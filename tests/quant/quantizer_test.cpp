@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "composed.h"
 #include "lowbit/core/error.h"
 #include "lowbit/quant/factory.h"
 
@@ -37,17 +38,6 @@ void set(Quantizer& quantizer, const char* name, const std::vector<double>& valu
   const torch::NoGradGuard no_grad;
   Tensor& tensor = parameter(quantizer, name);
   tensor.copy_(torch::tensor(values, torch::kFloat64).view(tensor.sizes()));
-}
-
-Tensor leaf(const std::vector<double>& values, torch::IntArrayRef shape) {
-  return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
-}
-
-::testing::AssertionResult is(const Tensor& tensor, const std::vector<double>& expected) {
-  const Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
-  if (torch::allclose(flat, torch::tensor(expected, torch::kFloat64), 1e-12, 1e-12))
-    return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << flat;
 }
 
 const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
@@ -261,8 +251,10 @@ TEST(Dorefa, BinaryWeightsAreTheirSignTimesTheMeanMagnitude) {
 
 TEST(Quantizer, OnAGpuMasterWeightsBecomeHalfPrecisionInOnePass) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU";
-  for (const Method method : {Method::lsq, Method::dorefa}) {
-    const auto quantizer = make_quantizer({Tag::wt, {8, 4, 3, 3}, 1, 1}, options(method, 4, false));
+  for (const Method method : {Method::lsq, Method::dorefa, Method::non_uniform}) {
+    const int levels = method == Method::non_uniform ? 3 : 4;
+    const auto quantizer =
+        make_quantizer({Tag::wt, {8, 4, 3, 3}, 1, 1}, options(method, levels, false));
     const Tensor master = torch::randn({8, 4, 3, 3});
     const Tensor expected = quantizer->forward(master, torch::kFloat32);
     quantizer->to(torch::kCUDA);

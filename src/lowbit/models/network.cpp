@@ -132,15 +132,20 @@ void Network::modules_are_complete() {
 // All counters of a kind in one operation: on a GPU one launch instead of one for each layer.
 void Network::count_forward() {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> counters;
+  std::vector<torch::Tensor> once, twice, batches;
+  const auto add = [](const std::vector<torch::Tensor>& counters, int64_t amount) {
+    if (!counters.empty()) torch::_foreach_add_(counters, amount);
+  };
   for (const quant::Quantizer* quantizer : quantizers_)
-    if (is_training() || quantizer->counts_evaluation()) counters.push_back(quantizer->iteration());
-  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+    if (is_training() || quantizer->counts_evaluation())
+      (is_training() && quantizer->counts_training_twice() ? twice : once)
+          .push_back(quantizer->iteration());
+  add(once, 1);
+  add(twice, 2);
   if (!is_training()) return;
-  counters.clear();
   for (const nn::BatchNorm* norm : batch_norms_)
-    if (norm->batches_to_count().defined()) counters.push_back(norm->batches_to_count());
-  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+    if (norm->batches_to_count().defined()) batches.push_back(norm->batches_to_count());
+  add(batches, 1);
 }
 
 }  // namespace lowbit::models

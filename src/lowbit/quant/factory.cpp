@@ -3,6 +3,8 @@
 #include "lowbit/core/error.h"
 #include "lowbit/quant/dorefa.h"
 #include "lowbit/quant/lsq.h"
+#include "lowbit/quant/non_uniform.h"
+#include "lowbit/quant/pact.h"
 
 namespace lowbit::quant {
 namespace {
@@ -14,7 +16,9 @@ struct Row {
 
 constexpr Row kFactory[] = {
     {config::Method::dorefa, make_dorefa},
+    {config::Method::pact, make_pact},
     {config::Method::lsq, make_lsq},
+    {config::Method::non_uniform, make_non_uniform},
 };
 
 }  // namespace

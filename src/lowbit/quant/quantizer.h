@@ -42,6 +42,8 @@ class Quantizer : public torch::nn::Module {
 
   // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
   virtual bool counts_evaluation() const { return true; }
+  // Whether a forward pass of training counts as two.
+  virtual bool counts_training_twice() const { return false; }
 
   // Both [1], float32 (float64 in a float64 network), never trained. `iteration` counts forward
   // passes, the running one included; the network advances it (Network::forward).
