@@ -4,6 +4,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/factory.h"
+#include "lowbit/quant/weight_groups.h"
 
 namespace lowbit::quant {
 namespace {
@@ -187,6 +188,37 @@ TEST(WeightNormalization, TakesMeanAndUnbiasedDeviationOfEachGroupAsConstants) {
   EXPECT_TRUE(is(y.abs(), {1, 1, 1, 1, 1, 1}));
   y.backward(torch::full_like(y, 6));
   EXPECT_TRUE(is(x.grad(), {3, 3, 3, 0.6, 0.6, 0.6}));
+}
+
+TEST(WeightNormalization, AndItsGradientAreThoseOfTensorOperationsInEitherMemoryFormat) {
+  for (const int groups : {1, 2, 4, 8}) {
+    QuantOptions from = options(Method::lsq, 256, false);
+    from.adaptive = config::Adaptive::var_mean;
+    from.adaptive_restore = true;
+    from.boundary = 1e6;  // nothing is clipped
+    from.quant_group = groups;
+    const auto quantizer = make({Tag::wt, {4, 6, 3, 3}, 1, 1}, from);
+    const Tensor values = torch::randn({4, 6, 3, 3}, torch::kFloat64);
+    const Tensor upstream = torch::randn({4, 6, 3, 3}, torch::kFloat64);
+    const auto [deviation, mean] = torch::std_mean(values.reshape({groups, -1}), 1, true, true);
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+      const Tensor x = values.clone().contiguous(format).set_requires_grad(true);
+      const WeightNormalization normalization(x, *quantizer);
+      const Tensor normalized = normalization.normalize(x);
+      EXPECT_TRUE(torch::allclose(normalized.detach().reshape({groups, -1}),
+                                  (values.reshape({groups, -1}) - mean) / deviation, 1e-12, 1e-12));
+      normalized.backward(upstream);
+      EXPECT_TRUE(torch::allclose(x.grad().reshape({groups, -1}),
+                                  upstream.reshape({groups, -1}) / deviation, 1e-12, 1e-12));
+      const Tensor y = values.clone().contiguous(format).set_requires_grad(true);
+      const Tensor restored = normalization.restore(y);
+      EXPECT_TRUE(torch::allclose(restored.detach().reshape({groups, -1}),
+                                  values.reshape({groups, -1}) * deviation + mean, 1e-12, 1e-12));
+      restored.backward(upstream);
+      EXPECT_TRUE(torch::allclose(y.grad().reshape({groups, -1}),
+                                  upstream.reshape({groups, -1}) * deviation, 1e-12, 1e-12));
+    }
+  }
 }
 
 TEST(WeightNormalization, IsOverTheWholeTensorWhereAskedAndUndoneWhereAsked) {

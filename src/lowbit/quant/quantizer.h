@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include "lowbit/config/quant_options.h"
+#include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
 
@@ -52,6 +53,9 @@ class Quantizer : public torch::nn::Module {
   const config::QuantOptions& options() const { return options_; }
   int64_t groups() const { return groups_; }
 
+  // Scratch memory of kernels that run on behalf of this quantizer, see Workspace::get.
+  void* workspace(const torch::Tensor& like) const { return workspace_.get(like); }
+
  protected:
   // forward(), when neither warm-up nor proxquant change it.
   virtual torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) = 0;
@@ -74,6 +78,7 @@ class Quantizer : public torch::nn::Module {
   torch::Tensor proxquant_;  // p, [1], once it was needed
   double proxquant_value_ = 0;
   torch::Tensor loss_;
+  mutable Workspace workspace_;
 
   torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);
   torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& y) const;

@@ -5,6 +5,7 @@
 #include "lowbit/kernels/cuda/augment.h"
 #include "lowbit/kernels/cuda/dorefa.h"
 #include "lowbit/kernels/cuda/lsq.h"
+#include "lowbit/kernels/cuda/normalize.h"
 
 namespace lowbit::kernels::cuda {
 namespace {
@@ -38,6 +39,18 @@ void assemble_batch(const AssembleBatch&, Stream) {
 }
 void binary_weight_forward(const BinaryWeightForward&, Stream) {
   refuse("binary_weight_forward");
+}
+void normalize_forward(const NormalizeForward&, Stream) {
+  refuse("normalize_forward");
+}
+void normalize_backward(const NormalizeBackward&, Stream) {
+  refuse("normalize_backward");
+}
+void restore_forward(const RestoreForward&, Stream) {
+  refuse("restore_forward");
+}
+void restore_backward(const RestoreBackward&, Stream) {
+  refuse("restore_backward");
 }
 
 }  // namespace lowbit::kernels::cuda

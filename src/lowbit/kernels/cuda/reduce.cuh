@@ -23,7 +23,6 @@ struct Workspace {
   unsigned tickets[kMaxSharedBlocks];
   unsigned long long gathering, gathered;  // of a count
   alignas(16) unsigned char parts[kMaxSharedBlocks * kPartBytes];
-  alignas(16) unsigned char total[kPartBytes];
 };
 static_assert(sizeof(Workspace) <= kWorkspaceBytes);
 
