@@ -9,6 +9,7 @@
 #include "arrays.h"
 #include "lowbit/kernels/dorefa.h"
 #include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/xnor.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -99,6 +100,42 @@ TEST_F(CudaGraph, DorefaWeightGradientReplaysToTheSameBits) {
   const auto gradient = grad_x.values();
   replay([&](Stream stream) { dorefa_weight_backward(kTarget.backend, args, stream); });
   EXPECT_EQ(grad_x.values(), gradient);
+}
+
+TEST_F(CudaGraph, XnorOverLongRowsReplaysToTheSameBits) {
+  const Array x(kTarget.backend, kTarget.x, random_values(kSize, -2, 2, 5));
+  const Array y(kTarget.backend, kTarget.y, std::vector<double>(kSize));
+  const Array grad_y(kTarget.backend, kTarget.y, random_values(kSize, -1, 1, 6));
+  const Array grad_x(kTarget.backend, kTarget.x, std::vector<double>(kSize));
+  const Array gamma(kTarget.backend, kTarget.compute(), {1, 0.5, 2});
+  const Array grad_gamma(kTarget.backend, kTarget.compute(), {0, 0, 0});
+  const auto enqueue = [&](Stream stream) {
+    xnor_forward(kTarget.backend,
+                 {.x = x.input(),
+                  .y = y.output(),
+                  .size = kSize,
+                  .means = {kSize / 3, 1},
+                  .gamma = gamma.data(),
+                  .workspace = workspace(kTarget.backend)},
+                 stream);
+    xnor_backward(kTarget.backend,
+                  {.x = x.input(),
+                   .grad_y = grad_y.input(),
+                   .grad_x = grad_x.output(),
+                   .size = kSize,
+                   .means = {kSize / 3, 1},
+                   .mask = XnorMask::ste,
+                   .gamma = gamma.data(),
+                   .grad_gamma = grad_gamma.data(),
+                   .workspace = workspace(kTarget.backend)},
+                  stream);
+  };
+  enqueue(nullptr);
+  const auto value = y.values(), gradient = grad_x.values(), gamma_gradient = grad_gamma.values();
+  replay(enqueue);
+  EXPECT_EQ(y.values(), value);
+  EXPECT_EQ(grad_x.values(), gradient);
+  EXPECT_EQ(grad_gamma.values(), gamma_gradient);
 }
 
 }  // namespace

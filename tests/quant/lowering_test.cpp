@@ -135,5 +135,23 @@ INSTANTIATE_TEST_SUITE_P(Dorefa, EveryQuantizer,
                                               [](QuantOptions& o) { o.binary_mean = true; }}),
                          case_name);
 
+INSTANTIATE_TEST_SUITE_P(
+    Xnor, EveryQuantizer,
+    testing::Values(Case{"signs", Tag::fm, Method::xnor, 2},
+                    Case{"factor_per_pixel", Tag::fm, Method::xnor, 2,
+                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::channel; }},
+                    Case{"factor_per_channel", Tag::fm, Method::xnor, 2,
+                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::resolution; }},
+                    Case{"outputs", Tag::ot, Method::xnor, 2},
+                    Case{"weights", Tag::wt, Method::xnor, 2},
+                    Case{"weights_in_groups_within_a_channel", Tag::wt, Method::xnor, 2,
+                         [](QuantOptions& o) { o.gamma = true; }, 8},
+                    Case{"normalized_weights", Tag::wt, Method::xnor, 2,
+                         [](QuantOptions& o) {
+                           o.adaptive = config::Adaptive::var_mean;
+                           o.adaptive_restore = o.gamma = true;
+                         }}),
+    case_name);
+
 }  // namespace
 }  // namespace lowbit::quant

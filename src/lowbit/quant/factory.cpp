@@ -3,6 +3,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/quant/dorefa.h"
 #include "lowbit/quant/lsq.h"
+#include "lowbit/quant/xnor.h"
 
 namespace lowbit::quant {
 namespace {
@@ -15,6 +16,7 @@ struct Row {
 constexpr Row kFactory[] = {
     {config::Method::dorefa, make_dorefa},
     {config::Method::lsq, make_lsq},
+    {config::Method::xnor, make_xnor},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "lowbit/kernels/cuda/dorefa.h"
 #include "lowbit/kernels/cuda/lsq.h"
 #include "lowbit/kernels/cuda/normalize.h"
+#include "lowbit/kernels/cuda/xnor.h"
 
 namespace lowbit::kernels::cuda {
 namespace {
@@ -51,6 +52,12 @@ void restore_forward(const RestoreForward&, Stream) {
 }
 void restore_backward(const RestoreBackward&, Stream) {
   refuse("restore_backward");
+}
+void xnor_forward(const XnorForward&, Stream) {
+  refuse("xnor_forward");
+}
+void xnor_backward(const XnorBackward&, Stream) {
+  refuse("xnor_backward");
 }
 
 }  // namespace lowbit::kernels::cuda
