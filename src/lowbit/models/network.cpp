@@ -17,22 +17,42 @@ void append_state(const torch::nn::Module& module, const std::string& prefix,
     append_state(*item.value(), prefix + item.key() + ".", state);
 }
 
-const char* order_name(config::BlockOrder order) {
-  switch (order) {
+// "order cbas, " or, where there is none to choose, "".
+std::string order_text(const config::ModelOptions& options) {
+  const char* name = nullptr;
+  switch (options.order) {
     case config::BlockOrder::cbas:
-      return "cbas";
+      name = "cbas";
+      break;
     case config::BlockOrder::cbsa:
-      return "cbsa";
+      name = "cbsa";
+      break;
     case config::BlockOrder::cabs:
-      return "cabs";
+      name = "cabs";
+      break;
     case config::BlockOrder::bacs:
-      return "bacs";
+      name = "bacs";
+      break;
     case config::BlockOrder::bcas:
-      return "bcas";
+      name = "bcas";
+      break;
     case config::BlockOrder::none:
       break;
   }
-  return "none";
+  switch (options.unit_order) {
+    case config::UnitOrder::bac:
+      name = "bac";
+      break;
+    case config::UnitOrder::cba:
+      name = "cba";
+      break;
+    case config::UnitOrder::abc:
+      name = "abc";
+      break;
+    case config::UnitOrder::none:
+      break;
+  }
+  return name ? fmt::format("order {}, ", name) : "";
 }
 
 const char* method_name(config::Method method) {
@@ -75,10 +95,9 @@ torch::Tensor Network::forward(const torch::Tensor& images) {
 
 std::string Network::description() const {
   std::string text = fmt::format(
-      "{}: order {}, width {:g}, {} classes, {} x {} pixels; weights {}, activations {}",
-      options_.name, order_name(options_.order), options_.width_alpha, options_.num_classes,
-      options_.input_size, options_.input_size, precision_name(options_.wt),
-      precision_name(options_.fm));
+      "{}: {}width {:g}, {} classes, {} x {} pixels; weights {}, activations {}", options_.name,
+      order_text(options_), options_.width_alpha, options_.num_classes, options_.input_size,
+      options_.input_size, precision_name(options_.wt), precision_name(options_.fm));
   if (options_.ot.enable) text += fmt::format(", outputs {}", precision_name(options_.ot));
   return text;
 }
@@ -96,12 +115,8 @@ torch::Tensor Network::quantization_loss() const {
   return sum;
 }
 
-std::string Network::first_non_finite_layer(const torch::Tensor& images) {
+void Network::probe(const torch::Tensor& images, const nn::Layer::Probe& probe) {
   const torch::NoGradGuard no_grad;
-  std::string found;
-  const nn::Layer::Probe probe = [&](const nn::Layer& layer, const torch::Tensor& y) {
-    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
-  };
   const auto probe_all = [this](const nn::Layer::Probe* value) {
     for (nn::Layer* layer : layers_) layer->set_probe(value);
   };
@@ -113,6 +128,13 @@ std::string Network::first_non_finite_layer(const torch::Tensor& images) {
     throw;
   }
   probe_all(nullptr);
+}
+
+std::string Network::first_non_finite_layer(const torch::Tensor& images) {
+  std::string found;
+  probe(images, [&](const nn::Layer& layer, const torch::Tensor&, const torch::Tensor& y) {
+    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
+  });
   return found;
 }
 

@@ -52,8 +52,12 @@ class Network : public torch::nn::Module {
   // where none does.
   torch::Tensor quantization_loss() const;
 
+  // A forward pass without gradient, in the present mode (statistics change in training) and not
+  // counted, of which `probe` sees every layer, in the order of computation.
+  void probe(const torch::Tensor& images, const nn::Layer::Probe& probe);
+
   // The name of the first layer, in the order of computation, whose output for these images is not
-  // finite; "" if none. Runs a forward pass in the present mode (statistics change in training).
+  // finite; "" if none. Runs a pass as probe() does.
   std::string first_non_finite_layer(const torch::Tensor& images);
 
  protected:

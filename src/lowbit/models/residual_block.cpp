@@ -2,77 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "lowbit/core/error.h"
+#include "lowbit/models/block_norm.h"
+#include "lowbit/models/shortcut.h"
 #include "lowbit/nn/activation.h"
-#include "lowbit/nn/norm.h"
-#include "lowbit/nn/pool.h"
 #include "lowbit/nn/quant_conv.h"
 
 namespace lowbit::models {
-namespace {
-
-using config::BlockOrder;
-
-const std::vector<OrderRow>& order_table() {
-  using enum Op;
-  static const std::vector<OrderRow> table = {
-      {BlockOrder::cbas, "cbas", {conv, norm, activation, skip}, {conv, norm, activation}},
-      {BlockOrder::cbsa, "cbsa", {conv, norm, skip, activation}, {conv, norm, activation}},
-  };
-  return table;
-}
-
-// Channels that the norm of a unit sees: those that leave the convolution, or enter it if the norm
-// comes first.
-int64_t norm_width(const std::vector<Op>& order, int64_t in, int64_t out) {
-  const auto norm = std::find(order.begin(), order.end(), Op::norm);
-  const auto conv = std::find(order.begin(), order.end(), Op::conv);
-  return norm < conv ? in : out;
-}
-
-// [pool or identity][convolution, norm, activation in the row's order]; with `fix` without the
-// activation. A shortcut that changes only the resolution is the pool alone.
-nn::LayerPtr make_shortcut(const BlockShape& shape, const OrderRow& order,
-                           const config::ModelOptions& options) {
-  if (shape.stride == 1 && shape.in == shape.out) return nullptr;
-  const bool strided_conv = options.singleconv && shape.in != shape.out;
-  std::vector<nn::LayerPtr> layers;
-  if (shape.stride > 1 && !strided_conv)
-    layers.push_back(std::make_shared<nn::AveragePool>(shape.stride));
-  else
-    layers.push_back(std::make_shared<nn::Identity>());
-  if (shape.in == shape.out) return std::make_shared<nn::Sequence>(layers);
-  for (const Op op : order.shortcut) {
-    if (op == Op::conv)
-      layers.push_back(std::make_shared<nn::QuantConv2d>(
-          nn::ConvShape{.in = shape.in,
-                        .out = shape.out,
-                        .kernel = 1,
-                        .stride = strided_conv ? shape.stride : 1},
-          options, /*full_precision=*/options.real_skip));
-    else if (op == Op::norm)
-      layers.push_back(nn::make_norm(norm_width(order.shortcut, shape.in, shape.out), options));
-    else if (!options.fix)
-      layers.push_back(nn::make_activation(options.activation));
-  }
-  return std::make_shared<nn::Sequence>(layers);
-}
-
-}  // namespace
-
-const OrderRow& order_row(BlockOrder order) {
-  std::string names;
-  for (const OrderRow& row : order_table()) {
-    if (row.order == order) return row;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
-  }
-  throw core::usage_error("a ResNet needs the order of its blocks as a keyword: {}", names);
-}
-
 ResidualBlock::ResidualBlock(const BlockShape& shape, const config::ModelOptions& options)
     : order_(order_row(options.order)), origin_(options.origin), units_(2) {
+  if (options.origin && options.fix && order_.fix_adds_norm)
+    throw core::usage_error("order {} with keyword 'fix' is not built yet", order_.name);
   const auto name = [](const char* part, size_t unit) {
     return fmt::format("{}{}", part, unit + 1);
   };
@@ -94,8 +34,8 @@ ResidualBlock::ResidualBlock(const BlockShape& shape, const config::ModelOptions
     fix_activation_ = register_module("fix_relu", nn::make_activation(options.activation));
   for (size_t i = 0; i < units_.size(); ++i)
     units_[i].norm =
-        add(name("bn", i), nn::make_norm(norm_width(order_.unit, width_in(i), shape.out), options));
-  shortcut_ = make_shortcut(shape, order_, options);
+        add(name("bn", i), make_block_norm(order_.norm_width(width_in(i), shape.out), options));
+  shortcut_ = make_shortcut(shape.in, shape.out, shape.stride, order_, options);
   if (shortcut_) register_module("skip", shortcut_);
   for (size_t i = 0; i < units_.size(); ++i)
     units_[i].conv = add(name("conv", i), std::make_shared<nn::QuantConv2d>(

@@ -4,25 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "lowbit/config/model_options.h"
+#include "lowbit/models/block_order.h"
 #include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
-
-// What stands around one convolution, and in which order.
-enum class Op { conv, norm, activation, skip };
-
-// An order keyword as data: a new one is a row of the table in residual_block.cpp.
-struct OrderRow {
-  config::BlockOrder order;
-  const char* name;
-  std::vector<Op> unit;      // around each 3x3 convolution of the block
-  std::vector<Op> shortcut;  // around the 1x1 convolution of a shortcut that changes the width
-};
-
-// The row of options.order; none, or an order that is not in the table, is an Error (usage) that
-// lists those that are.
-const OrderRow& order_row(config::BlockOrder order);
 
 struct BlockShape {
   int64_t in, out;  // channels

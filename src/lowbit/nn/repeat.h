@@ -1,0 +1,20 @@
+// Channels repeated.
+#pragma once
+
+#include "lowbit/nn/layer.h"
+
+namespace lowbit::nn {
+
+// x [B, C, H, W] -> [B, times * C, H, W]: channel j of the result is channel j mod C.
+class RepeatChannels : public Layer {
+ public:
+  explicit RepeatChannels(int64_t times) : times_(times) {}
+
+ protected:
+  torch::Tensor compute(const torch::Tensor& x) override { return x.repeat({1, times_, 1, 1}); }
+
+ private:
+  int64_t times_;
+};
+
+}  // namespace lowbit::nn
