@@ -54,7 +54,10 @@ TEST(Network, EveryNameInTheFactoryIsBuilt) {
   for (const std::string& name : network_names()) {
     config::ModelOptions options = small();
     options.name = name;
-    options.width_alpha = 1.0 / 64;
+    options.family = config::family_of(name);
+    options.order = BlockOrder::cbas;
+    options.unit_order = config::UnitOrder::cba;
+    options.width_alpha = 1.0 / 16;
     EXPECT_EQ(make_network(options)->options().name, name);
   }
 }

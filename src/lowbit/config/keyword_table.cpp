@@ -165,10 +165,10 @@ KeywordGroup block_words() {
        {"zir", "the last norm of a block starts at 0", set<&ModelOptions::zero_init_residual>,
         only_resnet},
        {"identify_norm", "a norm on identity shortcuts, too", set<&ModelOptions::identity_norm>,
-        only_resnet},
-       {"identity_norm", "the same", set<&ModelOptions::identity_norm>, only_resnet},
+        only_with_blocks},
+       {"identity_norm", "the same", set<&ModelOptions::identity_norm>, only_with_blocks},
        {"DCHR", "shortcut: average pooling and repeated channels, no parameters",
-        set<&ModelOptions::dchr>, only_resnet},
+        set<&ModelOptions::dchr>, only_with_blocks},
        {"fixup", "Fixup initialization, scalar factors instead of norms", set<&ModelOptions::fixup>,
         only_resnet},
        {"bias", "fixup: scalar biases", set<&ModelOptions::fixup_bias>,
@@ -254,9 +254,11 @@ KeywordGroup mobilenet_words() {
       {{"bireal", "skips around single convolutions", set<&ModelOptions::bireal_skip>,
         only_mobilenetv1},
        {"react", "bireal: also where stride or width changes", set<&ModelOptions::react>,
-        [](const Options& o) {
+        [](const Options& o) -> std::string {
           const std::string reason = only_mobilenetv1(o);
-          return reason.empty() && !o.model.bireal_skip ? "keyword 'bireal' is not given" : reason;
+          if (!reason.empty()) return reason;
+          if (!o.model.bireal_skip) return "keyword 'bireal' is not given";
+          return o.model.order == BlockOrder::bacs ? "order bacs has none" : "";
         }},
        {"block_skip", "a skip around each block", set<&ModelOptions::block_skip>, only_mobilenetv1},
        {"real_dp", "depth-wise convolutions stay full precision",
