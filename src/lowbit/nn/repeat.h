@@ -11,7 +11,10 @@ class RepeatChannels : public Layer {
   explicit RepeatChannels(int64_t times) : times_(times) {}
 
  protected:
-  torch::Tensor compute(const torch::Tensor& x) override { return x.repeat({1, times_, 1, 1}); }
+  // Unlike repeat(), cat() keeps channels-last.
+  torch::Tensor compute(const torch::Tensor& x) override {
+    return torch::cat(std::vector<torch::Tensor>(static_cast<size_t>(times_), x), 1);
+  }
 
  private:
   int64_t times_;
