@@ -1,4 +1,4 @@
-// lowbit tools VERB ...: work on checkpoint files and parity cases.
+// lowbit tools VERB ...: checkpoint files, parity cases, what the documentation is made of.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +7,7 @@
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/models/parity.h"
+#include "lowbit/quant/pictures.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/tools.h"
 
@@ -19,6 +20,7 @@ struct ToolOptions {
   std::string old_file, new_file, mapping_from, mapping_to;
   std::string verbose_list = "ratio,sep";
   bool raw = false;
+  std::string folder;
 };
 
 int parity(const ToolOptions& options) {
@@ -55,6 +57,12 @@ int update(const ToolOptions& options) {
 
 int list_options(const ToolOptions&) {
   fmt::print("{}", config::options_markdown());
+  return 0;
+}
+
+int plot_quantizers(const ToolOptions& options) {
+  for (const auto& path : quant::write_pictures(options.folder))
+    fmt::print("wrote {}\n", path.string());
   return 0;
 }
 
@@ -113,6 +121,10 @@ int tools(const Arguments& arguments) {
 
   CLI::App* options_tool = app.add_subcommand("options", "print docs/options.md");
 
+  CLI::App* plot_tool =
+      app.add_subcommand("plot-quantizers", "draw the pictures of docs/quantizers.md");
+  plot_tool->add_option("FOLDER", options.folder, "where the SVG files go")->required();
+
   check_verb(app, arguments);
   try {
     // CLI11 takes the arguments from the back.
@@ -125,6 +137,7 @@ int tools(const Arguments& arguments) {
   if (*inspect_tool) return inspect(options);
   if (*update_tool) return update(options);
   if (*options_tool) return list_options(options);
+  if (*plot_tool) return plot_quantizers(options);
   return 2;
 }
 

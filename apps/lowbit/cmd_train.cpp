@@ -51,7 +51,7 @@ int dry_run(const config::Configuration& configuration) {
   core::log().info("network: {}", network->description());
   const models::NetworkSize size = models::network_size(*network);
   core::log().info("parameters: {}, {} as float32, {} packed", size.parameters,
-                   bytes_text(size.float_bytes), bytes_text(size.packed_bytes));
+                   models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes));
   const config::TrainOptions& options = configuration.options.train;
   for (int epoch = 0; epoch < options.epochs; ++epoch)
     core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));

@@ -26,11 +26,13 @@ constexpr Verb verbs[] = {
     {"train", "train [CONFIG] [options]", "train a network; --dry-run only reads",
      lowbit::app::train},
     {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
+    {"summary", "summary CONFIG|CHECKPOINT", "list layers: shapes, bits, costs",
+     lowbit::app::summary},
     {"tools", "tools VERB ...", "inspect | update checkpoints, parity", lowbit::app::tools},
 };
 
 // Specified, and said to be missing by name.
-constexpr const char* verbs_to_come[] = {"after", "summary", "export", "run", "bench", "report"};
+constexpr const char* verbs_to_come[] = {"after", "export", "run", "bench", "report"};
 
 void print_help(std::FILE* to) {
   fmt::print(to,

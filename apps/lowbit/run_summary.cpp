@@ -59,12 +59,6 @@ std::string next_steps(const config::Configuration& configuration, const train::
 
 }  // namespace
 
-std::string bytes_text(int64_t bytes) {
-  const double size = static_cast<double>(bytes);
-  return bytes >= 1000000 ? fmt::format("{:.2f} MB", size / 1e6)
-                          : fmt::format("{:.1f} kB", size / 1e3);
-}
-
 void require_inputs(const config::Options& options) {
   train::choose_device(options.train);
   for_each_input(options, [](const auto& require) { require(); });
@@ -96,7 +90,7 @@ void print_summary(const train::Trainer& trainer, const config::Configuration& c
              result.last->top5, result.best_top1, result.best_epoch);
   log.info("precision             {}", quantized(model) ? bits_text(model) : "float32");
   log.info("size                  {} as float32, {} packed ({:.1f} times smaller)",
-           bytes_text(size.float_bytes), bytes_text(size.packed_bytes),
+           models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes),
            static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes));
   log.info("speed                 {:.0f} images/s in training", result.images_per_second);
   log.info("checkpoint            {}", trainer.files().checkpoint.string());

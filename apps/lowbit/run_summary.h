@@ -1,16 +1,10 @@
 // What a person wants to know before and after a run.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "lowbit/config/parse.h"
 #include "lowbit/train/trainer.h"
 
 namespace lowbit::app {
-
-// "1.08 MB", "87.3 kB": powers of 1000.
-std::string bytes_text(int64_t bytes);
 
 // Throws what the run would fail with for want of a file or a device, before it has written any.
 void require_inputs(const config::Options& options);

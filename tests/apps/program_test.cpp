@@ -232,6 +232,31 @@ void PrintTo(const Refused& refused, std::ostream* out) {
   *out << refused.name;
 }
 
+TEST_F(Program, SummaryOfAConfigNeedsNeitherDataNorWeights) {
+  write("config.large",
+        "dataset='imagenet'\nroot=nowhere\nmodel='mobilenetv2'\npretrained=none.pth\n"
+        "keyword='imagenet,cbas,dorefa,lsq'\n"
+        "options='--width_alpha 0.25 --fm_enable --fm_bit 2 --wt_enable --wt_bit 2'\n");
+  const Finished summary = run({"summary", "config.large", "--wt_bit", "4"});
+  EXPECT_EQ(summary.status, 0) << summary.err;
+  EXPECT_THAT(summary.out, HasSubstr("mobilenetv2: order cbas, width 0.25, 1000 classes"));
+  EXPECT_THAT(summary.out, ContainsRegex("features.2.conv2 +depthwise +24x112x112 +24x56x56 "
+                                         "+24x1x3x3 +2 +W4A2"));
+}
+
+TEST_F(Program, SummaryOfACheckpointIsThatOfItsRun) {
+  const Finished trained = run({"train", "config.lsq", "--epochs", "1"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const Finished of_checkpoint = run({"summary", checkpoint_});
+  EXPECT_EQ(of_checkpoint.status, 0) << of_checkpoint.err;
+  const Finished of_config = run({"summary", "config.lsq"});
+  EXPECT_THAT(of_config.out, HasSubstr("W2A2"));
+  EXPECT_EQ(of_checkpoint.out, of_config.out);
+  EXPECT_EQ(of_checkpoint.err, of_config.err);
+}
+
+const std::string kForeign = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
+
 class BadInput : public Program, public testing::WithParamInterface<Refused> {};
 
 TEST_P(BadInput, IsOneClearLineAndWritesNothing) {
@@ -253,7 +278,7 @@ INSTANTIATE_TEST_SUITE_P(
     Arguments, BadInput,
     testing::Values(
         Refused{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
-        Refused{"verb_to_come", {"summary"}, 2, "'lowbit summary' is not built yet"},
+        Refused{"verb_to_come", {"export"}, 2, "'lowbit export' is not built yet"},
         Refused{"no_config", {"train", "config.none"}, 2, "config.none"},
         Refused{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
         Refused{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},
@@ -264,6 +289,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"weights", {"train", "config.lsq", "--weights_dir", "a_file/x"}, 1, "a_file"},
         Refused{"data", {"train", "config.lsq", "--root", "nowhere"}, 1, "nowhere"},
         Refused{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
+        Refused{"no_network", {"summary", "config.none"}, 2, "config.none"},
+        Refused{"no_description", {"summary", kForeign}, 2, "small.zip.pt", "--model"},
         Refused{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
         Refused{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
     [](const auto& each) { return std::string(each.param.name); });

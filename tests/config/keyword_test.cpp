@@ -220,6 +220,20 @@ TEST(Keywords, WithoutEffectAreAcceptedWithOneWarningEach) {
           "used"));
 }
 
+TEST(Keywords, AndOptionsOfOtherFamiliesWarn) {
+  const std::string v1 = "--model mobilenetv1";
+  EXPECT_THAT(warnings("cbsa,bireal,react", v1), IsEmpty());
+  EXPECT_THAT(warnings("bacs,bireal,react", v1),
+              ElementsAre("command line: keyword 'react' has no effect: order bacs has none"));
+  EXPECT_THAT(warnings("cbsa,block_skip,identify_norm", v1), IsEmpty());
+  EXPECT_THAT(warnings("cbsa,DCHR", v1),
+              ElementsAre("command line: keyword 'DCHR' has no effect: mobilenetv1 reads it with "
+                          "keyword 'block_skip' alone"));
+  EXPECT_THAT(warnings("cba", "--model vgg_small --width_alpha 0.5"),
+              ElementsAre("command line: option '--width_alpha' has no effect: model 'vgg_small' "
+                          "does not read it"));
+}
+
 TEST(Keywords, ThatFitNothingGivenWarnWhy) {
   EXPECT_THAT(warnings("cbas,real_skip"),
               ElementsAre("command line: keyword 'real_skip' has no effect: nothing is quantized"));
@@ -230,6 +244,9 @@ TEST(Keywords, ThatFitNothingGivenWarnWhy) {
               ElementsAre("command line: keyword 'fix_pooling' has no effect: the stem has no "
                           "pooling"));
   EXPECT_THAT(warnings("cbas,fix_pooling"), IsEmpty());
+  EXPECT_THAT(warnings("cbas,prone,f1x1,s1x1"),
+              ElementsAre("command line: keyword 'f1x1' has no effect: keyword "
+                          "'ReShapeResolution' is not given"));
   EXPECT_THAT(
       warnings("cbas,first-last"),
       ElementsAre("command line: keyword 'first-last' has no effect: model 'resnet18' does not "

@@ -55,6 +55,43 @@ TEST(ConfigFolder, HoldsTheRunsThatTheReadmeNames) {
                                      "config.lsq.train-scratch.fashion.2bit.resnet20"}));
 }
 
+// As the names of config files say it.
+std::string precision_of(const ModelOptions& model) {
+  if (!model.wt.enable && !model.fm.enable) return "fp";
+  EXPECT_EQ(model.wt.levels(), model.fm.levels());
+  switch (model.wt.levels()) {
+    case 2:
+      return "bin";
+    case 3:
+      return "ter";
+    default:
+      return std::to_string(*model.wt.bit) + "bit";
+  }
+}
+
+std::string method_of(const ModelOptions& model) {
+  if (!model.fm.enable) return "baseline";
+  switch (model.fm.method) {
+    case Method::dorefa:
+      return "dorefa";
+    case Method::pact:
+      return "pact";
+    case Method::lsq:
+      return "lsq";
+    case Method::non_uniform:
+      return "non-uniform";
+    case Method::lq:
+      return "lq-net";
+    case Method::xnor:
+      if (model.group_net) return "group-net";
+      if (!model.origin) return "bireal";
+      return model.wt.gamma ? "xnorpp" : "xnor";
+    case Method::none:
+      break;
+  }
+  return "";
+}
+
 TEST(ConfigFolder, HoldsFilesThatDoWhatTheirNamesSay) {
   for (const std::string& name : config_files()) {
     const Configuration configuration = read(name);
@@ -64,14 +101,8 @@ TEST(ConfigFolder, HoldsFilesThatDoWhatTheirNamesSay) {
     EXPECT_THAT(name, HasSubstr("." + options.model.name)) << name;
     EXPECT_EQ(options.train.pretrained.empty(), name.find(".finetune.") == std::string::npos)
         << name;
-    const QuantOptions& wt = options.model.wt;
-    const std::string precision = wt.enable ? std::to_string(*wt.bit) + "bit" : "fp";
-    EXPECT_THAT(name, HasSubstr("." + precision + ".")) << name;
-    EXPECT_EQ(wt.bit, options.model.fm.bit) << name;
-    const std::string method = wt.method == Method::lsq      ? "lsq"
-                               : wt.method == Method::dorefa ? "dorefa"
-                                                             : "baseline";
-    EXPECT_EQ(name.find("config." + method + "."), 0u) << name;
+    EXPECT_THAT(name, HasSubstr("." + precision_of(options.model) + ".")) << name;
+    EXPECT_EQ(name.find("config." + method_of(options.model) + "."), 0u) << name;
     EXPECT_GT(options.train.epochs, 0) << name;
   }
 }

@@ -192,6 +192,23 @@ std::vector<double> Array::values() const {
   return decode(type_, bytes);
 }
 
+Integers::Integers(Backend backend, const std::vector<std::int32_t>& values)
+    : backend_(backend), size_(values.size()) {
+  const std::size_t bytes = size_ * sizeof(std::int32_t);
+  data_ = allocate(backend, std::max<std::size_t>(bytes, 1));
+  copy(backend, data_, values.data(), bytes);
+}
+
+Integers::~Integers() {
+  release(backend_, data_);
+}
+
+std::vector<std::int32_t> Integers::values() const {
+  std::vector<std::int32_t> values(size_);
+  copy(backend_, values.data(), data_, size_ * sizeof(std::int32_t));
+  return values;
+}
+
 std::vector<double> rounded(ScalarType type, const std::vector<double>& values) {
   return decode(type, encode(type, values));
 }

@@ -48,6 +48,24 @@ class Array {
   void* data_ = nullptr;
 };
 
+// Integers in the memory of the back end.
+class Integers {
+ public:
+  Integers(Backend backend, const std::vector<std::int32_t>& values);
+  ~Integers();
+  Integers(const Integers&) = delete;
+  Integers& operator=(const Integers&) = delete;
+
+  std::int32_t* data() const { return static_cast<std::int32_t*>(data_); }
+  // Waits for the device.
+  std::vector<std::int32_t> values() const;
+
+ private:
+  Backend backend_;
+  std::size_t size_;
+  void* data_ = nullptr;
+};
+
 // The values after one rounding to the type.
 std::vector<double> rounded(ScalarType type, const std::vector<double>& values);
 

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/residual_block.h"
 
 namespace lowbit::models {
 namespace {
@@ -54,7 +54,10 @@ TEST(Network, EveryNameInTheFactoryIsBuilt) {
   for (const std::string& name : network_names()) {
     config::ModelOptions options = small();
     options.name = name;
-    options.width_alpha = 1.0 / 64;
+    options.family = config::family_of(name);
+    options.order = BlockOrder::cbas;
+    options.unit_order = config::UnitOrder::cba;
+    options.width_alpha = 1.0 / 16;
     EXPECT_EQ(make_network(options)->options().name, name);
   }
 }
@@ -68,7 +71,7 @@ TEST(Network, AnUnknownNameIsAnErrorWithTheNearestOne) {
 TEST(Network, AMissingOrderIsAnErrorThatListsThem) {
   config::ModelOptions options = small();
   options.order = BlockOrder::none;
-  EXPECT_THAT(message(options), HasSubstr("cbas, cbsa"));
+  EXPECT_THAT(message(options), HasSubstr("cbas, cbsa, cabs, bacs, bcas"));
 }
 
 TEST(Network, AWidthWithoutChannelsIsAnError) {
@@ -175,52 +178,35 @@ TEST(Network, TheLargeImageStemHalvesTwice) {
   EXPECT_EQ(network->forward(torch::rand({1, 3, 64, 64})).sizes(), (std::vector<int64_t>{1, 5}));
 }
 
-// A block of 4 channels in evaluation mode, and the same written out.
-class BlockTest : public testing::Test {
- protected:
-  Tensor run(BlockOrder order, bool origin, bool fix) {
-    config::ModelOptions options;
-    options.order = order;
-    options.origin = origin;
-    options.fix = fix;
-    block_ = std::make_shared<ResidualBlock>(BlockShape{4, 4, 1}, options);
-    block_->eval();
+TEST(Network, IntegersStayIntegersInAnotherType) {
+  config::ModelOptions options = small();
+  options.fm.method = options.wt.method = config::Method::lq;
+  const auto network = make_network(options);
+  network->to(torch::kCPU, torch::kFloat64);
+  const auto state = by_name(*network);
+  const std::string conv = "layer1.0.conv1.0.quant_weight.";
+  EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").scalar_type(), torch::kInt64);
+  EXPECT_EQ(state.at(conv + "codec_index").scalar_type(), torch::kInt32);
+  EXPECT_EQ(state.at(conv + "basis").scalar_type(), torch::kFloat64);
+  network->forward(images().to(torch::kFloat64));
+  EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").item<int64_t>(), 1);
+}
+
+TEST(Network, TellsOfAQuantizerThatCouldNotLearn) {
+  config::ModelOptions options = small();
+  options.fm.enable = false;
+  options.wt.method = config::Method::lq;
+  const auto network = make_network(options);
+  network->forward(images());
+  EXPECT_EQ(network->quantizer_trouble(), "");
+  {
     const torch::NoGradGuard no_grad;
-    return block_->forward(x_);
+    const auto state = by_name(*network);
+    Tensor weight = state.at("layer2.0.conv2.0.weight");
+    weight.flatten()[0] = std::numeric_limits<float>::quiet_NaN();
   }
-
-  // Convolution and norm (with its initial statistics) of unit 1 or 2.
-  Tensor conv_norm(int unit, const Tensor& x) const {
-    const Tensor& weight = block_->named_parameters()[fmt::format("conv{}.0.weight", unit)];
-    return torch::conv2d(x, weight, {}, 1, 1) / std::sqrt(1 + 1e-5);
-  }
-
-  const Tensor x_ = torch::randn({1, 4, 5, 5});
-  std::shared_ptr<ResidualBlock> block_;
-};
-
-TEST_F(BlockTest, WithOriginKeepsTheLastActivationOnTheBranch) {
-  for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
-    const Tensor y = run(order, true, false);
-    const Tensor branch = torch::relu(conv_norm(2, torch::relu(conv_norm(1, x_))));
-    EXPECT_TRUE(torch::allclose(y, branch + x_, 1e-4, 1e-5));
-  }
-}
-
-TEST_F(BlockTest, WithOriginAndFixMovesTheLastActivationBehindTheSum) {
-  const Tensor y = run(BlockOrder::cbsa, true, true);
-  const Tensor branch = conv_norm(2, torch::relu(conv_norm(1, x_)));
-  EXPECT_TRUE(torch::allclose(y, torch::relu(branch + x_), 1e-4, 1e-5));
-}
-
-TEST_F(BlockTest, WithoutOriginSkipsAroundEachConvolution) {
-  Tensor y = run(BlockOrder::cbsa, false, true);
-  Tensor middle = torch::relu(conv_norm(1, x_) + x_);
-  EXPECT_TRUE(torch::allclose(y, torch::relu(conv_norm(2, middle) + middle), 1e-4, 1e-5));
-
-  y = run(BlockOrder::cbas, false, false);
-  middle = torch::relu(conv_norm(1, x_)) + x_;
-  EXPECT_TRUE(torch::allclose(y, torch::relu(conv_norm(2, middle)) + middle, 1e-4, 1e-5));
+  network->forward(images());
+  EXPECT_THAT(network->quantizer_trouble(), HasSubstr("layer 'layer2.0.conv2.0': LQ found no"));
 }
 
 }  // namespace

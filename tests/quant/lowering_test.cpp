@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lowbit/core/error.h"
 #include "lowbit/quant/factory.h"
 #include "lowbit/quant/grouped_tensor.h"
 
@@ -39,6 +40,10 @@ TEST(StepFunction, OfAConstantHasOneLevel) {
   const StepFunction steps = step_function([](float) { return 4.0F; });
   EXPECT_TRUE(steps.thresholds.empty());
   EXPECT_EQ(steps.levels, std::vector<float>{4});
+}
+
+TEST(StepFunction, OfNoNumbersIsAnError) {
+  EXPECT_THROW(step_function([](float) { return std::nanf(""); }), core::Error);
 }
 
 // One quantizer: what it is made of, and its parameters.
@@ -91,13 +96,15 @@ TEST_P(EveryQuantizer, IsItsLowering) {
     // Learned numbers away from their start, and different in every group.
     const torch::NoGradGuard no_grad;
     for (auto& parameter : quantizer->named_parameters())
-      if (parameter.value().requires_grad())
+      if (parameter.value().requires_grad() || parameter.key() == "basis")
         parameter.value().mul_(
             torch::linspace(0.7, 1.3, parameter.value().numel()).view_as(parameter.value()));
   }
-  quantizer->eval();
   const torch::NoGradGuard no_grad;
   const Tensor x = sweep(shape);
+  quantizer->iteration().fill_(1);
+  quantizer->forward(x, torch::kFloat32);  // statistics away from their start, too
+  quantizer->eval();
   const Tensor y = quantizer->forward(x, torch::kFloat32);
   const kernels::Groups groups = grouped(x, c.tag, quantizer->groups()).groups;
   const Tensor lowered =
@@ -134,6 +141,69 @@ INSTANTIATE_TEST_SUITE_P(Dorefa, EveryQuantizer,
                                          Case{"binary_weights", Tag::wt, Method::dorefa, 2,
                                               [](QuantOptions& o) { o.binary_mean = true; }}),
                          case_name);
+
+INSTANTIATE_TEST_SUITE_P(Pact, EveryQuantizer,
+                         testing::Values(Case{"activations", Tag::fm, Method::pact, 4},
+                                         Case{"two_levels", Tag::fm, Method::pact, 2},
+                                         Case{"outputs", Tag::ot, Method::pact, 16},
+                                         Case{"weights", Tag::wt, Method::pact, 4}),
+                         case_name);
+
+INSTANTIATE_TEST_SUITE_P(NonUniform, EveryQuantizer,
+                         testing::Values(Case{"two_levels", Tag::fm, Method::non_uniform, 2},
+                                         Case{"three_levels", Tag::fm, Method::non_uniform, 3},
+                                         Case{"four_levels_in_groups", Tag::fm, Method::non_uniform,
+                                              4, nullptr, 2},
+                                         Case{"closed_form", Tag::fm, Method::non_uniform, 4,
+                                              [](QuantOptions& o) { o.closed_form = true; }},
+                                         Case{"full_range_outputs", Tag::ot, Method::non_uniform, 3,
+                                              [](QuantOptions& o) { o.half_range = false; }},
+                                         Case{"weights", Tag::wt, Method::non_uniform, 3},
+                                         Case{"normalized_weights", Tag::wt, Method::non_uniform, 3,
+                                              [](QuantOptions& o) {
+                                                o.adaptive = config::Adaptive::var_mean;
+                                                o.adaptive_restore = true;
+                                              }}),
+                         case_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    LqNets, EveryQuantizer,
+    testing::Values(Case{"activations", Tag::fm, Method::lq, 4},
+                    Case{"groups", Tag::fm, Method::lq, 8, nullptr, 2},
+                    Case{"outputs_in_full_range", Tag::ot, Method::lq, 4,
+                         [](QuantOptions& o) { o.half_range = false, o.scale = 0.4; }},
+                    Case{"activations_by_mean", Tag::fm, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    Case{"activations_by_deviation", Tag::fm, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    Case{"weights", Tag::wt, Method::lq, 4},
+                    Case{"weights_of_8_bits", Tag::wt, Method::lq, 256, nullptr, 2},
+                    Case{"three_levels", Tag::wt, Method::lq, 3},
+                    Case{"weights_by_mean", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    Case{"weights_by_deviation", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    Case{"weights_by_both", Tag::wt, Method::lq, 4,
+                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean_var; }}),
+    case_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Xnor, EveryQuantizer,
+    testing::Values(Case{"signs", Tag::fm, Method::xnor, 2},
+                    Case{"factor_per_pixel", Tag::fm, Method::xnor, 2,
+                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::channel; }},
+                    Case{"factor_per_channel", Tag::fm, Method::xnor, 2,
+                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::resolution; }},
+                    Case{"outputs", Tag::ot, Method::xnor, 2},
+                    Case{"weights", Tag::wt, Method::xnor, 2},
+                    Case{"weights_in_groups_within_a_channel", Tag::wt, Method::xnor, 2,
+                         [](QuantOptions& o) { o.gamma = true; }, 8},
+                    Case{"normalized_weights", Tag::wt, Method::xnor, 2,
+                         [](QuantOptions& o) {
+                           o.adaptive = config::Adaptive::var_mean;
+                           o.adaptive_restore = o.gamma = true;
+                         }}),
+    case_name);
 
 }  // namespace
 }  // namespace lowbit::quant

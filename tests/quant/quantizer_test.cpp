@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "helpers.h"
 #include "lowbit/core/error.h"
-#include "lowbit/quant/factory.h"
+#include "lowbit/quant/weight_groups.h"
 
 namespace lowbit::quant {
 namespace {
@@ -12,43 +13,6 @@ using config::Method;
 using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
-
-QuantOptions options(Method method, int levels, bool half_range) {
-  QuantOptions result;
-  result.enable = true;
-  result.method = method;
-  result.level = levels;
-  result.half_range = half_range;
-  return result;
-}
-
-// In float64, with its parameters as given.
-std::shared_ptr<Quantizer> make(const QuantShape& shape, const QuantOptions& from) {
-  auto quantizer = make_quantizer(shape, from);
-  quantizer->to(torch::kFloat64);
-  return quantizer;
-}
-
-Tensor& parameter(Quantizer& quantizer, const char* name) {
-  return *quantizer.named_parameters().find(name);
-}
-
-void set(Quantizer& quantizer, const char* name, const std::vector<double>& values) {
-  const torch::NoGradGuard no_grad;
-  Tensor& tensor = parameter(quantizer, name);
-  tensor.copy_(torch::tensor(values, torch::kFloat64).view(tensor.sizes()));
-}
-
-Tensor leaf(const std::vector<double>& values, torch::IntArrayRef shape) {
-  return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
-}
-
-::testing::AssertionResult is(const Tensor& tensor, const std::vector<double>& expected) {
-  const Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
-  if (torch::allclose(flat, torch::tensor(expected, torch::kFloat64), 1e-12, 1e-12))
-    return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << flat;
-}
 
 const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
 
@@ -189,6 +153,37 @@ TEST(WeightNormalization, TakesMeanAndUnbiasedDeviationOfEachGroupAsConstants) {
   EXPECT_TRUE(is(x.grad(), {3, 3, 3, 0.6, 0.6, 0.6}));
 }
 
+TEST(WeightNormalization, AndItsGradientAreThoseOfTensorOperationsInEitherMemoryFormat) {
+  for (const int groups : {1, 2, 4, 8}) {
+    QuantOptions from = options(Method::lsq, 256, false);
+    from.adaptive = config::Adaptive::var_mean;
+    from.adaptive_restore = true;
+    from.boundary = 1e6;  // nothing is clipped
+    from.quant_group = groups;
+    const auto quantizer = make({Tag::wt, {4, 6, 3, 3}, 1, 1}, from);
+    const Tensor values = torch::randn({4, 6, 3, 3}, torch::kFloat64);
+    const Tensor upstream = torch::randn({4, 6, 3, 3}, torch::kFloat64);
+    const auto [deviation, mean] = torch::std_mean(values.reshape({groups, -1}), 1, true, true);
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+      const Tensor x = values.clone().contiguous(format).set_requires_grad(true);
+      const WeightNormalization normalization(x, *quantizer);
+      const Tensor normalized = normalization.normalize(x);
+      EXPECT_TRUE(torch::allclose(normalized.detach().reshape({groups, -1}),
+                                  (values.reshape({groups, -1}) - mean) / deviation, 1e-12, 1e-12));
+      normalized.backward(upstream);
+      EXPECT_TRUE(torch::allclose(x.grad().reshape({groups, -1}),
+                                  upstream.reshape({groups, -1}) / deviation, 1e-12, 1e-12));
+      const Tensor y = values.clone().contiguous(format).set_requires_grad(true);
+      const Tensor restored = normalization.restore(y);
+      EXPECT_TRUE(torch::allclose(restored.detach().reshape({groups, -1}),
+                                  values.reshape({groups, -1}) * deviation + mean, 1e-12, 1e-12));
+      restored.backward(upstream);
+      EXPECT_TRUE(torch::allclose(y.grad().reshape({groups, -1}),
+                                  upstream.reshape({groups, -1}) * deviation, 1e-12, 1e-12));
+    }
+  }
+}
+
 TEST(WeightNormalization, IsOverTheWholeTensorWhereAskedAndUndoneWhereAsked) {
   QuantOptions from = options(Method::lsq, 4, false);
   from.adaptive = config::Adaptive::var_mean;
@@ -259,10 +254,136 @@ TEST(Dorefa, BinaryWeightsAreTheirSignTimesTheMeanMagnitude) {
   EXPECT_TRUE(is(x.grad(), {1, 1, 1, 1}));
 }
 
+TEST(Xnor, ActivationsAreSignsWithAMaskedGradient) {
+  QuantOptions from = options(Method::xnor, 2, true);
+  for (const auto& [type, gradient] :
+       {std::pair{config::GradType::none, std::vector<double>{1, 1, 1, 1, 1, 1}},
+        std::pair{config::GradType::ste, std::vector<double>{0, 1, 1, 1, 0, 0}},
+        std::pair{config::GradType::triangle, std::vector<double>{0, 1, 2, 0.5, 0, 0}}}) {
+    from.grad_type = type;
+    const auto quantizer = make(kFeatures, from);
+    const Tensor x = leaf({-1, -0.5, 0, 0.75, 1, 3}, {1, 2, 3, 1});
+    const Tensor y = quantizer->forward(x, torch::kFloat64);
+    EXPECT_TRUE(is(y, {-1, -1, 1, 1, 1, 1}));
+    y.sum().backward();
+    EXPECT_TRUE(is(x.grad(), gradient));
+  }
+}
+
+TEST(Xnor, HasNoGradientOfTypeSteScale) {
+  QuantOptions from = options(Method::xnor, 2, true);
+  from.grad_type = config::GradType::ste_scale;
+  EXPECT_THROW(make(kFeatures, from), core::Error);
+}
+
+// Two channels of two pixels; the same in either memory format.
+TEST(Xnor, TheFactorIsAMeanOverChannelsOrOverPixelsAndNotInTheGradient) {
+  QuantOptions from = options(Method::xnor, 2, true);
+  from.grad_type = config::GradType::ste;
+  for (const auto& [factor, expected] :
+       {std::pair{config::XnorFactor::channel, std::vector<double>{2, -3, -2, 3}},
+        std::pair{config::XnorFactor::resolution, std::vector<double>{0.75, -0.75, -4.25, 4.25}}}) {
+    from.xnor_factor = factor;
+    const auto quantizer = make(kFeatures, from);
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+      const Tensor x = torch::tensor({0.5, -1.0, -3.5, 5.0}, torch::kFloat64)
+                           .view({1, 2, 2, 1})
+                           .repeat({1, 1, 1, 2})
+                           .contiguous(format)
+                           .set_requires_grad(true);
+      const Tensor y = quantizer->forward(x, torch::kFloat64);
+      EXPECT_TRUE(y.is_contiguous(format));
+      EXPECT_TRUE(is(y.select(3, 0), expected));
+      EXPECT_TRUE(is(y.select(3, 1), expected));
+      y.sum().backward();
+      EXPECT_TRUE(is(x.grad().select(3, 1), {1, 0, 0, 0}));
+    }
+  }
+}
+
+TEST(Xnor, FeaturesOfALinearLayerHaveOneFactorPerSample) {
+  QuantOptions from = options(Method::xnor, 2, true);
+  from.xnor_factor = config::XnorFactor::channel;
+  const auto quantizer = make(kFeatures, from);
+  EXPECT_TRUE(is(quantizer->forward(leaf({1, -3, 0, 4}, {2, 2}), torch::kFloat64), {2, -2, 2, 2}));
+}
+
+TEST(Xnor, WeightsAreTheirSignTimesTheMeanMagnitudeOfTheirGroup) {
+  QuantOptions from = options(Method::xnor, 2, false);
+  const auto quantizer = make({Tag::wt, {2, 3, 1, 1}, 1, 1}, from);
+  EXPECT_EQ(quantizer->named_parameters().keys(),
+            (std::vector<std::string>{"iteration", "level_num"}));
+  const Tensor x = leaf({1, -2, 0, 0.25, -0.5, -6}, {2, 3, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {1, -1, 1, 2.25, -2.25, -2.25}));
+  y.backward(torch::tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, torch::kFloat64).view_as(y));
+  EXPECT_TRUE(is(x.grad(), {1, 2, 3, 4, 5, 6}));
+  from.grad_type = config::GradType::ste;
+  const auto masked = make({Tag::wt, {2, 3, 1, 1}, 1, 1}, from);
+  const Tensor z = x.detach().clone().set_requires_grad(true);
+  masked->forward(z, torch::kFloat64).sum().backward();
+  EXPECT_TRUE(is(z.grad(), {0, 0, 1, 1, 1, 0}));
+}
+
+TEST(Xnor, GammaScalesEachGroupOfWeightsAndLearns) {
+  QuantOptions from = options(Method::xnor, 2, false);
+  from.gamma = true;
+  from.grad_type = config::GradType::ste;
+  const auto quantizer = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, from);
+  EXPECT_EQ(quantizer->named_parameters().keys(),
+            (std::vector<std::string>{"iteration", "level_num", "gamma"}));
+  set(*quantizer, "gamma", {2, -3});
+  const Tensor x = leaf({0.5, -1.5, 0, -0.5}, {2, 2, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {2, -2, -0.75, 0.75}));
+  y.backward(torch::tensor({1.0, 2.0, 3.0, 5.0}, torch::kFloat64).view_as(y));
+  EXPECT_TRUE(is(x.grad(), {2, 0, -9, -15}));
+  EXPECT_TRUE(is(parameter(*quantizer, "gamma").grad(), {1 * (1 - 2), 0.25 * (3 - 5)}));
+}
+
+// The mask is that of the normalized weight; gamma belongs to what is restored.
+TEST(Xnor, WeightsAreNormalizedBeforeAndRestoredAfter) {
+  QuantOptions from = options(Method::xnor, 2, false);
+  from.adaptive = config::Adaptive::var_mean;
+  from.adaptive_restore = from.gamma = true;
+  from.grad_type = config::GradType::ste;
+  const auto quantizer = make({Tag::wt, {1, 3, 1, 1}, 1, 1}, from);
+  set(*quantizer, "gamma", {3});
+  // Mean 4, deviation 2: normalized -1, 0, 1, whose mean magnitude is 2/3.
+  const Tensor x = leaf({2, 4, 6}, {1, 3, 1, 1});
+  const Tensor y = quantizer->forward(x, torch::kFloat64);
+  EXPECT_TRUE(is(y, {4 - 2 * 2, 4 + 2 * 2, 4 + 2 * 2}));
+  y.sum().backward();
+  EXPECT_TRUE(is(x.grad(), {0, 3, 0}));
+  EXPECT_TRUE(is(parameter(*quantizer, "gamma").grad(), {2 * 2.0 / 3}));
+}
+
+TEST(Xnor, HasNoWarmUpAndCountsTrainingAlone) {
+  QuantOptions from = options(Method::xnor, 2, true);
+  from.stable = 100;
+  const auto quantizer = make(kFeatures, from);
+  EXPECT_TRUE(is(quantizer->forward(leaf({-3, 2}, {1, 2, 1, 1}), torch::kFloat64), {-1, 1}));
+  EXPECT_FALSE(quantizer->counts_evaluation());
+  EXPECT_FALSE(quantizer->keeps_zero());
+}
+
+TEST(Xnor, AChannelOfZerosBecomesZeroAndAConstantItself) {
+  const auto weights = make({Tag::wt, {2, 2, 1, 1}, 1, 1}, options(Method::xnor, 2, false));
+  EXPECT_TRUE(
+      is(weights->forward(leaf({0, 0, 3, 3}, {2, 2, 1, 1}), torch::kFloat64), {0, 0, 3, 3}));
+  QuantOptions from = options(Method::xnor, 2, true);
+  from.xnor_factor = config::XnorFactor::resolution;
+  const auto features = make(kFeatures, from);
+  EXPECT_TRUE(
+      is(features->forward(leaf({0, 0, -3, -3}, {1, 2, 2, 1}), torch::kFloat64), {0, 0, -3, -3}));
+}
+
 TEST(Quantizer, OnAGpuMasterWeightsBecomeHalfPrecisionInOnePass) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU";
-  for (const Method method : {Method::lsq, Method::dorefa}) {
-    const auto quantizer = make_quantizer({Tag::wt, {8, 4, 3, 3}, 1, 1}, options(method, 4, false));
+  for (const Method method : {Method::lsq, Method::dorefa, Method::non_uniform, Method::xnor}) {
+    const int levels = method == Method::non_uniform ? 3 : method == Method::xnor ? 2 : 4;
+    const auto quantizer =
+        make_quantizer({Tag::wt, {8, 4, 3, 3}, 1, 1}, options(method, levels, false));
     const Tensor master = torch::randn({8, 4, 3, 3});
     const Tensor expected = quantizer->forward(master, torch::kFloat32);
     quantizer->to(torch::kCUDA);

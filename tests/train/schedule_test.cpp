@@ -72,6 +72,27 @@ TEST(LearningRate, PoliciesPerIterationAreSaidToBeMissing) {
   EXPECT_THROW(learning_rate(options(LrPolicy::sgdr), 0), core::Error);
 }
 
+std::vector<double> shares(const config::TrainOptions& o, int proxquant_step) {
+  std::vector<double> result;
+  for (int epoch = 0; epoch < o.epochs; ++epoch)
+    result.push_back(proxquant(o, proxquant_step, epoch));
+  return result;
+}
+
+TEST(Proxquant, FallsWithTheEpochsToZeroAndStaysThere) {
+  EXPECT_EQ(shares(options(LrPolicy::cos), 4), (std::vector<double>{1, .75, .5, .25, 0, 0}));
+  EXPECT_EQ(shares(options(LrPolicy::fix), 1), (std::vector<double>{1, 0, 0, 0, 0, 0}));
+}
+
+TEST(Proxquant, FallsWithTheStepsOfTheRateWhereThoseAreFewerThanTen) {
+  EXPECT_EQ(shares(options(LrPolicy::custom_step), 4),
+            (std::vector<double>{.75, .75, .5, .5, .25, .25}));
+  EXPECT_EQ(shares(options(LrPolicy::custom_step), 2), (std::vector<double>{.5, .5, 0, 0, 0, 0}));
+  EXPECT_EQ(shares(options(LrPolicy::fix_step), 2), (std::vector<double>{.5, .5, .5, .5, 0, 0}));
+  EXPECT_EQ(shares(options(LrPolicy::custom_step), 10),
+            (std::vector<double>{1, .9, .8, .7, .6, .5}));
+}
+
 TEST(KeepsCopy, AtTheLastEpochAndAtStepsOfTheRate) {
   const auto kept = [](config::TrainOptions o) {
     std::vector<int> epochs;

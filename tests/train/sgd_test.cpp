@@ -99,6 +99,19 @@ TEST(Sgd, SkippedStepChangesNothing) {
   EXPECT_TRUE(torch::equal(sgd.velocities()[0], torch::zeros({3})));
 }
 
+TEST(Sgd, ClearsTheMomentumOfOneParameterInPlace) {
+  auto a = torch::zeros({2}).requires_grad_(), b = torch::zeros({2}).requires_grad_();
+  Sgd sgd({{0, {"a"}, {a}}, {0.1, {"b"}, {b}}}, {});
+  sgd.set_learning_rate(1);
+  sgd.step({torch::ones({2}), torch::ones({2})}, torch::zeros({1}));
+  const torch::Tensor velocity = sgd.velocities()[1];
+  sgd.clear_momentum(b);
+  EXPECT_TRUE(torch::equal(velocity, torch::zeros({2})));
+  EXPECT_TRUE(torch::equal(sgd.velocities()[0], torch::ones({2})));
+  sgd.clear_momentum(torch::zeros({2}));  // trained by nobody
+  EXPECT_TRUE(torch::equal(sgd.velocities()[0], torch::ones({2})));
+}
+
 TEST(Sgd, GradientsInAnotherMemoryLayoutMeanTheSame) {
   config::TrainOptions options;
   auto weight = torch::zeros({2, 3, 2, 2}).contiguous(torch::MemoryFormat::ChannelsLast);

@@ -1,83 +1,17 @@
 #include "lowbit/train/trainer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <cstdint>
 #include <fstream>
-#include <functional>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
-#include "support/small_set.h"
+#include "trainer_fixture.h"
 
 namespace lowbit::train {
-namespace fs = std::filesystem;
 namespace {
-
-// Calls back after every step, since the tests report every iteration.
-class Watcher : public Observer {
- public:
-  explicit Watcher(std::function<void(const Progress&)> on_step = {})
-      : on_step_(std::move(on_step)) {}
-  void on_progress(const Progress& progress) override {
-    if (on_step_) on_step_(progress);
-  }
-  void on_pass_end() override {}
-
- private:
-  std::function<void(const Progress&)> on_step_;
-};
-
-// A run in a folder of its own on a set small enough for a test.
-class TrainerTest : public testing::Test {
- protected:
-  TrainerTest() {
-    folder_ = fs::path(testing::TempDir()) / ("trainer_test." + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-    testing_support::write_small_set(folder_, "train", 72);
-    testing_support::write_small_set(folder_, "t10k", 40);
-  }
-  ~TrainerTest() override { fs::remove_all(folder_); }
-
-  config::Configuration configuration(const std::string& name,
-                                      std::vector<std::string> more) const {
-    std::vector<std::string> arguments = {
-        "--dataset", "fashion", "--root", folder_.string(), "--model", "resnet20", "--width_alpha",
-        "0.125", "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq", "--fm_enable",
-        "--fm_bit", "2", "--wt_enable", "--wt_bit", "2", "--wt_boundary", "0.5",
-        // 72 = 2 * 32 + 8: the last batch is a smaller one.
-        "-b", "32", "-v", "40", "--case", name, "--weights_dir", (folder_ / "weights").string(),
-        "--log_dir", (folder_ / "exp").string(), "--lr", "0.05", "--lr_policy", "fix", "--nesterov",
-        "--epochs", "4", "--report_freq", "1", "--device", "cpu"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return config::parse_run(std::nullopt, arguments);
-  }
-
-  RunResult run(const std::string& name, std::vector<std::string> more = {},
-                std::function<void(const Progress&)> on_step = {}) const {
-    Watcher watcher(std::move(on_step));
-    Trainer trainer(configuration(name, std::move(more)), watcher);
-    return trainer.train();
-  }
-
-  NamedTensors saved(const std::string& name) const {
-    return state_dict(read_checkpoint(checkpoint(name)));
-  }
-  fs::path checkpoint(const std::string& name) const {
-    return folder_ / "weights" / "resnet20" / (name + "-checkpoint.pth.tar");
-  }
-
-  fs::path folder_;
-
-  static void expect_same_bits(const NamedTensors& a, const NamedTensors& b) {
-    ASSERT_EQ(a.size(), b.size());
-    for (size_t i = 0; i < a.size(); ++i)
-      EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
-  }
-};
 
 TEST_F(TrainerTest, ItsCheckpointEvaluatesToTheSameAccuracy) {
   const RunResult result = run("learns", {"--epochs", "2"});
@@ -120,6 +54,47 @@ TEST_F(TrainerTest, ASignalInMidEpochSavesAStateThatContinuesExactly) {
 
   EXPECT_EQ(run("stopped", {"--resume"}).interrupted, 0);
   expect_same_bits(saved("whole"), saved("stopped"));
+}
+
+// Three steps of the rate, the first before any training: the shares are those of schedule.h.
+TEST_F(TrainerTest, ProxquantFollowsTheScheduleAndGoesOnWithItAfterAResume) {
+  const std::vector<std::string> proxquant = {
+      "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq,proxquant", "--ps", "4"};
+  const auto shares = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.end(), proxquant.begin(), proxquant.end());
+    const Trainer* trainer = nullptr;
+    std::vector<double> seen(4, -1);
+    Watcher watcher([&](const Progress& progress) {
+      if (!progress.training) return;
+      for (const quant::Quantizer* quantizer : trainer->network().quantizers())
+        seen[static_cast<size_t>(progress.epoch)] = quantizer->proxquant();
+    });
+    Trainer running(configuration(name, more), watcher);
+    trainer = &running;
+    running.train();
+    return seen;
+  };
+  EXPECT_EQ(shares("whole", {}), (std::vector<double>{1, 0.75, 0.5, 0.25}));
+  EXPECT_EQ(shares("parts", {"--epochs", "2"}), (std::vector<double>{1, 0.75, -1, -1}));
+  EXPECT_EQ(shares("parts", {"--resume"}), (std::vector<double>{-1, -1, 0.5, 0.25}));
+  expect_same_bits(saved("whole"), saved("parts"));
+  EXPECT_EQ(shares("steps", {"--lr_policy", "custom_step", "--lr_custom_step", "1,3"}),
+            (std::vector<double>{0.75, 0.5, 0.5, 0.25}));
+}
+
+// In its first epoch proxquant trains in full precision; what is evaluated is quantized even then.
+TEST_F(TrainerTest, EvaluationWithProxquantIsThatOfTheQuantizedNetwork) {
+  const std::string plain = "fashion,cbsa,origin,fix,singleconv,dorefa,lsq";
+  const RunResult result = run("prox", {"--epochs", "1", "--keyword", plain + ",proxquant"});
+  const auto evaluated = [&](const std::string& keyword) {
+    Watcher watcher;
+    return Trainer(configuration("other", {"--pretrained", checkpoint("prox").string(), "--keyword",
+                                           keyword}),
+                   watcher)
+        .evaluate();
+  };
+  EXPECT_EQ(evaluated(plain + ",proxquant").loss, result.last->loss);
+  EXPECT_NEAR(evaluated(plain).loss, result.last->loss, 1e-4);
 }
 
 TEST_F(TrainerTest, ALossThatIsNotFiniteIsNamedWithItsFirstLayerAndLeavesTheCheckpoint) {
@@ -178,6 +153,14 @@ TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsInHalfPrecision) {
         {"--device", "cuda", "--deterministic", "--precision", precision, "--step", "eager"});
     expect_same_bits(saved("graph"), saved("eager"));
   }
+}
+
+// What decides about them changes on the device while the same captured step goes on.
+TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsWithWarmUpAndProxquant) {
+  for (const char* mode : {"graph", "eager"})
+    run(mode, {"--device", "cuda", "--deterministic", "--step", mode, "--stable", "5", "--ps", "3",
+               "--keyword", "fashion,cbsa,origin,fix,singleconv,dorefa,lsq,proxquant"});
+  expect_same_bits(saved("graph"), saved("eager"));
 }
 
 TEST_F(GpuTrainerTest, FirstEpochOnGpuAndCpuAgree) {

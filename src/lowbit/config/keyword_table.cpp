@@ -98,6 +98,11 @@ std::string no_closed_form(const Options& options) {
   return acts ? "" : "activations are not quantized by non-uniform";
 }
 
+// The first convolution may be left out or shrink to 1x1 only behind another reduction.
+std::string no_first_form(const Options& options) {
+  return only_resnet_with<&ModelOptions::reshape_resolution>(options, "ReShapeResolution");
+}
+
 std::string no_convolution_form(const Options& options) {
   const std::string reason = only_resnet(options);
   if (!reason.empty() || options.model.reshape_resolution || options.model.prone) return reason;
@@ -165,10 +170,10 @@ KeywordGroup block_words() {
        {"zir", "the last norm of a block starts at 0", set<&ModelOptions::zero_init_residual>,
         only_resnet},
        {"identify_norm", "a norm on identity shortcuts, too", set<&ModelOptions::identity_norm>,
-        only_resnet},
-       {"identity_norm", "the same", set<&ModelOptions::identity_norm>, only_resnet},
+        only_with_blocks},
+       {"identity_norm", "the same", set<&ModelOptions::identity_norm>, only_with_blocks},
        {"DCHR", "shortcut: average pooling and repeated channels, no parameters",
-        set<&ModelOptions::dchr>, only_resnet},
+        set<&ModelOptions::dchr>, only_with_blocks},
        {"fixup", "Fixup initialization, scalar factors instead of norms", set<&ModelOptions::fixup>,
         only_resnet},
        {"bias", "fixup: scalar biases", set<&ModelOptions::fixup_bias>,
@@ -236,9 +241,9 @@ KeywordGroup reshape_words() {
         set<&ModelOptions::prone_downsample, false>,
         [](const Options& o) { return only_resnet_with<&ModelOptions::prone>(o, "prone"); }},
        {"f0x0", "no first convolution in such a block",
-        set<&ModelOptions::first_conv, ConvForm::absent>, no_convolution_form},
+        set<&ModelOptions::first_conv, ConvForm::absent>, no_first_form},
        {"f1x1", "its first convolution is 1x1", set<&ModelOptions::first_conv, ConvForm::point>,
-        no_convolution_form},
+        no_first_form},
        {"f3x3", "its first convolution stays", set<&ModelOptions::first_conv, ConvForm::full>,
         no_convolution_form},
        {"s1x1", "its second convolution is 1x1", set<&ModelOptions::second_conv, ConvForm::point>,
@@ -254,9 +259,11 @@ KeywordGroup mobilenet_words() {
       {{"bireal", "skips around single convolutions", set<&ModelOptions::bireal_skip>,
         only_mobilenetv1},
        {"react", "bireal: also where stride or width changes", set<&ModelOptions::react>,
-        [](const Options& o) {
+        [](const Options& o) -> std::string {
           const std::string reason = only_mobilenetv1(o);
-          return reason.empty() && !o.model.bireal_skip ? "keyword 'bireal' is not given" : reason;
+          if (!reason.empty()) return reason;
+          if (!o.model.bireal_skip) return "keyword 'bireal' is not given";
+          return o.model.order == BlockOrder::bacs ? "order bacs has none" : "";
         }},
        {"block_skip", "a skip around each block", set<&ModelOptions::block_skip>, only_mobilenetv1},
        {"real_dp", "depth-wise convolutions stay full precision",

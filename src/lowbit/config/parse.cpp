@@ -55,6 +55,22 @@ Configuration configure(const GivenOptions& given, bool model_only) {
   return result;
 }
 
+// What is in `given` counts least, the command line most.
+Configuration configure(const std::optional<std::filesystem::path>& config_file,
+                        std::span<const std::string> command_line, const Environment& environment,
+                        bool model_only, GivenOptions given = {}) {
+  std::vector<std::string> warnings;
+  if (config_file) {
+    ConfigFile file = read_config(*config_file, environment);
+    warnings = std::move(file.warnings);
+    match(arguments_of(file), given);
+  }
+  match(from_source(command_line, "command line"), given);
+  Configuration result = configure(given, model_only);
+  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+  return result;
+}
+
 }  // namespace
 
 std::string Configuration::to_json() const {
@@ -82,22 +98,17 @@ Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
   GivenOptions given;
   if (const std::optional<std::string> delay = environment("DELAY"); delay && !delay->empty())
     match(from_source(std::vector<std::string>{"--delay", *delay}, "environment DELAY"), given);
-  std::vector<std::string> warnings;
-  if (config_file) {
-    ConfigFile file = read_config(*config_file, environment);
-    warnings = std::move(file.warnings);
-    match(arguments_of(file), given);
-  }
-  match(from_source(command_line, "command line"), given);
-  Configuration result = configure(given, false);
-  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-  return result;
+  return configure(config_file, command_line, environment, /*model_only=*/false, std::move(given));
+}
+
+Configuration parse_network(const std::optional<std::filesystem::path>& config_file,
+                            std::span<const std::string> command_line,
+                            const Environment& environment) {
+  return configure(config_file, command_line, environment, /*model_only=*/true);
 }
 
 Configuration parse_options(std::span<const std::string> command_line) {
-  GivenOptions given;
-  match(from_source(command_line, "command line"), given);
-  return configure(given, true);
+  return parse_network(std::nullopt, command_line);
 }
 
 }  // namespace lowbit::config

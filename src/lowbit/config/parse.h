@@ -46,8 +46,13 @@ Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
                         std::span<const std::string> command_line,
                         const Environment& environment = process_environment());
 
-// Options that describe a network, where nothing is trained: what concerns only training or data
-// may also be something that is not built (it is passed over), and need not fit the data set.
+// A network, where nothing is trained: what concerns only training or data may also be something
+// that is not built (it is passed over), and need not fit the data set.
+Configuration parse_network(const std::optional<std::filesystem::path>& config_file,
+                            std::span<const std::string> command_line,
+                            const Environment& environment = process_environment());
+
+// The same without a file.
 Configuration parse_options(std::span<const std::string> command_line);
 
 // Every option with its value, range and default, and every keyword: for a terminal of 100 columns.

@@ -222,6 +222,12 @@ class Resolver {
         base && model.base > 1 && model.family != Family::resnet)
       warn(base->name.place(),
            fmt::format("option '--base' has no effect: model '{}' does not read it", model.name));
+    const bool fixed_width = model.family == Family::pytorch_resnet ||
+                             model.family == Family::vgg_small || model.family == Family::nin;
+    if (const Given* width = find("--width_alpha"); width && fixed_width && model.width_alpha != 1)
+      warn(width->name.place(),
+           fmt::format("option '--width_alpha' has no effect: model '{}' does not read it",
+                       model.name));
     if (model.family == Family::mobilenetv1 && model.bireal_skip && model.block_skip)
       throw located(core::usage_error("keywords 'bireal' and 'block_skip' exclude each other"),
                     {"--keyword"});

@@ -45,6 +45,11 @@ struct Groups {
 // use it again, two calls at once may not. The other back ends use none.
 inline constexpr std::size_t kWorkspaceBytes = 1 << 15;
 
+// The same where the summands of the reduction have `part_bytes` bytes, if those are more than 24.
+constexpr std::size_t workspace_bytes(std::size_t part_bytes) {
+  return 1024 * (part_bytes + 8);
+}
+
 // What operators compute in: float64 for float64 arrays, float32 for all others. Parameters (clip
 // values, level counts) and their gradients are arrays of this type.
 constexpr ScalarType compute_type(ScalarType type) {

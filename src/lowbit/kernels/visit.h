@@ -3,7 +3,9 @@
 
 #include "lowbit/kernels/lsq.h"
 #include "lowbit/kernels/math/lsq.h"
+#include "lowbit/kernels/math/xnor.h"
 #include "lowbit/kernels/types.h"
+#include "lowbit/kernels/xnor.h"
 
 namespace lowbit::kernels {
 
@@ -32,6 +34,19 @@ void visit_grid(LsqRange range, const Visit& visit) {
       return visit(Type<LsqFullGrid<T>>{});
     case LsqRange::symmetric:
       return visit(Type<LsqSymmetricGrid<T>>{});
+  }
+}
+
+// visit(Type<the mask>).
+template <class T, class Visit>
+void visit_mask(XnorMask mask, const Visit& visit) {
+  switch (mask) {
+    case XnorMask::none:
+      return visit(Type<XnorIdentityMask<T>>{});
+    case XnorMask::ste:
+      return visit(Type<XnorSteMask<T>>{});
+    case XnorMask::triangle:
+      return visit(Type<XnorTriangleMask<T>>{});
   }
 }
 

@@ -1,7 +1,12 @@
 #include "lowbit/models/factory.h"
 
 #include "lowbit/core/error.h"
+#include "lowbit/models/mobilenetv1.h"
+#include "lowbit/models/mobilenetv2.h"
+#include "lowbit/models/nin.h"
+#include "lowbit/models/pytorch_resnet.h"
 #include "lowbit/models/resnet.h"
+#include "lowbit/models/vgg_small.h"
 
 namespace lowbit::models {
 namespace {
@@ -16,6 +21,16 @@ std::shared_ptr<Network> resnet(const config::ModelOptions& options) {
   return make_resnet(options, {blocks...});
 }
 
+template <int... blocks>
+std::shared_ptr<Network> bottleneck_resnet(const config::ModelOptions& options) {
+  return make_resnet(options, {blocks...}, /*bottleneck=*/true);
+}
+
+template <bool bottleneck, int... blocks>
+std::shared_ptr<Network> pytorch_resnet(const config::ModelOptions& options) {
+  return make_pytorch_resnet(options, {{blocks...}, bottleneck});
+}
+
 // clang-format off
 constexpr Row kFactory[] = {
     {"resnet18", resnet<2, 2, 2, 2>},
@@ -25,7 +40,17 @@ constexpr Row kFactory[] = {
     {"resnet34", resnet<3, 4, 6, 3>},
     {"resnet34_", resnet<0, 2, 2, 2, 2, 2, 2, 2, 2>},
     {"resnet44", resnet<7, 7, 7>},
+    {"resnet50", bottleneck_resnet<3, 4, 6, 3>},
     {"resnet56", resnet<9, 9, 9>},
+    {"resnet101", bottleneck_resnet<3, 4, 23, 3>},
+    {"pytorch-resnet18", pytorch_resnet<false, 2, 2, 2, 2>},
+    {"pytorch-resnet34", pytorch_resnet<false, 3, 4, 6, 3>},
+    {"pytorch-resnet50", pytorch_resnet<true, 3, 4, 6, 3>},
+    {"pytorch-resnet101", pytorch_resnet<true, 3, 4, 23, 3>},
+    {"mobilenetv1", make_mobilenetv1},
+    {"mobilenetv2", make_mobilenetv2},
+    {"vgg_small", make_vgg_small},
+    {"nin", make_nin},
 };
 // clang-format on
 

@@ -17,22 +17,42 @@ void append_state(const torch::nn::Module& module, const std::string& prefix,
     append_state(*item.value(), prefix + item.key() + ".", state);
 }
 
-const char* order_name(config::BlockOrder order) {
-  switch (order) {
+// "order cbas, " or, where there is none to choose, "".
+std::string order_text(const config::ModelOptions& options) {
+  const char* name = nullptr;
+  switch (options.order) {
     case config::BlockOrder::cbas:
-      return "cbas";
+      name = "cbas";
+      break;
     case config::BlockOrder::cbsa:
-      return "cbsa";
+      name = "cbsa";
+      break;
     case config::BlockOrder::cabs:
-      return "cabs";
+      name = "cabs";
+      break;
     case config::BlockOrder::bacs:
-      return "bacs";
+      name = "bacs";
+      break;
     case config::BlockOrder::bcas:
-      return "bcas";
+      name = "bcas";
+      break;
     case config::BlockOrder::none:
       break;
   }
-  return "none";
+  switch (options.unit_order) {
+    case config::UnitOrder::bac:
+      name = "bac";
+      break;
+    case config::UnitOrder::cba:
+      name = "cba";
+      break;
+    case config::UnitOrder::abc:
+      name = "abc";
+      break;
+    case config::UnitOrder::none:
+      break;
+  }
+  return name ? fmt::format("order {}, ", name) : "";
 }
 
 const char* method_name(config::Method method) {
@@ -75,12 +95,33 @@ torch::Tensor Network::forward(const torch::Tensor& images) {
 
 std::string Network::description() const {
   std::string text = fmt::format(
-      "{}: order {}, width {:g}, {} classes, {} x {} pixels; weights {}, activations {}",
-      options_.name, order_name(options_.order), options_.width_alpha, options_.num_classes,
-      options_.input_size, options_.input_size, precision_name(options_.wt),
-      precision_name(options_.fm));
+      "{}: {}width {:g}, {} classes, {} x {} pixels; weights {}, activations {}", options_.name,
+      order_text(options_), options_.width_alpha, options_.num_classes, options_.input_size,
+      options_.input_size, precision_name(options_.wt), precision_name(options_.fm));
   if (options_.ot.enable) text += fmt::format(", outputs {}", precision_name(options_.ot));
   return text;
+}
+
+void Network::to(torch::Device device, torch::Dtype type, bool non_blocking) {
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> integers;  // with what they are to hold
+  const auto note = [&](const torch::Tensor& tensor) {
+    if (at::isIntegralType(tensor.scalar_type(), /*includeBool=*/true))
+      integers.emplace_back(tensor, tensor.detach().to(device));
+  };
+  for (const torch::Tensor& parameter : parameters()) note(parameter);
+  for (const torch::Tensor& buffer : buffers()) note(buffer);
+  Module::to(device, type, non_blocking);
+  for (auto& [tensor, value] : integers) tensor.set_data(value);
+}
+
+std::string Network::quantizer_trouble() const {
+  for (const nn::QuantLayer* layer : quant_layers_)
+    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot}) {
+      const std::string trouble =
+          layer->quantizer(tag) ? layer->quantizer(tag)->trouble() : std::string();
+      if (!trouble.empty()) return fmt::format("layer '{}': {}", layer->layer_path(), trouble);
+    }
+  return "";
 }
 
 void Network::use_channels_last() {
@@ -96,12 +137,12 @@ torch::Tensor Network::quantization_loss() const {
   return sum;
 }
 
-std::string Network::first_non_finite_layer(const torch::Tensor& images) {
+void Network::set_proxquant(double p) {
+  for (quant::Quantizer* quantizer : quantizers_) quantizer->set_proxquant(p);
+}
+
+void Network::probe(const torch::Tensor& images, const nn::Layer::Probe& probe) {
   const torch::NoGradGuard no_grad;
-  std::string found;
-  const nn::Layer::Probe probe = [&](const nn::Layer& layer, const torch::Tensor& y) {
-    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
-  };
   const auto probe_all = [this](const nn::Layer::Probe* value) {
     for (nn::Layer* layer : layers_) layer->set_probe(value);
   };
@@ -113,6 +154,13 @@ std::string Network::first_non_finite_layer(const torch::Tensor& images) {
     throw;
   }
   probe_all(nullptr);
+}
+
+std::string Network::first_non_finite_layer(const torch::Tensor& images) {
+  std::string found;
+  probe(images, [&](const nn::Layer& layer, const torch::Tensor&, const torch::Tensor& y) {
+    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
+  });
   return found;
 }
 
@@ -132,15 +180,20 @@ void Network::modules_are_complete() {
 // All counters of a kind in one operation: on a GPU one launch instead of one for each layer.
 void Network::count_forward() {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> counters;
+  std::vector<torch::Tensor> once, twice, batches;
+  const auto add = [](const std::vector<torch::Tensor>& counters, int64_t amount) {
+    if (!counters.empty()) torch::_foreach_add_(counters, amount);
+  };
   for (const quant::Quantizer* quantizer : quantizers_)
-    if (is_training() || quantizer->counts_evaluation()) counters.push_back(quantizer->iteration());
-  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+    if (is_training() || quantizer->counts_evaluation())
+      (is_training() && quantizer->counts_training_twice() ? twice : once)
+          .push_back(quantizer->iteration());
+  add(once, 1);
+  add(twice, 2);
   if (!is_training()) return;
-  counters.clear();
   for (const nn::BatchNorm* norm : batch_norms_)
-    if (norm->batches_to_count().defined()) counters.push_back(norm->batches_to_count());
-  if (!counters.empty()) torch::_foreach_add_(counters, 1);
+    if (norm->batches_to_count().defined()) batches.push_back(norm->batches_to_count());
+  add(batches, 1);
 }
 
 }  // namespace lowbit::models

@@ -45,6 +45,14 @@ class Network : public torch::nn::Module {
 
   std::vector<NamedTensor> state() const { return state_of(*this); }
 
+  // As in torch::nn::Module, except that integers (counters, codes) stay integers.
+  using torch::nn::Module::to;
+  void to(torch::Device device, torch::Dtype type, bool non_blocking = false) override;
+
+  // What the first quantizer that has met with trouble in training says, with the name of its
+  // layer, for a warning; "" if there is none. Waits for the device.
+  std::string quantizer_trouble() const;
+
   // Lays convolution weights out as channels-last; images should be then, too.
   void use_channels_last();
 
@@ -52,8 +60,15 @@ class Network : public torch::nn::Module {
   // where none does.
   torch::Tensor quantization_loss() const;
 
+  // Of every quantizer: quant::Quantizer::set_proxquant.
+  void set_proxquant(double p);
+
+  // A forward pass without gradient, in the present mode (statistics change in training) and not
+  // counted, of which `probe` sees every layer, in the order of computation.
+  void probe(const torch::Tensor& images, const nn::Layer::Probe& probe);
+
   // The name of the first layer, in the order of computation, whose output for these images is not
-  // finite; "" if none. Runs a forward pass in the present mode (statistics change in training).
+  // finite; "" if none. Runs a pass as probe() does.
   std::string first_non_finite_layer(const torch::Tensor& images);
 
  protected:

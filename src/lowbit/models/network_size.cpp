@@ -1,26 +1,50 @@
 #include "lowbit/models/network_size.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <bit>
 
 namespace lowbit::models {
+namespace {
 
-NetworkSize network_size(const Network& network) {
-  NetworkSize size{};
-  for (const NamedTensor& entry : network.state()) {
+constexpr int64_t kFloatBits = 32;
+
+}  // namespace
+
+int64_t bits_of(const quant::Quantizer* quantizer) {
+  if (!quantizer) return kFloatBits;
+  const auto levels = std::max<int64_t>(2, quantizer->level_num().item<int64_t>());
+  return std::bit_width(static_cast<uint64_t>(levels - 1));
+}
+
+int64_t parameter_count(const torch::nn::Module& module) {
+  int64_t count = 0;
+  for (const NamedTensor& entry : state_of(module)) {
     const std::string leaf = entry.name.substr(entry.name.rfind('.') + 1);
     // Counters serve training alone.
     if (leaf == "iteration" || leaf == "level_num" || leaf == "num_batches_tracked") continue;
-    size.parameters += entry.tensor.numel();
+    count += entry.tensor.numel();
   }
-  size.float_bytes = size.packed_bytes = 4 * size.parameters;
+  return count;
+}
+
+NetworkSize network_size(const Network& network) {
+  NetworkSize size{};
+  size.parameters = parameter_count(network);
+  size.float_bytes = size.packed_bytes = size.parameters * kFloatBits / 8;
   for (nn::QuantLayer* layer : network.quant_layers()) {
-    const auto& quantizer = layer->quantizer(config::Tag::wt);
-    if (!quantizer) continue;
-    const auto levels = static_cast<unsigned>(quantizer->options().levels());
-    const int64_t bits = std::bit_width(levels - 1);
-    size.packed_bytes += (layer->weight().numel() * bits + 7) / 8 - 4 * layer->weight().numel();
+    const int64_t weights = layer->weight().numel();
+    const int64_t bits = bits_of(layer->quantizer(config::Tag::wt).get());
+    size.packed_bytes += (weights * bits + 7) / 8 - weights * kFloatBits / 8;
   }
   return size;
+}
+
+std::string bytes_text(int64_t bytes) {
+  const double size = static_cast<double>(bytes);
+  return bytes >= 1000000 ? fmt::format("{:.2f} MB", size / 1e6)
+                          : fmt::format("{:.1f} kB", size / 1e3);
 }
 
 }  // namespace lowbit::models

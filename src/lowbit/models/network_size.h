@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "lowbit/models/network.h"
 
@@ -14,5 +15,14 @@ struct NetworkSize {
 };
 
 NetworkSize network_size(const Network& network);
+
+// NetworkSize::parameters of a part of a network.
+int64_t parameter_count(const torch::nn::Module& module);
+
+// Bits that a value takes: ceil(log2(levels)) of a quantizer, 32 without one (null).
+int64_t bits_of(const quant::Quantizer* quantizer);
+
+// "1.08 MB", "87.3 kB": powers of 1000.
+std::string bytes_text(int64_t bytes);
 
 }  // namespace lowbit::models

@@ -28,6 +28,12 @@ std::vector<std::string> words(const std::string& text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
+// The original built torchvision's networks for the classes of ImageNet, whatever its options said;
+// targets still are those of the record's num_classes.
+void fix_classes_of_the_original(config::ModelOptions& options) {
+  if (options.family == config::Family::pytorch_resnet) options.num_classes = 1000;
+}
+
 config::ModelOptions model_options(const Json& record) {
   config::ModelOptions options =
       config::parse_options(words(record.at("options").get<std::string>())).options.model;
@@ -45,6 +51,7 @@ config::ModelOptions model_options(const Json& record) {
     else
       throw core::usage_error("override '{}' is unknown", name);
   }
+  fix_classes_of_the_original(options);
   return options;
 }
 

@@ -2,112 +2,129 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "lowbit/core/error.h"
+#include "lowbit/models/block_norm.h"
+#include "lowbit/models/shortcut.h"
+#include "lowbit/models/shrink.h"
 #include "lowbit/nn/activation.h"
-#include "lowbit/nn/norm.h"
-#include "lowbit/nn/pool.h"
-#include "lowbit/nn/quant_conv.h"
+#include "lowbit/nn/prone_conv.h"
 
 namespace lowbit::models {
 namespace {
 
-using config::BlockOrder;
-
-const std::vector<OrderRow>& order_table() {
-  using enum Op;
-  static const std::vector<OrderRow> table = {
-      {BlockOrder::cbas, "cbas", {conv, norm, activation, skip}, {conv, norm, activation}},
-      {BlockOrder::cbsa, "cbsa", {conv, norm, skip, activation}, {conv, norm, activation}},
-  };
-  return table;
+// Layers of checkpoints that never run: nothing in them is trained or counted.
+config::ModelOptions unused(config::ModelOptions options) {
+  const bool batch = options.norm != config::Norm::group && options.norm != config::Norm::instance;
+  if (batch) options.norm = config::Norm::frozen_batch;
+  return options;
 }
 
-// Channels that the norm of a unit sees: those that leave the convolution, or enter it if the norm
-// comes first.
-int64_t norm_width(const std::vector<Op>& order, int64_t in, int64_t out) {
-  const auto norm = std::find(order.begin(), order.end(), Op::norm);
-  const auto conv = std::find(order.begin(), order.end(), Op::conv);
-  return norm < conv ? in : out;
-}
-
-// [pool or identity][convolution, norm, activation in the row's order]; with `fix` without the
-// activation. A shortcut that changes only the resolution is the pool alone.
-nn::LayerPtr make_shortcut(const BlockShape& shape, const OrderRow& order,
-                           const config::ModelOptions& options) {
-  if (shape.stride == 1 && shape.in == shape.out) return nullptr;
-  const bool strided_conv = options.singleconv && shape.in != shape.out;
-  std::vector<nn::LayerPtr> layers;
-  if (shape.stride > 1 && !strided_conv)
-    layers.push_back(std::make_shared<nn::AveragePool>(shape.stride));
-  else
-    layers.push_back(std::make_shared<nn::Identity>());
-  if (shape.in == shape.out) return std::make_shared<nn::Sequence>(layers);
-  for (const Op op : order.shortcut) {
-    if (op == Op::conv)
-      layers.push_back(std::make_shared<nn::QuantConv2d>(
-          nn::ConvShape{.in = shape.in,
-                        .out = shape.out,
-                        .kernel = 1,
-                        .stride = strided_conv ? shape.stride : 1},
-          options, /*full_precision=*/options.real_skip));
-    else if (op == Op::norm)
-      layers.push_back(nn::make_norm(norm_width(order.shortcut, shape.in, shape.out), options));
-    else if (!options.fix)
-      layers.push_back(nn::make_activation(options.activation));
-  }
-  return std::make_shared<nn::Sequence>(layers);
+torch::Tensor add_skip(const torch::Tensor& branch, const torch::Tensor& skip) {
+  const int64_t height = branch.size(2), other = skip.size(2);
+  if (height != other && height != 1 && other != 1)
+    throw core::usage_error(
+        "a block's convolutions give {} x {} pixels, its shortcut {} x {}: the size of the images "
+        "does not suit the strides",
+        height, branch.size(3), other, skip.size(3));
+  return branch + skip;
 }
 
 }  // namespace
 
-const OrderRow& order_row(BlockOrder order) {
-  std::string names;
-  for (const OrderRow& row : order_table()) {
-    if (row.order == order) return row;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
-  }
-  throw core::usage_error("a ResNet needs the order of its blocks as a keyword: {}", names);
-}
-
 ResidualBlock::ResidualBlock(const BlockShape& shape, const config::ModelOptions& options)
-    : order_(order_row(options.order)), origin_(options.origin), units_(2) {
-  const auto name = [](const char* part, size_t unit) {
-    return fmt::format("{}{}", part, unit + 1);
-  };
-  // Registered in the order of checkpoints: activations, norms, shortcut, convolutions. Each is the
-  // first of a list, because a block may have several parallel branches.
-  const auto add = [&](const std::string& list, nn::LayerPtr layer) {
-    register_module(list, std::make_shared<nn::Sequence>(std::vector{layer}));
-    return layer;
-  };
-  const bool activation_behind_sum = options.origin && options.fix;
-  const auto width_in = [&](size_t unit) { return unit == 0 ? shape.in : shape.out; };
+    : order_(order_row(options.order)),
+      block_skip_(options.origin || options.fixup),
+      conv_skips_(!block_skip_),
+      replaced_(shrinks_before(shape, options) && options.shrink_full),
+      branches_(static_cast<size_t>(options.base)) {
+  if (shape.bottleneck && !options.origin)
+    throw core::usage_error("model '{}' needs keyword 'origin': its blocks have one skip each",
+                            options.name);
+  const std::vector<UnitShape> units = unit_shapes(shape, options);
+  for (Branch& branch : branches_) branch.resize(units.size());
+  const bool shrinks = shrinks_before(shape, options);
+  if (shrinks && options.first_conv == config::ConvForm::absent) conv_skips_ = false;
 
-  for (size_t i = 0; i < units_.size(); ++i) {
-    const bool moved = activation_behind_sum && i + 1 == units_.size();
-    units_[i].activation = add(name("relu", i), nn::make_activation(moved ? config::Activation::none
-                                                                          : options.activation));
+  add_activations(units, options);
+  add_norms(units, shape.out(), replaced_ ? unused(options) : options);
+  if (replaced_)
+    for (torch::Tensor& parameter : parameters()) parameter.set_requires_grad(false);
+  if (shrinks)
+    shrink_ = register_module("shrink", make_shrink(shape.in, shape.out(), shape.stride, options));
+  if (!replaced_) {
+    if (block_skip_ || conv_skips_)
+      shortcut_ = make_shortcut(shrinks ? shape.out() : shape.in, shape.out(),
+                                shrinks ? 1 : shape.stride, order_, options);
+    if (shortcut_) register_module("skip", shortcut_);
+    add_convs(units, options);
   }
-  if (activation_behind_sum)
-    fix_activation_ = register_module("fix_relu", nn::make_activation(options.activation));
-  for (size_t i = 0; i < units_.size(); ++i)
-    units_[i].norm =
-        add(name("bn", i), nn::make_norm(norm_width(order_.unit, width_in(i), shape.out), options));
-  shortcut_ = make_shortcut(shape, order_, options);
-  if (shortcut_) register_module("skip", shortcut_);
-  for (size_t i = 0; i < units_.size(); ++i)
-    units_[i].conv = add(name("conv", i), std::make_shared<nn::QuantConv2d>(
-                                              nn::ConvShape{.in = width_in(i),
-                                                            .out = shape.out,
-                                                            .kernel = 3,
-                                                            .stride = i == 0 ? shape.stride : 1,
-                                                            .padding = 1},
-                                              options));
-  if (options.zero_init_residual) nn::zero_factor(*units_.back().norm);
+  if (options.zero_init_residual) start_at_zero();
 }
 
+template <class Make>
+void ResidualBlock::add_list(const std::string& name, size_t unit, nn::LayerPtr Unit::*part,
+                             Make make) {
+  std::vector<nn::LayerPtr> layers;
+  for (Branch& branch : branches_) layers.push_back(branch[unit].*part = make());
+  register_module(name, std::make_shared<nn::Sequence>(layers));
+}
+
+void ResidualBlock::add_activations(const std::vector<UnitShape>& units,
+                                    const config::ModelOptions& options) {
+  const bool moves = block_skip_ && options.fix && order_.fix_moves_activation;
+  for (size_t i = 0; i < units.size(); ++i) {
+    const bool moved = moves && i + 1 == units.size();
+    add_list(fmt::format("relu{}", units[i].number), i, &Unit::activation, [&] {
+      return nn::make_activation(moved ? config::Activation::none : options.activation);
+    });
+  }
+  if (moves) fix_activation_ = register_module("fix_relu", nn::make_activation(options.activation));
+}
+
+void ResidualBlock::add_norms(const std::vector<UnitShape>& units, int64_t out,
+                              const config::ModelOptions& options) {
+  // The second norm comes last, as checkpoints have it.
+  const auto add = [&](bool second) {
+    for (size_t i = 0; i < units.size(); ++i) {
+      const UnitShape& unit = units[i];
+      if ((unit.number == 2) != second) continue;
+      add_list(fmt::format("bn{}", unit.number), i, &Unit::norm, [&]() -> nn::LayerPtr {
+        const bool inside_conv = unit.prone && options.norm_before_restore;
+        if (inside_conv) return std::make_shared<nn::Identity>();
+        return make_block_norm(order_.norm_width(unit.in, unit.out), options);
+      });
+    }
+  };
+  add(/*second=*/false);
+  if (block_skip_ && options.fix && order_.fix_adds_norm)
+    fix_norm_ = register_module("fix_bn", make_block_norm(out, options));
+  add(/*second=*/true);
+}
+
+void ResidualBlock::add_convs(const std::vector<UnitShape>& units,
+                              const config::ModelOptions& options) {
+  for (size_t i = 0; i < units.size(); ++i)
+    add_list(fmt::format("conv{}", units[i].number), i, &Unit::conv,
+             [&] { return make_unit_conv(units[i], options); });
+  if (branches_.size() == 1) return;
+  const auto scales = register_module("scales", torch::nn::ParameterList());
+  const auto count = static_cast<double>(branches_.size());
+  for (size_t k = 0; k < branches_.size(); ++k)
+    scales->append(torch::full({1}, 1 / count).requires_grad_());
+  scales_ = scales->parameters();
+}
+
+// Keyword zir: the last norm of the branch.
+void ResidualBlock::start_at_zero() {
+  if (fix_norm_) return nn::zero_factor(*fix_norm_);
+  for (const Branch& branch : branches_) {
+    const Unit& last = branch.back();
+    const auto* prone = dynamic_cast<const nn::ProneConv*>(last.conv.get());
+    nn::zero_factor(prone && prone->norm() ? *prone->norm() : *last.norm);
+  }
+}
+
+// `skip` is added where the order says so; undefined: nowhere.
 torch::Tensor ResidualBlock::run(const Unit& unit, const torch::Tensor& x,
                                  const torch::Tensor& skip) const {
   torch::Tensor y = x;
@@ -119,19 +136,42 @@ torch::Tensor ResidualBlock::run(const Unit& unit, const torch::Tensor& x,
     else if (op == Op::activation)
       y = unit.activation->forward(y);
     else if (skip.defined())
-      y = y + skip;
+      y = add_skip(y, skip);
   }
   return y;
 }
 
-torch::Tensor ResidualBlock::compute(const torch::Tensor& x) {
-  const torch::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
-  const torch::Tensor no_skip;
-  torch::Tensor y = run(units_[0], x, origin_ ? no_skip : shortcut);
-  y = run(units_[1], y, origin_ ? no_skip : y);
-  if (!origin_) return y;
-  y = y + shortcut;
+torch::Tensor ResidualBlock::run(const Branch& branch, const torch::Tensor& x,
+                                 const torch::Tensor& shortcut) const {
+  torch::Tensor y = x;
+  torch::Tensor skip = shortcut;
+  for (const Unit& unit : branch) {
+    y = run(unit, y, conv_skips_ ? skip : torch::Tensor());
+    skip = y;
+  }
+  return y;
+}
+
+torch::Tensor ResidualBlock::join(const torch::Tensor& branch,
+                                  const torch::Tensor& shortcut) const {
+  const torch::Tensor y = add_skip(fix_norm_ ? fix_norm_->forward(branch) : branch, shortcut);
   return fix_activation_ ? fix_activation_->forward(y) : y;
+}
+
+torch::Tensor ResidualBlock::compute_block(const torch::Tensor& x) {
+  const torch::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
+  torch::Tensor sum;
+  for (size_t k = 0; k < branches_.size(); ++k) {
+    torch::Tensor y = run(branches_[k], x, shortcut);
+    if (!scales_.empty()) y = y * scales_[k].to(y.scalar_type());
+    sum = sum.defined() ? sum + y : y;
+  }
+  return block_skip_ ? join(sum, shortcut) : sum;
+}
+
+torch::Tensor ResidualBlock::compute(const torch::Tensor& x) {
+  if (replaced_) return shrink_->forward(x);
+  return compute_block(shrink_ ? shrink_->forward(x) : x);
 }
 
 }  // namespace lowbit::models

@@ -1,61 +1,75 @@
-// The residual block of two 3x3 convolutions.
+// The residual block: basic and bottleneck, in every order, with one skip or several.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "lowbit/config/model_options.h"
+#include "lowbit/models/block_order.h"
+#include "lowbit/models/block_shape.h"
 #include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
-
-// What stands around one convolution, and in which order.
-enum class Op { conv, norm, activation, skip };
-
-// An order keyword as data: a new one is a row of the table in residual_block.cpp.
-struct OrderRow {
-  config::BlockOrder order;
-  const char* name;
-  std::vector<Op> unit;      // around each 3x3 convolution of the block
-  std::vector<Op> shortcut;  // around the 1x1 convolution of a shortcut that changes the width
-};
-
-// The row of options.order; none, or an order that is not in the table, is an Error (usage) that
-// lists those that are.
-const OrderRow& order_row(config::BlockOrder order);
-
-struct BlockShape {
-  int64_t in, out;  // channels
-  int64_t stride;
-};
 
 // x [B, in, H, W] -> [B, out, H / stride, W / stride]
 //
 // With `origin` one skip around the block: y = branch(x) + shortcut(x); without (Bi-Real,
 // https://arxiv.org/abs/1808.00278) one around each convolution: the shortcut around the first, the
-// convolution's own input around the second. With `origin` and `fix` the last activation of the
-// branch stands behind the sum.
+// convolution's own input around every later one. With `origin` and `fix` the last activation of
+// the branch stands behind the sum, or the branch gets a further norm, as the order's row says.
+//
+// options.base > 1 (Group-Net, https://arxiv.org/abs/1811.10413): that many branches, summed with
+// learned scales. Skips around convolutions are inside each branch.
+//
+// ReShapeResolution: a lossless reduction (shrink.h) precedes the block, or takes its place.
 class ResidualBlock : public nn::Layer {
  public:
+  // A bottleneck without `origin` is an Error (usage).
   ResidualBlock(const BlockShape& shape, const config::ModelOptions& options);
 
  protected:
-  torch::Tensor compute(const torch::Tensor& x) override;
-
- private:
   // One convolution with what stands around it.
   struct Unit {
     nn::LayerPtr conv, norm, activation;
   };
+  using Branch = std::vector<Unit>;
 
-  // `skip` is added where the order says so; undefined: nowhere.
+  torch::Tensor compute(const torch::Tensor& x) override;
+  // What is left to do on the input of the convolutions.
+  virtual torch::Tensor compute_block(const torch::Tensor& x);
+  // The end of a block with one skip.
+  torch::Tensor join(const torch::Tensor& branch, const torch::Tensor& shortcut) const;
+
+  const OrderRow& order() const { return order_; }
+  const std::vector<Branch>& branches() const { return branches_; }
+  bool is_replaced() const { return replaced_; }
+  // Null: the identity.
+  const nn::LayerPtr& shortcut() const { return shortcut_; }
+
+ private:
+  // These register, in the order of checkpoints, one list for each convolution of the block, with
+  // a layer for each branch.
+  void add_activations(const std::vector<UnitShape>& units, const config::ModelOptions& options);
+  void add_norms(const std::vector<UnitShape>& units, int64_t out,
+                 const config::ModelOptions& options);
+  void add_convs(const std::vector<UnitShape>& units, const config::ModelOptions& options);
+  // `part`: the member of Unit; make(): a new layer.
+  template <class Make>
+  void add_list(const std::string& name, size_t unit, nn::LayerPtr Unit::*part, Make make);
+  void start_at_zero();
+
   torch::Tensor run(const Unit& unit, const torch::Tensor& x, const torch::Tensor& skip) const;
+  torch::Tensor run(const Branch& branch, const torch::Tensor& x,
+                    const torch::Tensor& shortcut) const;
 
   const OrderRow& order_;
-  bool origin_;
-  std::vector<Unit> units_;
-  nn::LayerPtr fix_activation_;  // null: none
-  nn::LayerPtr shortcut_;        // null: the identity
+  bool block_skip_, conv_skips_;  // one around the block, one around each convolution
+  bool replaced_;                 // the block is shrink_ alone
+  std::vector<Branch> branches_;
+  nn::LayerPtr fix_activation_, fix_norm_;  // null: none
+  nn::LayerPtr shrink_;                     // null: none
+  nn::LayerPtr shortcut_;                   // null: the identity
+  std::vector<torch::Tensor> scales_;       // of the branches, [1] each; empty: one branch
 };
 
 }  // namespace lowbit::models

@@ -12,12 +12,12 @@ namespace lowbit::nn {
 
 class Layer : public torch::nn::Module {
  public:
-  // Sees a layer and what it has just returned.
-  using Probe = std::function<void(const Layer&, const torch::Tensor&)>;
+  // Sees a layer, what it was given, and what it has just returned.
+  using Probe = std::function<void(const Layer&, const torch::Tensor&, const torch::Tensor&)>;
 
   torch::Tensor forward(const torch::Tensor& x) {
     torch::Tensor y = compute(x);
-    if (probe_) (*probe_)(*this, y);
+    if (probe_) (*probe_)(*this, x, y);
     return y;
   }
 

@@ -5,26 +5,44 @@
 
 namespace lowbit::nn {
 
-// Mean over cells of size x size pixels; a rest at the border is dropped.
+// Mean over windows of size x size pixels; a rest at the border is dropped. Padded zeros count.
 class AveragePool : public Layer {
  public:
-  explicit AveragePool(int64_t size) : size_(size) {}
+  // Cells side by side.
+  explicit AveragePool(int64_t size) : AveragePool(size, size, 0) {}
+  AveragePool(int64_t size, int64_t stride, int64_t padding)
+      : size_(size), stride_(stride), padding_(padding) {}
 
  protected:
   torch::Tensor compute(const torch::Tensor& x) override {
-    return torch::avg_pool2d(x, size_, size_);
+    return torch::avg_pool2d(x, size_, stride_, padding_);
   }
 
  private:
-  int64_t size_;
+  int64_t size_, stride_, padding_;
 };
 
-// Maximum over windows of 3 x 3 pixels, stride 2, padding 1.
-class StemPool : public Layer {
+// Maximum over windows of size x size pixels. A rest at the border is dropped, or with `ceil` a
+// window of its own.
+class MaxPool : public Layer {
+ public:
+  MaxPool(int64_t size, int64_t stride, int64_t padding, bool ceil = false)
+      : size_(size), stride_(stride), padding_(padding), ceil_(ceil) {}
+
  protected:
   torch::Tensor compute(const torch::Tensor& x) override {
-    return torch::max_pool2d(x, /*kernel_size=*/3, /*stride=*/2, /*padding=*/1);
+    return torch::max_pool2d(x, size_, stride_, padding_, /*dilation=*/1, ceil_);
   }
+
+ private:
+  int64_t size_, stride_, padding_;
+  bool ceil_;
+};
+
+// That of the stem for large images.
+class StemPool : public MaxPool {
+ public:
+  StemPool() : MaxPool(/*size=*/3, /*stride=*/2, /*padding=*/1) {}
 };
 
 }  // namespace lowbit::nn

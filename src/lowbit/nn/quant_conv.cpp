@@ -5,9 +5,9 @@ namespace lowbit::nn {
 QuantConv2d::QuantConv2d(const ConvShape& shape, const config::ModelOptions& options,
                          bool full_precision)
     : Conv2d(shape), padding_after_quant_(options.padding_after_quant) {
-  if (!full_precision)
-    add_quantizers(*this, options, shape.in, shape.out,
-                   {shape.out, shape.in, shape.kernel, shape.kernel});
+  if (full_precision) return;
+  add_input_quantizers(*this, options, shape.in, {shape.out, shape.in, shape.kernel, shape.kernel});
+  add_output_quantizer(*this, options, shape.out);
 }
 
 // By definition the input is padded with zeros and then quantized, so that a padded zero becomes

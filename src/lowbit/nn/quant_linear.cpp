@@ -9,17 +9,20 @@ QuantLinear::QuantLinear(int64_t in, int64_t out, const config::ModelOptions& op
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   weight_ = register_parameter("weight", torch::empty({out, in}).uniform_(-bound, bound));
   bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
-  if (!full_precision) add_quantizers(*this, options, in, out, {1, 1, out, in});
+  if (!full_precision) add_input_quantizers(*this, options, in, {1, 1, out, in});
 }
 
+// Quantizers see features as maps of one pixel, and the weight in the shape that their groups are
+// defined by.
 torch::Tensor QuantLinear::compute(const torch::Tensor& x) {
   const torch::ScalarType type = weight_.scalar_type();
   torch::Tensor features = x.to(type);
-  if (activation_quantizer_) features = activation_quantizer_->forward(features, type);
+  if (activation_quantizer_)
+    features = activation_quantizer_->forward(features.unflatten(1, {-1, 1, 1}), type).flatten(1);
+  if (!weight_quantizer_) return torch::linear(features, weight_, bias_);
   const torch::Tensor quantized =
-      weight_quantizer_ ? weight_quantizer_->forward(weight_, type) : weight_;
-  const torch::Tensor y = torch::linear(features, quantized, bias_);
-  return output_quantizer_ ? output_quantizer_->forward(y, type) : y;
+      weight_quantizer_->forward(weight_.view({1, 1, weight_.size(0), weight_.size(1)}), type);
+  return torch::linear(features, quantized.view_as(weight_), bias_);
 }
 
 }  // namespace lowbit::nn

@@ -1,4 +1,4 @@
-// A linear layer whose input, weight and output may be quantized.
+// A linear layer whose input and weight may be quantized.
 #pragma once
 
 #include "lowbit/nn/layer.h"

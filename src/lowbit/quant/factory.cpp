@@ -2,7 +2,11 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/dorefa.h"
+#include "lowbit/quant/lq.h"
 #include "lowbit/quant/lsq.h"
+#include "lowbit/quant/non_uniform.h"
+#include "lowbit/quant/pact.h"
+#include "lowbit/quant/xnor.h"
 
 namespace lowbit::quant {
 namespace {
@@ -14,7 +18,11 @@ struct Row {
 
 constexpr Row kFactory[] = {
     {config::Method::dorefa, make_dorefa},
+    {config::Method::pact, make_pact},
     {config::Method::lsq, make_lsq},
+    {config::Method::lq, make_lq},
+    {config::Method::non_uniform, make_non_uniform},
+    {config::Method::xnor, make_xnor},
 };
 
 }  // namespace

@@ -22,10 +22,8 @@ torch::Tensor empty_like(const GroupedTensor& x, torch::ScalarType type) {
 
 void* Workspace::get(const torch::Tensor& like) {
   if (!like.is_cuda()) return nullptr;
-  if (!memory_.defined() || memory_.device() != like.device()) {
-    const auto bytes = static_cast<int64_t>(kernels::kWorkspaceBytes);
-    memory_ = torch::zeros({bytes}, like.options().dtype(torch::kUInt8));
-  }
+  if (!memory_.defined() || memory_.device() != like.device())
+    memory_ = torch::zeros({bytes_}, like.options().dtype(torch::kUInt8));
   return memory_.mutable_data_ptr();
 }
 

@@ -21,14 +21,18 @@ GroupedTensor grouped(const torch::Tensor& x, config::Tag tag, int64_t groups);
 // An uninitialized tensor like x in shape and memory format.
 torch::Tensor empty_like(const GroupedTensor& x, torch::ScalarType type);
 
-// The scratch memory of a CUDA kernel (kernels::kWorkspaceBytes): one for each quantizer, since the
-// calls of one quantizer follow each other on one stream.
+// The scratch memory of a CUDA kernel: one for each quantizer, since the calls of one quantizer
+// follow each other on one stream.
 class Workspace {
  public:
+  explicit Workspace(size_t bytes = kernels::kWorkspaceBytes)
+      : bytes_(static_cast<int64_t>(bytes)) {}
+
   // On the device of `like`, allocated at the first call; null on the CPU, whose kernels need none.
   void* get(const torch::Tensor& like);
 
  private:
+  int64_t bytes_;
   torch::Tensor memory_;
 };
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
+
+#include "lowbit/core/error.h"
 
 namespace lowbit::quant {
 namespace {
@@ -44,6 +47,8 @@ StepFunction step_function(const std::function<float(float)>& value) {
   constexpr float kLargest = std::numeric_limits<float>::max();
   const int64_t low = rank_of(-kLargest), high = rank_of(kLargest);
   const float low_value = value(-kLargest), high_value = value(kLargest);
+  if (std::isnan(low_value) || std::isnan(high_value))
+    throw core::failure("a quantizer gives no numbers: its parameters are not usable");
   StepFunction steps{{}, {low_value}};
   bisect(value, low, low_value, high, high_value, steps);
   return steps;

@@ -21,7 +21,7 @@ struct StepFunction {
 
 // The step function that `value`, monotone and piecewise constant on the float32 numbers, is: its
 // thresholds are found by bisecting `value` itself, so that both agree on every number. Negative
-// and positive zero must have the same value.
+// and positive zero must have the same value. No number at either end is an Error (failure).
 StepFunction step_function(const std::function<float(float)>& value);
 
 struct Lowering {

@@ -93,14 +93,16 @@ class Lsq : public Quantizer {
 
   Lowering lower(const torch::Tensor& x) const override {
     Lowering lowering;
+    std::optional<WeightNormalization> normalization;
+    if (is_weight()) normalization.emplace(x, *this);
     const auto level_num = this->level_num().item<float>();
     const torch::Tensor clip_values = clip_val_.detach().to(torch::kCPU, torch::kFloat32).flatten();
     kernels::visit_grid<float>(spec_->range, [&]<class Grid>(kernels::Type<Grid>) {
       for (int64_t group = 0; group < groups(); ++group) {
         const kernels::Lsq<Grid, float> lsq(clip_values[group].item<float>(), level_num);
         const auto value = [&lsq](float v) { return lsq.value(v); };
-        lowering.groups.push_back(step_function(
-            is_weight() ? WeightNormalization(x, *this).around(value, group) : value));
+        lowering.groups.push_back(
+            step_function(normalization ? normalization->around(value, group) : value));
       }
     });
     return lowering;
@@ -119,6 +121,11 @@ class Lsq : public Quantizer {
   // Not with STE-scale: there the padded zeros are among the elements that are counted.
   bool maps_zero() const override {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
+  }
+
+  // Below four the symmetric form has no level but zero.
+  int fewest_levels() const override {
+    return spec_->range == kernels::LsqRange::symmetric ? 4 : 2;
   }
 
   torch::Tensor clip_value() const override { return clip_val_; }

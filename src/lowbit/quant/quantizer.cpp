@@ -1,5 +1,9 @@
 #include "lowbit/quant/quantizer.h"
 
+#include <limits>
+
+#include "lowbit/core/error.h"
+
 namespace lowbit::quant {
 
 Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& options)
@@ -15,47 +19,55 @@ Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& option
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
   torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(x, type) : quantize(x, type);
-  if (options_.proxquant) {
+  if (options_.proxquant && is_training()) {
     if (!proxquant_.defined() || proxquant_.device() != x.device())
-      proxquant_ = torch::full({1}, proxquant_value_, iteration_.options());
+      proxquant_ = torch::full({1}, proxquant_value_, x.options().dtype(torch::kFloat64));
     const torch::Tensor p = proxquant_.to(type);
     y = x.to(type) * p + y * (1 - p);
   }
-  loss_ = options_.loss == config::QuantLoss::none ? torch::Tensor() : loss_of(x, y);
+  loss_ = is_training() ? loss_of(x, y) : torch::Tensor();
   return y;
 }
 
 // While iteration <= stable the result is x, and a learned clip value becomes the mean over the
-// iterations of max|x|. Both are decided on the device: the pass may be captured.
+// iterations of max|x|. Both are decided on the device: the pass may be captured. A mean of 0
+// becomes the smallest number above: nothing could be divided by 0, and the gradient of the branch
+// that is not taken would be NaN.
 torch::Tensor Quantizer::warm_up(const torch::Tensor& x, torch::ScalarType type) {
   const torch::Tensor warming = iteration_ <= options_.stable;
   if (torch::Tensor clip = clip_value(); clip.defined()) {
     const torch::NoGradGuard no_grad;
     torch::Tensor largest = x.abs().max().to(clip.scalar_type());
     if (options_.correlate > 0) largest = largest * options_.correlate;
-    clip.copy_(torch::where(warming, (largest + (iteration_ - 1) * clip) / iteration_, clip));
+    const torch::Tensor mean = (largest + (iteration_ - 1) * clip) / iteration_;
+    const torch::Tensor usable =
+        mean.masked_fill(mean == 0, double{std::numeric_limits<float>::min()});
+    clip.copy_(torch::where(warming, usable, clip));
   }
   return torch::where(warming, x.to(type), quantize(x, type));
 }
 
 torch::Tensor Quantizer::loss_of(const torch::Tensor& x, const torch::Tensor& y) const {
+  if (options_.loss == config::QuantLoss::none) return {};
   const torch::ScalarType type = iteration_.scalar_type();
   const torch::Tensor a = x.to(type), b = y.to(type);
   torch::Tensor loss;
-  switch (options_.loss) {
-    case config::QuantLoss::l1:
-      loss = torch::l1_loss(a, b);
-      break;
-    case config::QuantLoss::l2:
-      loss = torch::mse_loss(a, b);
-      break;
-    case config::QuantLoss::qdl:
-      loss = ((a * b).sum() / (b * b).sum() - 1).abs();
-      break;
-    case config::QuantLoss::none:
-      return {};
+  if (options_.loss == config::QuantLoss::l1) {
+    loss = torch::l1_loss(a, b);
+  } else if (options_.loss == config::QuantLoss::l2) {
+    loss = torch::mse_loss(a, b);
+  } else {
+    // Where all of y is 0 there is no ratio: then the loss is 0, and so is its gradient.
+    const torch::Tensor yy = (b * b).sum(), none = yy == 0;
+    const torch::Tensor ratio = (a * b).sum() / yy.masked_fill(none, 1);
+    loss = (ratio - 1).abs().masked_fill(none, 0);
   }
   return options_.loss_alpha * loss;
+}
+
+void Quantizer::set_loss(config::QuantLoss loss, double alpha) {
+  options_.loss = loss;
+  options_.loss_alpha = alpha;
 }
 
 void Quantizer::set_proxquant(double p) {
@@ -63,12 +75,18 @@ void Quantizer::set_proxquant(double p) {
   if (proxquant_.defined()) proxquant_.fill_(p);
 }
 
-bool Quantizer::set_level_num(int levels) {
+torch::Tensor Quantizer::set_level_num(int levels) {
+  constexpr int kMostLevels = 256;
   const torch::NoGradGuard no_grad;
+  const int old = static_cast<int>(level_num_.item<double>());
+  const int wanted = levels < 0 ? old + levels : levels;
+  if (wanted < fewest_levels() || wanted > kMostLevels)
+    throw core::usage_error("{} levels are out of range ({}..{})", wanted, fewest_levels(),
+                            kMostLevels);
   torch::Tensor clip = clip_value();
-  if (clip.defined()) clip.mul_((levels - 1) / (level_num_.to(clip.scalar_type()) - 1));
-  level_num_.fill_(levels);
-  return clip.defined();
+  if (clip.defined()) clip.mul_((wanted - 1.0) / (old - 1.0));
+  level_num_.fill_(wanted);
+  return clip;
 }
 
 std::vector<int64_t> Quantizer::per_group_shape() const {

@@ -4,7 +4,10 @@
 
 #include <torch/torch.h>
 
+#include <string>
+
 #include "lowbit/config/quant_options.h"
+#include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
 
@@ -18,7 +21,7 @@ class Quantizer : public torch::nn::Module {
   // The values that take the place of x, as `type`, in the memory format of x if that is contiguous
   // or channels-last. x: for fm and ot [B, C, H, W] of the compute type, for wt the master weights
   // (float32, or float64 in a float64 network), so that quantizing also casts.
-  // During warm-up x itself; with proxquant mixed with x.
+  // During warm-up x itself; in training with proxquant mixed with x.
   // Waits for nothing on the device and allocates through ATen alone: it may be captured.
   torch::Tensor forward(const torch::Tensor& x, torch::ScalarType type);
 
@@ -26,15 +29,28 @@ class Quantizer : public torch::nn::Module {
   // statistics may depend. Without proxquant.
   virtual Lowering lower(const torch::Tensor& x) const = 0;
 
-  // The loss that the last forward pass adds to the training loss, a scalar; undefined: none.
+  // The loss that the last forward pass adds to the training loss, a scalar; undefined: none, as
+  // always in evaluation.
   const torch::Tensor& loss() const { return loss_; }
+  // Which one that is, and its factor. It is a part of the step: a captured one keeps the old.
+  void set_loss(config::QuantLoss loss, double alpha);
 
-  // proxquant: y = p x + (1 - p) q(x), p in 0..1; 0 at the start.
+  // What went wrong in training passes that went on nevertheless, for a warning; "" if nothing.
+  // Waits for the device.
+  virtual std::string trouble() const { return ""; }
+
+  // proxquant: y = p x + (1 - p) q(x), p in 0..1; 0 at the start. In training alone: what is
+  // evaluated is always the quantized network, so that accuracies of all epochs compare. A captured
+  // step takes the new p.
   void set_proxquant(double p);
+  double proxquant() const { return proxquant_value_; }
 
-  // Changes the number of levels while training (progressive quantization): a learned clip value
-  // is scaled by (new - 1) / (old - 1). True if there is one: its momentum is then out of date.
-  bool set_level_num(int levels);
+  // Changes the number of levels while training (progressive quantization); a negative number is
+  // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
+  // its momentum is then out of date (train::Sgd::clear_momentum). Undefined: there is none. Too
+  // few or too many levels are an Error (usage). Waits for the device; a captured step takes the
+  // new number.
+  torch::Tensor set_level_num(int levels);
 
   // Whether 0 becomes exactly 0 and adds nothing to any gradient, so that zeros padded before the
   // quantizer are the same as zeros padded after it.
@@ -42,6 +58,8 @@ class Quantizer : public torch::nn::Module {
 
   // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
   virtual bool counts_evaluation() const { return true; }
+  // Whether a forward pass of training counts as two.
+  virtual bool counts_training_twice() const { return false; }
 
   // Both [1], float32 (float64 in a float64 network), never trained. `iteration` counts forward
   // passes, the running one included; the network advances it (Network::forward).
@@ -52,6 +70,9 @@ class Quantizer : public torch::nn::Module {
   const config::QuantOptions& options() const { return options_; }
   int64_t groups() const { return groups_; }
 
+  // Scratch memory of kernels that run on behalf of this quantizer, see Workspace::get.
+  void* workspace(const torch::Tensor& like) const { return workspace_.get(like); }
+
  protected:
   // forward(), when neither warm-up nor proxquant change it.
   virtual torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) = 0;
@@ -59,6 +80,8 @@ class Quantizer : public torch::nn::Module {
   virtual bool maps_zero() const { return false; }
   // Whether the method has a warm-up (--stable).
   virtual bool warms_up() const { return true; }
+  // The fewest levels that the method quantizes to.
+  virtual int fewest_levels() const { return 2; }
   // The learned clip value; undefined: none.
   virtual torch::Tensor clip_value() const { return {}; }
 
@@ -71,9 +94,10 @@ class Quantizer : public torch::nn::Module {
   config::QuantOptions options_;
   int64_t groups_;
   torch::Tensor iteration_, level_num_;
-  torch::Tensor proxquant_;  // p, [1], once it was needed
+  torch::Tensor proxquant_;  // p, [1] float64, once it was needed
   double proxquant_value_ = 0;
   torch::Tensor loss_;
+  mutable Workspace workspace_;
 
   torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);
   torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& y) const;

@@ -1,6 +1,9 @@
 #include "lowbit/quant/weight_groups.h"
 
-#include <numeric>
+#include "lowbit/kernels/math/normalize.h"
+#include "lowbit/kernels/normalize.h"
+#include "lowbit/quant/grouped_tensor.h"
+#include "lowbit/tensor/tensor.h"
 
 namespace lowbit::quant {
 namespace {
@@ -11,6 +14,80 @@ std::vector<int64_t> per_group(const torch::Tensor& split) {
   shape[0] = split.size(0);
   return shape;
 }
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// x -> (x - mean) / std, mean, std.
+class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
+ public:
+  static variable_list forward(AutogradContext* context, const torch::Tensor& x, int64_t groups,
+                               void* workspace) {
+    const GroupedTensor in = grouped(x, config::Tag::wt, groups);
+    const torch::Tensor y = empty_like(in, x.scalar_type());
+    const torch::Tensor mean = torch::empty({groups}, x.options());
+    const torch::Tensor std = torch::empty({groups}, x.options());
+    kernels::normalize_forward(tensor::backend(x.device()),
+                               {.x = tensor::input(in.tensor),
+                                .y = tensor::output(y),
+                                .size = x.numel(),
+                                .groups = in.groups,
+                                .mean = mean.mutable_data_ptr(),
+                                .std = std.mutable_data_ptr(),
+                                .workspace = workspace},
+                               tensor::current_stream(x.device()));
+    context->save_for_backward({std});
+    context->mark_non_differentiable({mean, std});
+    return {y, mean, std};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const torch::Tensor std = context->get_saved_variables()[0];
+    const GroupedTensor in = grouped(grads[0], config::Tag::wt, std.numel());
+    const torch::Tensor grad_x = empty_like(in, std.scalar_type());
+    kernels::normalize_backward(tensor::backend(std.device()),
+                                {.grad_y = tensor::input(in.tensor),
+                                 .grad_x = tensor::output(grad_x),
+                                 .size = grad_x.numel(),
+                                 .groups = in.groups,
+                                 .std = std.const_data_ptr()},
+                                tensor::current_stream(std.device()));
+    return {grad_x, {}, {}};
+  }
+};
+
+class RestoreFunction : public torch::autograd::Function<RestoreFunction> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& mean, const torch::Tensor& std) {
+    const GroupedTensor in = grouped(x, config::Tag::wt, std.numel());
+    const torch::Tensor y = empty_like(in, x.scalar_type());
+    kernels::restore_forward(tensor::backend(x.device()),
+                             {.x = tensor::input(in.tensor),
+                              .y = tensor::output(y),
+                              .size = x.numel(),
+                              .groups = in.groups,
+                              .mean = mean.const_data_ptr(),
+                              .std = std.const_data_ptr()},
+                             tensor::current_stream(x.device()));
+    context->save_for_backward({std});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const torch::Tensor std = context->get_saved_variables()[0];
+    const GroupedTensor in = grouped(grads[0], config::Tag::wt, std.numel());
+    const torch::Tensor grad_x = empty_like(in, grads[0].scalar_type());
+    kernels::restore_backward(tensor::backend(std.device()),
+                              {.grad_y = tensor::input(in.tensor),
+                               .grad_x = tensor::output(grad_x),
+                               .size = grad_x.numel(),
+                               .groups = in.groups,
+                               .std = std.const_data_ptr()},
+                              tensor::current_stream(std.device()));
+    return {grad_x, {}, {}};
+  }
+};
 
 }  // namespace
 
@@ -29,35 +106,25 @@ WeightNormalization::WeightNormalization(const torch::Tensor& x, const Quantizer
       enabled_(quantizer.options().adaptive == config::Adaptive::var_mean),
       restores_(quantizer.options().adaptive_restore) {
   if (!enabled_) return;
-  const torch::NoGradGuard no_grad;
-  const torch::Tensor split = split_groups(x, groups_);
-  std::vector<int64_t> dimensions(static_cast<size_t>(split.dim()) - 1);
-  std::iota(dimensions.begin(), dimensions.end(), 1);
-  std::tie(std_, mean_) =
-      torch::std_mean(split, dimensions, /*correction=*/at::Scalar(1), /*keepdim=*/true);
-}
-
-torch::Tensor WeightNormalization::normalize(const torch::Tensor& x) const {
-  if (!enabled_) return x;
-  return ((split_groups(x, groups_) - mean_) / std_).reshape(x.sizes());
+  const variable_list results = NormalizeFunction::apply(x, groups_, quantizer.workspace(x));
+  normalized_ = results[0];
+  mean_ = results[1];
+  std_ = results[2];
 }
 
 torch::Tensor WeightNormalization::restore(const torch::Tensor& y) const {
-  if (!enabled_ || !restores_) return y;
-  const torch::ScalarType type = y.scalar_type();
-  const torch::Tensor split = split_groups(y, groups_);
-  return (split * std_.to(type) + mean_.to(type)).reshape(y.sizes());
+  return enabled_ && restores_ ? RestoreFunction::apply(y, mean_, std_) : y;
 }
 
 std::function<float(float)> WeightNormalization::around(std::function<float(float)> value,
                                                         int64_t group) const {
   if (!enabled_) return value;
   const int64_t norm_group = groups_ == 1 ? 0 : group;
-  const auto mean = mean_.flatten()[norm_group].item<float>();
-  const auto std = std_.flatten()[norm_group].item<float>();
-  return [value, mean, std, restores = restores_](float x) {
-    const float y = value((x - mean) / std);
-    return restores ? y * std + mean : y;
+  const kernels::Normalization<float> normalization{mean_[norm_group].item<float>(),
+                                                    std_[norm_group].item<float>()};
+  return [value, normalization, restores = restores_](float x) {
+    const float y = value(normalization.normalize(x));
+    return restores ? normalization.restore(y) : y;
   };
 }
 

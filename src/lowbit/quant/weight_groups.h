@@ -19,13 +19,15 @@ torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor);
 // --wt_adaptive var-mean: what is quantized is (x - mean) / std instead of x; with
 // `adaptive_restore` the result is multiplied by std again and mean is added. Mean and unbiased
 // standard deviation are those of a group (of the whole weight with `independent_norm`) and no
-// gradient passes through them. No epsilon: a constant group gives NaN.
+// gradient passes through them. No epsilon: a constant group gives NaN. One kernel each way; the
+// formulas are in kernels/math/normalize.h.
 class WeightNormalization {
  public:
   // Of a weight x [O, ...]; does nothing unless the options ask for it.
   WeightNormalization(const torch::Tensor& x, const Quantizer& quantizer);
 
-  torch::Tensor normalize(const torch::Tensor& x) const;
+  // x: the weight that the constructor got.
+  torch::Tensor normalize(const torch::Tensor& x) const { return enabled_ ? normalized_ : x; }
   torch::Tensor restore(const torch::Tensor& y) const;
 
   // restore(value(normalize(x))) of single numbers of a quantization group, in float32 with the
@@ -35,7 +37,7 @@ class WeightNormalization {
  private:
   int64_t groups_;
   bool enabled_, restores_;
-  torch::Tensor mean_, std_;  // shaped to broadcast over split_groups
+  torch::Tensor normalized_, mean_, std_;  // the last two [groups]
 };
 
 }  // namespace lowbit::quant

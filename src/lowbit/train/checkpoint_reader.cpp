@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <new>
 
 #include "lowbit/core/error.h"
@@ -133,6 +134,13 @@ Value read_checkpoint(const std::filesystem::path& path) {
   } catch (const std::bad_alloc&) {
     throw core::failure("not enough memory to read it").at(path.string());
   }
+}
+
+bool looks_like_checkpoint(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string start(2, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start == "PK" || start[0] == '\x80';  // a zip archive, or a pickle of protocol 2 and later
 }
 
 }  // namespace lowbit::train

@@ -3,6 +3,8 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include <limits>
+
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/core/threads.h"
@@ -14,6 +16,10 @@
 #include <torch/cuda.h>
 #endif
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace lowbit::train {
 namespace {
 
@@ -23,6 +29,16 @@ std::string why_no_gpu() {
   return torch::cuda::is_available() ? "" : "no GPU found";
 #else
   return "this build has no CUDA part (nvcc was not found when it was built)";
+#endif
+}
+
+// A step frees and allocates the same large tensors again and again. By default glibc gives such
+// memory back to the system every time, and the pages that come in its place are cleared first: a
+// tenth of the time of a quantized step. The memory of the process stays at its peak instead.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif
 }
 
@@ -83,8 +99,10 @@ DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& optio
   context.setAllowTF32CuDNN(false);
   if (device.is_cuda())
     stream_ = std::make_unique<Stream>();
-  else
+  else {
     threads_.emplace();
+    keep_freed_memory();
+  }
 }
 
 DeviceScope::~DeviceScope() = default;

@@ -64,9 +64,14 @@ RunPosition position_from(const Dict& entry) {
   return position;
 }
 
-const Dict& own(const Value& checkpoint) {
+// Null in another program's file.
+const Value* find_own(const Value& checkpoint) {
   const Dict* file = checkpoint.get_if<Dict>();
-  const Value* entry = file ? file->find(own_entry) : nullptr;
+  return file ? file->find(own_entry) : nullptr;
+}
+
+const Dict& own(const Value& checkpoint) {
+  const Value* entry = find_own(checkpoint);
   if (!entry) throw core::failure("no checkpoint of this program: it has no '{}' entry", own_entry);
   return entry->get<Dict>(own_entry);
 }
@@ -90,6 +95,10 @@ Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const L
                            {"position", position_entry(position)},
                            {"configuration", description.configuration},
                            {"class_names", std::move(class_names)}}}};
+}
+
+bool has_description(const Value& checkpoint) {
+  return find_own(checkpoint) != nullptr;
 }
 
 Description description_of(const Value& checkpoint, const std::string& path) {

@@ -35,6 +35,9 @@ Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const L
                    const RunPosition& position, const Description& description,
                    double learning_rate);
 
+// Whether the file is a checkpoint of ours.
+bool has_description(const Value& checkpoint);
+
 // The description inside a checkpoint of ours; an Error (failure) naming `path` for any other file.
 Description description_of(const Value& checkpoint, const std::string& path);
 

@@ -22,10 +22,16 @@ double position(const config::TrainOptions& options, int epoch) {
   return static_cast<double>(epoch - last) / (next - last);
 }
 
-double steps_before(const config::TrainOptions& options, int epoch) {
-  return static_cast<double>(std::count_if(options.lr_custom_step.begin(),
-                                           options.lr_custom_step.end(),
-                                           [epoch](int cut) { return cut <= epoch; }));
+bool falls_in_steps(LrPolicy policy) {
+  return policy == LrPolicy::fix_step || policy == LrPolicy::custom_step;
+}
+
+// The number of steps that the rate has taken, for the two policies that have steps.
+int steps_taken(const config::TrainOptions& options, int epoch) {
+  if (options.lr_policy == LrPolicy::fix_step) return epoch / options.lr_fix_step;
+  return static_cast<int>(std::count_if(options.lr_custom_step.begin(),
+                                        options.lr_custom_step.end(),
+                                        [epoch](int cut) { return cut <= epoch; }));
 }
 
 }  // namespace
@@ -38,9 +44,8 @@ double learning_rate(const config::TrainOptions& options, int epoch) {
     case LrPolicy::fix:
       return options.lr;
     case LrPolicy::fix_step:
-      return options.lr * std::pow(options.lr_decay, epoch / options.lr_fix_step);
     case LrPolicy::custom_step:
-      return options.lr * std::pow(options.lr_decay, steps_before(options, epoch));
+      return options.lr * std::pow(options.lr_decay, steps_taken(options, epoch));
     case LrPolicy::poly:
       return options.eta_min + range * std::pow(1 - position(options, epoch), options.lr_decay);
     case LrPolicy::cos:
@@ -51,6 +56,13 @@ double learning_rate(const config::TrainOptions& options, int epoch) {
       break;
   }
   throw core::usage_error("learning-rate policies sgdr and sgdr_step are not built yet");
+}
+
+double proxquant(const config::TrainOptions& options, int proxquant_step, int epoch) {
+  constexpr int kFirstInEpochs = 10;
+  const bool in_steps = proxquant_step < kFirstInEpochs && falls_in_steps(options.lr_policy);
+  const int done = in_steps ? steps_taken(options, epoch) + 1 : epoch;
+  return std::max(0.0, 1 - static_cast<double>(done) / proxquant_step);
 }
 
 bool keeps_copy(const config::TrainOptions& options, int epoch) {

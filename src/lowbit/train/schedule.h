@@ -1,4 +1,4 @@
-// The learning rate as a function of the epoch.
+// What changes from epoch to epoch: the learning rate, the share of proxquant.
 #pragma once
 
 #include "lowbit/config/train_options.h"
@@ -16,6 +16,13 @@ namespace lowbit::train {
 // (cos: https://arxiv.org/abs/1608.03983.) The policies per iteration (sgdr, sgdr_step) are a usage
 // error here.
 double learning_rate(const config::TrainOptions& options, int epoch);
+
+// proxquant (https://arxiv.org/abs/1810.00861): p of epoch e, the share of full precision in every
+// quantized tensor (quant::Quantizer::set_proxquant). With s = proxquant_step:
+//   s < 10 and a policy with steps (fix_step, custom_step)   max(0, 1 - (k + 1) / s)
+//   otherwise                                                max(0, 1 - e / s)
+// where k is the number of steps that the learning rate has taken.
+double proxquant(const config::TrainOptions& options, int proxquant_step, int epoch);
 
 // Whether a copy of the checkpoint is kept after epoch e (counted from 0): after the last one,
 // every save_freq epochs, and where the rate steps (custom_step, fix_step).

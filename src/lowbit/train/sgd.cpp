@@ -31,6 +31,11 @@ void Sgd::set_learning_rate(double rate) {
   rate_.fill_(rate);
 }
 
+void Sgd::clear_momentum(const torch::Tensor& parameter) {
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].is_same(parameter)) velocities_[i].zero_();
+}
+
 void Sgd::step(const std::vector<torch::Tensor>& gradients, const torch::Tensor& skip) {
   const torch::NoGradGuard no_grad;
   size_t next = 0;

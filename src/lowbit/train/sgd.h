@@ -28,6 +28,10 @@ class Sgd {
   // Enqueues the copy to the device; steps enqueued later use it.
   void set_learning_rate(double rate);
 
+  // Sets the velocity of a parameter that was changed by other means to 0; nothing happens where it
+  // is not trained. A captured step goes on from there.
+  void clear_momentum(const torch::Tensor& parameter);
+
   // One update, one fused launch per group. gradients[i] belongs to parameters()[i]; an undefined
   // one (a parameter that the loss does not depend on) counts as 0. Where skip (float32 scalar on
   // the device) is 1, nothing changes.

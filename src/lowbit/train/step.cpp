@@ -53,6 +53,16 @@ Batch make_batch(int64_t size, const data::BatchSource& source, const StepOption
           torch::empty({size}, torch::dtype(torch::kInt64).device(options.device))};
 }
 
+std::string where_not_finite(models::Network& network, data::BatchSource& source,
+                             const StepOptions& options, int64_t first, int64_t size) {
+  const torch::NoGradGuard no_grad;
+  const Batch batch = make_batch(size, source, options);
+  source.set_cursor(first);
+  source.assemble(batch.images, batch.targets);
+  const std::string layer = network.first_non_finite_layer(batch.images);
+  return layer.empty() ? "the loss itself" : "layer '" + layer + "'";
+}
+
 BatchLoop::BatchLoop(data::BatchSource& source, const StepOptions& options,
                      std::function<void(const Batch&)> body, std::vector<torch::Tensor> state)
     : source_(source), options_(options), body_(std::move(body)), state_(std::move(state)) {}

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <string>
 
 #include "lowbit/data/batches.h"
 #include "lowbit/models/network.h"
@@ -29,6 +30,12 @@ struct Batch {
 };
 
 Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options);
+
+// For an error message: where in `network` the loss of samples first .. first + size - 1 stops
+// being finite, "layer 'NAME'" or "the loss itself". Runs them in the present mode and moves the
+// cursor.
+std::string where_not_finite(models::Network& network, data::BatchSource& source,
+                             const StepOptions& options, int64_t first, int64_t size);
 
 // The steps through an epoch. Its last batch is smaller where the set does not divide: each size
 // has its own buffers (and graph), made when it is first needed.

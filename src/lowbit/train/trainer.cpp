@@ -165,6 +165,7 @@ bool Trainer::train_epoch(Training& training) {
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
+  network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source.start_epoch(position.epoch);
   training.source.set_cursor(position.samples);
   training.totals.reset(position.totals);
@@ -180,6 +181,8 @@ bool Trainer::train_epoch(Training& training) {
   const EpochTotals::Reading reading = training.totals.read();
   const std::chrono::duration<double> seconds = Clock::now() - start;
   observer_.on_pass_end();
+  if (const std::string trouble = network_->quantizer_trouble(); !trouble.empty())
+    core::warn_once(trouble);
   if (reading.halted) explain_halt(training, reading.totals);
   position.totals = reading.totals;
   if (position.samples < size) return false;
@@ -207,14 +210,9 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   const auto first = static_cast<int64_t>(totals.samples);
   const int64_t samples =
       std::min<int64_t>(options_.data.train_batch, training.source.size() - first);
-  const torch::NoGradGuard no_grad;
-  const Batch batch = make_batch(samples, training.source, step_);
-  training.source.set_cursor(first);
-  training.source.assemble(batch.images, batch.targets);
-  const std::string layer = network_->first_non_finite_layer(batch.images);
   throw core::failure("the loss is not finite in epoch {}, iteration {}: first in {}",
                       training.position.epoch, first / options_.data.train_batch,
-                      layer.empty() ? "the loss itself" : "layer '" + layer + "'")
+                      where_not_finite(*network_, training.source, step_, first, samples))
       .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
 }
 

@@ -48,8 +48,14 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
   }
   const EpochTotals::Reading reading = totals_.read();
   observer.on_pass_end();
+  if (reading.halted) {
+    // The totals stand where they stood before the batch that failed.
+    const auto first = static_cast<int64_t>(reading.totals.samples);
+    throw core::failure("the loss on the validation set is not finite: first in {}",
+                        where_not_finite(network, source_, step_, first,
+                                         std::min<int64_t>(options_.data.val_batch, size - first)));
+  }
   network.train();
-  if (reading.halted) throw core::failure("the loss on the validation set is not finite");
   return to_accuracy(reading.totals);
 }
 

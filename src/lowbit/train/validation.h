@@ -16,7 +16,7 @@ class Validation {
   BatchLoop loop_for(models::Network& network);
 
   // The accuracy of the network that `loop` was made for; it is left in training mode. A loss that
-  // is not finite is an Error (failure). epoch: for the observer.
+  // is not finite is an Error (failure) that names the first layer. epoch: for the observer.
   Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
 
   const std::vector<std::string>& class_names() const { return source_.class_names(); }

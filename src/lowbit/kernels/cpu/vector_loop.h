@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "lowbit/kernels/parallel.h"
@@ -26,19 +27,35 @@ LOWBIT_VECTOR_CLONES void vector_for(std::int64_t length, Body body) {
   for (std::int64_t i = 0; i < length; ++i) body(i);
 }
 
-// The sum of term(i) for i in [0, length), in double. Terms go to 16 partial sums in turn, which
-// fill the vector registers of every instruction set alike.
-template <class Term>
-LOWBIT_VECTOR_CLONES double vector_sum(std::int64_t length, Term term) {
+// The sums of the numbers in term(i).value[count] for i in [0, length). Terms go to 16 partial sums
+// in turn, which fill the vector registers of every instruction set alike.
+template <int count, class Term>
+LOWBIT_VECTOR_CLONES std::array<double, count> vector_sums(std::int64_t length, Term term) {
   constexpr int kLanes = 16;
-  double lanes[kLanes] = {};
+  double lanes[count][kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= length; i += kLanes)
-    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += static_cast<double>(term(i + lane));
-  for (int lane = 0; i < length; ++i, ++lane) lanes[lane] += static_cast<double>(term(i));
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const auto terms = term(i + lane);
+      for (int k = 0; k < count; ++k) lanes[k][lane] += static_cast<double>(terms.value[k]);
+    }
+  for (int lane = 0; i < length; ++i, ++lane) {
+    const auto terms = term(i);
+    for (int k = 0; k < count; ++k) lanes[k][lane] += static_cast<double>(terms.value[k]);
+  }
+  std::array<double, count> sums = {};
+  for (int k = 0; k < count; ++k)
+    for (const double lane : lanes[k]) sums[k] += lane;
+  return sums;
+}
+
+// The sum of term(i) for i in [0, length), in double.
+template <class Term>
+double vector_sum(std::int64_t length, Term term) {
+  struct One {
+    decltype(term(length)) value[1];
+  };
+  return vector_sums<1>(length, [term](std::int64_t i) { return One{{term(i)}}; })[0];
 }
 
 // A loop of fewer than twice as many elements stays on one thread: to start another costs as much.

@@ -4,7 +4,12 @@
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cuda/augment.h"
 #include "lowbit/kernels/cuda/dorefa.h"
+#include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/lsq.h"
+#include "lowbit/kernels/cuda/non_uniform.h"
+#include "lowbit/kernels/cuda/normalize.h"
+#include "lowbit/kernels/cuda/pact.h"
+#include "lowbit/kernels/cuda/xnor.h"
 
 namespace lowbit::kernels::cuda {
 namespace {
@@ -15,6 +20,15 @@ namespace {
 
 }  // namespace
 
+void lq_build_tables(const LqBuildTables&, Stream) {
+  refuse("lq_build_tables");
+}
+void lq_forward(const LqForward&, Stream) {
+  refuse("lq_forward");
+}
+void lq_backward(const LqBackward&, Stream) {
+  refuse("lq_backward");
+}
 void lsq_forward(const LsqForward&, Stream) {
   refuse("lsq_forward");
 }
@@ -38,6 +52,39 @@ void assemble_batch(const AssembleBatch&, Stream) {
 }
 void binary_weight_forward(const BinaryWeightForward&, Stream) {
   refuse("binary_weight_forward");
+}
+void non_uniform_forward(const NonUniformForward&, Stream) {
+  refuse("non_uniform_forward");
+}
+void non_uniform_fit(const NonUniformFit&, Stream) {
+  refuse("non_uniform_fit");
+}
+void non_uniform_backward(const NonUniformBackward&, Stream) {
+  refuse("non_uniform_backward");
+}
+void pact_forward(const PactForward&, Stream) {
+  refuse("pact_forward");
+}
+void pact_backward(const PactBackward&, Stream) {
+  refuse("pact_backward");
+}
+void normalize_forward(const NormalizeForward&, Stream) {
+  refuse("normalize_forward");
+}
+void normalize_backward(const NormalizeBackward&, Stream) {
+  refuse("normalize_backward");
+}
+void restore_forward(const RestoreForward&, Stream) {
+  refuse("restore_forward");
+}
+void restore_backward(const RestoreBackward&, Stream) {
+  refuse("restore_backward");
+}
+void xnor_forward(const XnorForward&, Stream) {
+  refuse("xnor_forward");
+}
+void xnor_backward(const XnorBackward&, Stream) {
+  refuse("xnor_backward");
 }
 
 }  // namespace lowbit::kernels::cuda

@@ -41,17 +41,23 @@ void visit_pair(ScalarType x, ScalarType y, const Visit& visit) {
 template <class X, class Y>
 inline constexpr int kVectorWidth = 16 / (sizeof(X) < sizeof(Y) ? sizeof(X) : sizeof(Y));
 
-// visit(Width<width>) where every vector of that many elements lies within one group and on a
+// visit(Width<width>) where every vector of that many elements lies within a run of `run` and on a
 // 16-byte boundary, else visit(Width<1>).
 template <int width, class Visit>
-void visit_width(const Groups& groups, std::initializer_list<const void*> arrays,
-                 const Visit& visit) {
-  bool fits = groups.count == 1 || groups.run % width == 0;
+void visit_width(std::int64_t run, std::initializer_list<const void*> arrays, const Visit& visit) {
+  bool fits = run % width == 0;
   for (const void* array : arrays) fits = fits && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
   if (fits)
     visit(Width<width>{});
   else
     visit(Width<1>{});
+}
+
+// The same for groups: what a width leaves over of a single group is no run of its own.
+template <int width, class Visit>
+void visit_width(const Groups& groups, std::initializer_list<const void*> arrays,
+                 const Visit& visit) {
+  visit_width<width>(groups.count == 1 ? width : groups.run, arrays, visit);
 }
 
 struct Launch {

@@ -16,15 +16,18 @@ struct Sum {
   __device__ void add(const Sum& other) { value += other.value; }
 };
 
-// What lies in the workspace. Tickets and `gathering` are zero between launches.
-struct Workspace {
-  static constexpr std::size_t kPartBytes = 24;
+// What lies in the workspace, for summands of up to `part_bytes`. Tickets and `gathering` are zero
+// between launches.
+template <std::size_t part_bytes>
+struct WorkspaceOf {
+  static constexpr std::size_t kPartBytes = part_bytes;
 
   unsigned tickets[kMaxSharedBlocks];
   unsigned long long gathering, gathered;  // of a count
   alignas(16) unsigned char parts[kMaxSharedBlocks * kPartBytes];
-  alignas(16) unsigned char total[kPartBytes];
 };
+
+using Workspace = WorkspaceOf<24>;
 static_assert(sizeof(Workspace) <= kWorkspaceBytes);
 
 // `part` of the lane `offset` further up.
@@ -70,9 +73,11 @@ __device__ inline bool arrives_last(unsigned* ticket, unsigned blocks) {
 
 // The sum over all threads of all blocks of this block's group. True in one thread of the group
 // only: the one that has it in `total`.
-template <class S>
-__device__ bool group_sum(const S& part, const Layout& layout, Workspace* workspace, S& total) {
-  static_assert(sizeof(S) <= Workspace::kPartBytes);
+template <class S, std::size_t part_bytes>
+__device__ bool group_sum(const S& part, const Layout& layout, WorkspaceOf<part_bytes>* workspace,
+                          S& total) {
+  static_assert(sizeof(S) <= part_bytes);
+  static_assert(part_bytes <= 24 || sizeof(*workspace) <= workspace_bytes(part_bytes));
   total = block_sum(part);
   if (layout.blocks_per_group == 1) return threadIdx.x == 0;
   // No more than kMaxSharedBlocks blocks come here, as groups that share blocks are few.

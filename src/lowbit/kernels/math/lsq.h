@@ -85,7 +85,7 @@ struct Lsq {
 // over the group; factor: of gradscale.
 template <class T>
 LOWBIT_HOST_DEVICE inline double lsq_clip_gradient(double sum, T clip_val, double factor) {
-  return clip_val < 0 ? -(sum * factor) : clip_val > 0 ? sum * factor : 0 * sum;
+  return absolute_gradient(clip_val, sum * factor);
 }
 
 }  // namespace lowbit::kernels

@@ -36,6 +36,12 @@ LOWBIT_HOST_DEVICE inline double absolute(double x) {
   return ::fabs(x);
 }
 
+// The gradient that passes |x|, 0 at 0.
+template <class T>
+LOWBIT_HOST_DEVICE double absolute_gradient(T x, double upstream) {
+  return x < 0 ? -upstream : x > 0 ? upstream : 0 * upstream;
+}
+
 LOWBIT_HOST_DEVICE inline float hyperbolic_tangent(float x) {
   return ::tanhf(x);
 }

@@ -1,0 +1,157 @@
+#include "lowbit/models/summary.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "lowbit/nn/conv.h"
+
+namespace lowbit::models {
+namespace {
+
+constexpr char kTimes = 'x';  // between the sizes of a shape
+
+int64_t product(const std::vector<int64_t>& sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+}
+
+std::vector<int64_t> without_batch(const torch::Tensor& x) {
+  return x.sizes().slice(1).vec();
+}
+
+const char* kind_of(const nn::ConvShape& shape) {
+  if (shape.groups == 1) return "conv";
+  return shape.groups == shape.in && shape.groups == shape.out ? "depthwise" : "grouped";
+}
+
+// Whether it has a matrix or kernels to multiply with.
+bool multiplies(const nn::Layer& layer) {
+  const auto own = layer.named_parameters(/*recurse=*/false);
+  const torch::Tensor* weight = own.find("weight");
+  return weight && weight->dim() >= 2;
+}
+
+LayerSummary summary_of(const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
+  LayerSummary result{};
+  result.name = layer.path();
+  result.kind = "linear";
+  result.stride = 1;
+  if (const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer)) {
+    result.kind = kind_of(conv->shape());
+    result.stride = conv->shape().stride;
+  }
+  const auto* quantized = dynamic_cast<const nn::QuantLayer*>(&layer);
+  const auto bits = [&](config::Tag tag) {
+    return bits_of(quantized ? quantized->quantizer(tag).get() : nullptr);
+  };
+  result.weight_bits = bits(config::Tag::wt);
+  result.activation_bits = bits(config::Tag::fm);
+  result.input = without_batch(x);
+  result.output = without_batch(y);
+  result.weight = layer.named_parameters(/*recurse=*/false)["weight"].sizes().vec();
+  result.parameters = parameter_count(layer);
+  // Each output of a channel takes one product with each weight of the channel.
+  const int64_t pixels = product(result.output) / result.output.front();
+  result.multiply_accumulates = product(result.weight) * pixels;
+  return result;
+}
+
+using Row = std::vector<std::string>;
+
+// Names and kinds to the left, numbers to the right.
+std::string format_table(const std::vector<Row>& rows, size_t left_columns) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const Row& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += i < left_columns ? fmt::format("{:<{}}  ", row[i], widths[i])
+                               : fmt::format("{:>{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  return fmt::format("{}", fmt::join(shape, std::string(1, kTimes)));
+}
+
+std::string bits_text(int64_t weight_bits, int64_t activation_bits) {
+  return fmt::format("W{}A{}", weight_bits, activation_bits);
+}
+
+std::string layer_table(const std::vector<LayerSummary>& layers) {
+  std::vector<Row> rows = {
+      {"layer", "kind", "input", "output", "weight", "stride", "bits", "parameters", "mult-adds"}};
+  for (const LayerSummary& layer : layers)
+    rows.push_back({layer.name, layer.kind, shape_text(layer.input), shape_text(layer.output),
+                    shape_text(layer.weight), std::to_string(layer.stride),
+                    bits_text(layer.weight_bits, layer.activation_bits),
+                    std::to_string(layer.parameters), std::to_string(layer.multiply_accumulates)});
+  return format_table(rows, 2);
+}
+
+std::string cost_table(const NetworkSummary& summary) {
+  const auto costs = summary.multiply_accumulates();
+  int64_t total = 0;
+  for (const auto& [bits, cost] : costs) total += cost;
+  std::vector<Row> rows = {{"multiply-accumulates of an image", "", ""}};
+  const auto add = [&](const std::string& name, int64_t cost) {
+    const double share = 100 * static_cast<double>(cost) / static_cast<double>(total);
+    rows.push_back({"  " + name, std::to_string(cost), fmt::format("{:.2f} %", share)});
+  };
+  for (const auto& [bits, cost] : costs) add(bits_text(bits.first, bits.second), cost);
+  add("all", total);
+  return format_table(rows, 1);
+}
+
+std::string parameter_table(const NetworkSummary& summary) {
+  const NetworkSize& size = summary.size;
+  const double times =
+      static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes);
+  return format_table(
+             {{"parameters", ""},
+              {"  of the layers above", std::to_string(size.parameters - summary.other_parameters)},
+              {"  of norms and others", std::to_string(summary.other_parameters)},
+              {"  all", std::to_string(size.parameters)}},
+             1) +
+         fmt::format("memory: {} as float32, {} packed ({:.1f} times smaller)\n",
+                     bytes_text(size.float_bytes), bytes_text(size.packed_bytes), times);
+}
+
+}  // namespace
+
+std::map<std::pair<int64_t, int64_t>, int64_t> NetworkSummary::multiply_accumulates() const {
+  std::map<std::pair<int64_t, int64_t>, int64_t> result;
+  for (const LayerSummary& layer : layers)
+    result[{layer.weight_bits, layer.activation_bits}] += layer.multiply_accumulates;
+  return result;
+}
+
+NetworkSummary summarize(Network& network) {
+  NetworkSummary result{};
+  const bool training = network.is_training();
+  network.eval();
+  const int64_t pixels = network.options().input_size;
+  network.probe(torch::zeros({1, 3, pixels, pixels}),
+                [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
+                  if (multiplies(layer)) result.layers.push_back(summary_of(layer, x, y));
+                });
+  network.train(training);
+  result.size = network_size(network);
+  result.other_parameters = result.size.parameters;
+  for (const LayerSummary& layer : result.layers) result.other_parameters -= layer.parameters;
+  return result;
+}
+
+std::string format_summary(const NetworkSummary& summary) {
+  return layer_table(summary.layers) + "\n" + cost_table(summary) + "\n" + parameter_table(summary);
+}
+
+}  // namespace lowbit::models

@@ -1,0 +1,40 @@
+// What a network consists of and what it costs, layer by layer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lowbit/models/network_size.h"
+
+namespace lowbit::models {
+
+// A convolution or a linear layer.
+struct LayerSummary {
+  std::string name;                            // as in checkpoints
+  std::string kind;                            // conv, depthwise, grouped, linear
+  std::vector<int64_t> input, output, weight;  // features of one image
+  int64_t stride;
+  int64_t weight_bits, activation_bits;  // 32: not quantized
+  int64_t parameters;                    // with those of its quantizers
+  int64_t multiply_accumulates;          // of one image
+};
+
+struct NetworkSummary {
+  std::vector<LayerSummary> layers;  // in the order of computation
+  int64_t other_parameters;          // norms, learned activations and scales
+  NetworkSize size;
+
+  // By bits of weights and activations, fewest first.
+  std::map<std::pair<int64_t, int64_t>, int64_t> multiply_accumulates() const;
+};
+
+// Runs one image through the network, in evaluation and not counted.
+NetworkSummary summarize(Network& network);
+
+// The layers as a table of aligned columns, then the totals. Lines end with a newline.
+std::string format_summary(const NetworkSummary& summary);
+
+}  // namespace lowbit::models

@@ -1,0 +1,78 @@
+// What a network does for its quantizers while training.
+#include <gtest/gtest.h>
+
+#include "lowbit/models/factory.h"
+
+namespace lowbit::models {
+namespace {
+
+using torch::Tensor;
+
+// For 16 x 16 pixels, in float64; the same weights in every call.
+std::shared_ptr<Network> network(config::Method method, bool quantized, int stable = 0) {
+  config::ModelOptions options;
+  options.name = "resnet20";
+  options.order = config::BlockOrder::cbsa;
+  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
+  options.width_alpha = 0.0625;
+  options.num_classes = 5;
+  options.input_size = 16;
+  options.fm.half_range = true;
+  for (config::QuantOptions* tag : {&options.fm, &options.wt}) {
+    tag->enable = quantized;
+    tag->method = method;
+    tag->bit = 2;
+    tag->stable = stable;
+  }
+  torch::manual_seed(1);
+  auto result = make_network(options);
+  result->to(torch::kFloat64);
+  return result;
+}
+
+Tensor images() {
+  torch::manual_seed(2);
+  return torch::rand({2, 3, 16, 16}, torch::kFloat64);
+}
+
+TEST(NetworkWarmUp, ComputesInFullPrecisionUntilThePassThatIsNamed) {
+  for (const auto method : {config::Method::lsq, config::Method::dorefa}) {
+    const auto plain = network(method, /*quantized=*/false);
+    const auto warming = network(method, /*quantized=*/true, /*stable=*/2);
+    const Tensor x = images();
+    for (int pass = 1; pass <= 3; ++pass) {
+      const Tensor expected = plain->forward(x), actual = warming->forward(x);
+      EXPECT_EQ(torch::allclose(actual, expected, 1e-9, 1e-9), pass <= 2) << pass;
+    }
+  }
+}
+
+TEST(NetworkWarmUp, FindsTheRangeOfEveryLayer) {
+  const auto warming = network(config::Method::lsq, true, /*stable=*/1);
+  warming->forward(images());
+  for (const nn::QuantLayer* layer : warming->quant_layers()) {
+    const auto& quantizer = layer->quantizer(config::Tag::wt);
+    if (!quantizer) continue;
+    const Tensor clip = quantizer->named_parameters()["clip_val"];
+    const Tensor largest = const_cast<nn::QuantLayer*>(layer)->weight().abs().max();
+    EXPECT_TRUE(torch::equal(clip, largest.expand_as(clip))) << layer->layer_path();
+  }
+}
+
+TEST(NetworkQuantizationLoss, IsTheSumOverThoseThatHaveOne) {
+  const auto lsq = network(config::Method::lsq, true);
+  lsq->forward(images());
+  EXPECT_FALSE(lsq->quantization_loss().defined());
+
+  quant::Quantizer &first = *lsq->quantizers().front(), &last = *lsq->quantizers().back();
+  first.set_loss(config::QuantLoss::l1, 2);
+  last.set_loss(config::QuantLoss::l2, 1);
+  lsq->forward(images());
+  EXPECT_GT(first.loss().item<double>(), 0);
+  EXPECT_GT(last.loss().item<double>(), 0);
+  EXPECT_DOUBLE_EQ(lsq->quantization_loss().item<double>(),
+                   first.loss().item<double>() + last.loss().item<double>());
+}
+
+}  // namespace
+}  // namespace lowbit::models

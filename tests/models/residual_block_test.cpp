@@ -1,0 +1,302 @@
+#include "lowbit/models/residual_block.h"
+
+#include "block_reference.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit::models {
+namespace {
+
+using config::BlockOrder;
+using testing::ElementsAre;
+using torch::relu;
+using torch::Tensor;
+
+config::ModelOptions with(BlockOrder order, bool origin, bool fix) {
+  config::ModelOptions options;
+  options.order = order;
+  options.origin = origin;
+  options.fix = fix;
+  return options;
+}
+
+constexpr BlockShape kSame{.in = 4, .planes = 4, .stride = 1};
+constexpr BlockShape kStrided{.in = 4, .planes = 8, .stride = 2};
+constexpr BlockShape kBottleneck{.in = 4, .planes = 2, .stride = 2, .bottleneck = true};
+
+Tensor features() {
+  return torch::randn({2, 4, 8, 8}, torch::kFloat64);
+}
+
+Tensor pool(const Tensor& x) {
+  return torch::avg_pool2d(x, 2, 2);
+}
+
+TEST(ResidualBlock, WithOriginKeepsTheLastActivationOnTheBranch) {
+  for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
+    ResidualBlock block(kSame, with(order, true, false));
+    expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
+      return relu(w.norm("bn2.0", w.conv("conv2.0", y))) + x;
+    });
+  }
+}
+
+TEST(ResidualBlock, WithOriginAndFixMovesTheLastActivationBehindTheSum) {
+  for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
+    ResidualBlock block(kSame, with(order, true, true));
+    expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
+      return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + x);
+    });
+  }
+}
+
+TEST(ResidualBlock, OfOrderCabsHasNothingForFixToMove) {
+  for (const bool fix : {false, true}) {
+    ResidualBlock block(kStrided, with(BlockOrder::cabs, true, fix));
+    expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
+      const Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x, 2)));
+      const Tensor skip = w.norm("skip.2", w.conv("skip.1", pool(x)));
+      return w.norm("bn2.0", relu(w.conv("conv2.0", y))) + (fix ? skip : relu(skip));
+    });
+  }
+}
+
+TEST(ResidualBlock, OfOrderBacsGetsANormOnTheBranchAndInTheShortcutByFix) {
+  for (const bool fix : {false, true}) {
+    ResidualBlock block(kStrided, with(BlockOrder::bacs, true, fix));
+    expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
+      Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)), 2);
+      y = w.conv("conv2.0", relu(w.norm("bn2.0", y)));
+      Tensor skip = w.conv("skip.3", relu(w.norm("skip.1", pool(x))));
+      if (fix) y = w.norm("fix_bn", y), skip = w.norm("skip.4", skip);
+      return y + skip;
+    });
+  }
+}
+
+TEST(ResidualBlock, OfOrderBcasGetsANormOnTheBranchAndInTheShortcutByFix) {
+  for (const bool fix : {false, true}) {
+    ResidualBlock block(kStrided, with(BlockOrder::bcas, true, fix));
+    expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
+      Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x), 2));
+      y = relu(w.conv("conv2.0", w.norm("bn2.0", y)));
+      Tensor skip = relu(w.conv("skip.2", w.norm("skip.1", pool(x))));
+      if (fix) y = w.norm("fix_bn", y), skip = w.norm("skip.4", skip);
+      return y + skip;
+    });
+  }
+}
+
+TEST(ResidualBlock, WithoutOriginSkipsAroundEachConvolutionWhateverTheOrder) {
+  for (const bool fix : {false, true}) {
+    ResidualBlock cbsa(kSame, with(BlockOrder::cbsa, false, fix));
+    expect_equals(cbsa, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)) + x);
+      return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + y);
+    });
+    ResidualBlock cbas(kSame, with(BlockOrder::cbas, false, fix));
+    expect_equals(cbas, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x))) + x;
+      return relu(w.norm("bn2.0", w.conv("conv2.0", y))) + y;
+    });
+    ResidualBlock cabs(kSame, with(BlockOrder::cabs, false, fix));
+    expect_equals(cabs, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x))) + x;
+      return w.norm("bn2.0", relu(w.conv("conv2.0", y))) + y;
+    });
+    ResidualBlock bacs(kSame, with(BlockOrder::bacs, false, fix));
+    expect_equals(bacs, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x))) + x;
+      return w.conv("conv2.0", relu(w.norm("bn2.0", y))) + y;
+    });
+    ResidualBlock bcas(kSame, with(BlockOrder::bcas, false, fix));
+    expect_equals(bcas, features(), [](const Written& w, const Tensor& x) {
+      const Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x))) + x;
+      return relu(w.conv("conv2.0", w.norm("bn2.0", y))) + y;
+    });
+  }
+}
+
+TEST(ResidualBlock, WithoutOriginTheFirstConvolutionOfAStridedBlockAddsTheShortcut) {
+  config::ModelOptions options = with(BlockOrder::bacs, false, false);
+  options.singleconv = true;
+  ResidualBlock block(kStrided, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    const Tensor skip = torch::conv2d(relu(w.norm("skip.1", x)), w.at("skip.3.weight"), {}, 2);
+    const Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)), 2) + skip;
+    return w.conv("conv2.0", relu(w.norm("bn2.0", y))) + y;
+  });
+}
+
+TEST(ResidualBlock, ABottleneckIsThreeConvolutionsWithTheStrideAtTheSecond) {
+  for (const bool fix : {false, true}) {
+    ResidualBlock block(kBottleneck, with(BlockOrder::cbsa, true, fix));
+    expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
+      Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
+      y = relu(w.norm("bn2.0", w.conv("conv2.0", y, 2)));
+      y = w.norm("bn3.0", w.conv("conv3.0", y));
+      const Tensor skip = w.norm("skip.2", w.conv("skip.1", pool(x)));
+      return fix ? relu(y + skip) : relu(y) + relu(skip);
+    });
+  }
+}
+
+TEST(ResidualBlock, ABottleneckTakesEveryOtherOrderToo) {
+  ResidualBlock cabs(kBottleneck, with(BlockOrder::cabs, true, true));
+  expect_equals(cabs, features(), [](const Written& w, const Tensor& x) {
+    Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x)));
+    y = w.norm("bn2.0", relu(w.conv("conv2.0", y, 2)));
+    return w.norm("bn3.0", relu(w.conv("conv3.0", y))) +
+           w.norm("skip.2", w.conv("skip.1", pool(x)));
+  });
+  ResidualBlock bacs(kBottleneck, with(BlockOrder::bacs, true, true));
+  expect_equals(bacs, features(), [](const Written& w, const Tensor& x) {
+    Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)));
+    y = w.conv("conv2.0", relu(w.norm("bn2.0", y)), 2);
+    y = w.conv("conv3.0", relu(w.norm("bn3.0", y)));
+    const Tensor skip = w.conv("skip.3", relu(w.norm("skip.1", pool(x))));
+    return w.norm("fix_bn", y) + w.norm("skip.4", skip);
+  });
+  ResidualBlock bcas(kBottleneck, with(BlockOrder::bcas, true, true));
+  expect_equals(bcas, features(), [](const Written& w, const Tensor& x) {
+    Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x)));
+    y = relu(w.conv("conv2.0", w.norm("bn2.0", y), 2));
+    y = relu(w.conv("conv3.0", w.norm("bn3.0", y)));
+    const Tensor skip = relu(w.conv("skip.2", w.norm("skip.1", pool(x))));
+    return w.norm("fix_bn", y) + w.norm("skip.4", skip);
+  });
+}
+
+TEST(ResidualBlock, ABottleneckWithoutOriginIsAnError) {
+  EXPECT_THROW(ResidualBlock(kBottleneck, with(BlockOrder::cbsa, false, true)), core::Error);
+}
+
+TEST(ResidualBlock, NamesTensorsInTheOrderOfCheckpoints) {
+  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  options.activation = config::Activation::prelu;
+  EXPECT_THAT(learned_names(ResidualBlock(kBottleneck, options)),
+              ElementsAre("relu1.0.weight", "relu2.0.weight", "relu3.0.weight", "bn1.0.weight",
+                          "bn3.0.weight", "fix_bn.weight", "bn2.0.weight", "skip.1.weight",
+                          "skip.2.weight", "skip.3.weight", "skip.4.weight", "conv1.0.weight",
+                          "conv2.0.weight", "conv3.0.weight"));
+  options.order = BlockOrder::cbas;
+  options.base = 2;
+  EXPECT_THAT(learned_names(ResidualBlock(kStrided, options)),
+              ElementsAre("relu1.0.weight", "relu1.1.weight", "fix_relu.weight", "bn1.0.weight",
+                          "bn1.1.weight", "bn2.0.weight", "bn2.1.weight", "skip.1.weight",
+                          "skip.2.weight", "conv1.0.weight", "conv1.1.weight", "conv2.0.weight",
+                          "conv2.1.weight", "scales.0", "scales.1"));
+}
+
+TEST(ResidualBlock, BranchesWithOriginAreSummedWithScalesAndJoinOneShortcut) {
+  config::ModelOptions options = with(BlockOrder::cbas, true, true);
+  options.base = 2;
+  ResidualBlock block(kSame, options);
+  EXPECT_EQ(block.named_parameters()["scales.1"].item<double>(), 0.5);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    Tensor sum = torch::zeros_like(x);
+    for (const std::string k : {"0", "1"}) {
+      const Tensor y = relu(w.norm("bn1." + k, w.conv("conv1." + k, x)));
+      sum = sum + w.at("scales." + k) * w.norm("bn2." + k, w.conv("conv2." + k, y));
+    }
+    return relu(sum + x);
+  });
+}
+
+TEST(ResidualBlock, BranchesOfOrderBacsGetOneNormBehindTheirSum) {
+  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  options.base = 2;
+  ResidualBlock block(kSame, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    Tensor sum = torch::zeros_like(x);
+    for (const std::string k : {"0", "1"}) {
+      const Tensor y = w.conv("conv1." + k, relu(w.norm("bn1." + k, x)));
+      sum = sum + w.at("scales." + k) * w.conv("conv2." + k, relu(w.norm("bn2." + k, y)));
+    }
+    return w.norm("fix_bn", sum) + x;
+  });
+}
+
+TEST(ResidualBlock, BranchesWithoutOriginHaveTheShortcutInside) {
+  config::ModelOptions options = with(BlockOrder::cabs, false, true);
+  options.base = 3;
+  ResidualBlock block(kStrided, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    const Tensor skip = w.norm("skip.2", w.conv("skip.1", pool(x)));
+    Tensor sum = torch::zeros_like(skip);
+    for (const std::string k : {"0", "1", "2"}) {
+      const Tensor y = w.norm("bn1." + k, relu(w.conv("conv1." + k, x, 2))) + skip;
+      sum = sum + w.at("scales." + k) * (w.norm("bn2." + k, relu(w.conv("conv2." + k, y))) + y);
+    }
+    return sum;
+  });
+}
+
+TEST(ResidualBlock, TakesTheStatisticsOfAShortcutOnceForAllBranches) {
+  config::ModelOptions options = with(BlockOrder::cbas, false, false);
+  options.base = 2;
+  ResidualBlock block(kStrided, options);
+  const Tensor x = torch::randn({2, 4, 8, 8});
+  block.forward(x);
+  const Tensor mean =
+      torch::conv2d(pool(x), block.named_parameters()["skip.1.weight"]).mean({0, 2, 3});
+  EXPECT_TRUE(
+      torch::allclose(block.named_buffers()["skip.2.running_mean"], 0.1 * mean, 1e-4, 1e-6));
+}
+
+TEST(ResidualBlock, IdentityNormStandsInTheShortcutThatKeepsTheShape) {
+  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  options.identity_norm = true;
+  ResidualBlock block(kSame, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
+    return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + w.norm("skip.1", x));
+  });
+  EXPECT_THAT(learned_names(ResidualBlock(kStrided, options)),
+              ElementsAre("bn1.0.weight", "bn2.0.weight", "skip.1.weight", "skip.2.weight",
+                          "conv1.0.weight", "conv2.0.weight"));
+}
+
+TEST(ResidualBlock, IdentityNormStandsBehindThePoolingWhereOnlyTheResolutionChanges) {
+  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  options.identity_norm = true;
+  ResidualBlock block({.in = 4, .planes = 4, .stride = 2}, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x, 2)));
+    return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + w.norm("skip.1", pool(x)));
+  });
+}
+
+TEST(ResidualBlock, DchrRepeatsTheChannelsOfThePooledInput) {
+  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  options.dchr = options.singleconv = true;
+  ResidualBlock block(kStrided, options);
+  expect_equals(block, features(), [](const Written& w, const Tensor& x) {
+    Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)), 2);
+    y = w.conv("conv2.0", relu(w.norm("bn2.0", y)));
+    return w.norm("fix_bn", y) + torch::cat({pool(x), pool(x)}, 1);
+  });
+}
+
+TEST(ResidualBlock, ASizeThatTheStridesDoNotSuitIsAnError) {
+  ResidualBlock block(kStrided, with(BlockOrder::cbsa, true, true));
+  EXPECT_THROW(block.forward(torch::randn({1, 4, 7, 7})), core::Error);
+}
+
+TEST(ResidualBlock, ZirStartsTheBranchAtZero) {
+  for (const BlockOrder order : {BlockOrder::cbsa, BlockOrder::bcas}) {
+    config::ModelOptions options = with(order, true, true);
+    options.zero_init_residual = true;
+    options.activation = config::Activation::none;
+    for (const BlockShape& shape :
+         {kSame, BlockShape{.in = 4, .planes = 1, .stride = 1, .bottleneck = true}}) {
+      ResidualBlock block(shape, options);
+      const Tensor x = torch::randn({2, 4, 8, 8});
+      EXPECT_TRUE(torch::equal(block.forward(x), x));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lowbit::models

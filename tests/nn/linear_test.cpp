@@ -1,0 +1,104 @@
+#include <gtest/gtest.h>
+
+#include "lowbit/nn/classifier.h"
+#include "lowbit/nn/quant_linear.h"
+
+namespace lowbit::nn {
+namespace {
+
+using config::Method;
+using config::Tag;
+using torch::Tensor;
+
+config::QuantOptions lsq(int levels, bool half_range) {
+  config::QuantOptions options;
+  options.enable = true;
+  options.method = Method::lsq;
+  options.level = levels;
+  options.half_range = half_range;
+  return options;
+}
+
+// Activations of the levels 0, 1/3, 2/3, 1 and weights of -1, -1/3, 1/3, 1.
+config::ModelOptions quantized() {
+  config::ModelOptions options;
+  options.fm = lsq(4, true);
+  options.wt = lsq(4, false);
+  return options;
+}
+
+// Two inputs, one output, weight (0.9, -0.2), bias 0.25.
+void fill(torch::nn::Module& linear) {
+  const torch::NoGradGuard no_grad;
+  linear.to(torch::kFloat64);
+  linear.named_parameters()["weight"].copy_(torch::tensor({{0.9, -0.2}}, torch::kFloat64));
+  linear.named_parameters()["bias"].fill_(0.25);
+}
+
+TEST(QuantLinear, HoldsQuantizersOfInputAndWeightAlone) {
+  config::ModelOptions options = quantized();
+  options.ot = lsq(4, false);
+  QuantLinear linear(2, 3, options);
+  EXPECT_EQ(linear.named_parameters().keys(),
+            (std::vector<std::string>{"weight", "bias", "quant_activation.iteration",
+                                      "quant_activation.level_num", "quant_activation.clip_val",
+                                      "quant_weight.iteration", "quant_weight.level_num",
+                                      "quant_weight.clip_val"}));
+  EXPECT_EQ(linear.quantizer(Tag::ot), nullptr);
+}
+
+TEST(QuantLinear, QuantizesItsWeightAsOneGroup) {
+  QuantLinear linear(2, 3, quantized());
+  const auto& quantizer = *linear.quantizer(Tag::wt);
+  EXPECT_EQ(quantizer.shape().shape, (std::array<int64_t, 4>{1, 1, 3, 2}));
+  EXPECT_EQ(quantizer.shape().fan(), 1 * 3 * 2);
+  EXPECT_EQ(quantizer.groups(), 1);
+  EXPECT_EQ(linear.named_parameters()["quant_weight.clip_val"].sizes(),
+            (std::vector<int64_t>{1, 1, 1, 1}));
+}
+
+TEST(QuantLinear, MultipliesTheLevelsNearestToInputAndWeight) {
+  QuantLinear linear(2, 1, quantized());
+  fill(linear);
+  const Tensor x = torch::tensor({{0.4, 0.9}, {2.0, -1.0}}, torch::kFloat64).requires_grad_();
+  const Tensor y = linear.forward(x);
+  // (1/3, 1) and (1, 0) by (1, -1/3).
+  const Tensor expected = torch::tensor({{0.25}, {1.25}}, torch::kFloat64);
+  EXPECT_TRUE(torch::allclose(y, expected, 1e-12, 1e-12)) << y;
+
+  y.sum().backward();
+  // Straight through where the input is within 0..1.
+  const Tensor gradient = torch::tensor({{1.0, -1.0 / 3}, {0.0, 0.0}}, torch::kFloat64);
+  EXPECT_TRUE(torch::allclose(x.grad(), gradient, 1e-12, 1e-12)) << x.grad();
+  const Tensor weight_gradient = torch::tensor({{1.0 / 3 + 1, 1.0}}, torch::kFloat64);
+  EXPECT_TRUE(torch::allclose(linear.weight().grad(), weight_gradient, 1e-12, 1e-12));
+}
+
+TEST(QuantLinear, InFullPrecisionEqualsTheClassifier) {
+  QuantLinear linear(2, 1, quantized(), /*full_precision=*/true);
+  Classifier classifier(2, 1);
+  fill(linear);
+  fill(classifier);
+  EXPECT_EQ(linear.named_parameters().keys(), classifier.named_parameters().keys());
+  const Tensor x = torch::tensor({{0.4, 0.9}}, torch::kFloat64);
+  EXPECT_NEAR(linear.forward(x).item<double>(), 0.25 + 0.36 - 0.18, 1e-12);
+  EXPECT_TRUE(torch::equal(linear.forward(x), classifier.forward(x)));
+}
+
+TEST(QuantLinear, WidensHalfPrecisionFeatures) {
+  QuantLinear linear(4, 3, quantized());
+  const Tensor y = linear.forward(torch::rand({2, 4}).to(torch::kBFloat16));
+  EXPECT_EQ(y.scalar_type(), torch::kFloat32);
+  EXPECT_EQ(y.sizes(), (std::vector<int64_t>{2, 3}));
+}
+
+TEST(QuantLinear, StartsUniformWithinTheRootOfItsInputs) {
+  torch::manual_seed(1);
+  QuantLinear linear(64, 100, config::ModelOptions());
+  EXPECT_LE(linear.weight().abs().max().item<double>(), 0.125);
+  EXPECT_GT(linear.weight().max().item<double>(), 0.12);
+  EXPECT_LT(linear.weight().min().item<double>(), -0.12);
+}
+
+}  // namespace
+}  // namespace lowbit::nn
