@@ -112,6 +112,22 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteIsNamedWithItsFirstLayerAndLeavesTheChec
   EXPECT_EQ(core::read_file(checkpoint("nan")), before);
 }
 
+// Without its quantizers a network made for them may leave the range of numbers.
+TEST_F(TrainerTest, AFullPrecisionStartThatIsNotFiniteDoesNotStopTheRun) {
+  run("start", {"--epochs", "1"});
+  EXPECT_TRUE(run("finite", {"--epochs", "1", "--pretrained", checkpoint("start").string()})
+                  .full_precision_start);
+  const Value file = read_checkpoint(checkpoint("start"));
+  for (const auto& [name, tensor] : state_dict(file))
+    if (name.starts_with("layer") && name.find("conv") != std::string::npos && tensor.dim() == 4)
+      tensor.mul_(1e12);
+  write_checkpoint(checkpoint("start"), file);
+  const RunResult result =
+      run("huge", {"--epochs", "1", "--pretrained", checkpoint("start").string()});
+  EXPECT_FALSE(result.full_precision_start);
+  EXPECT_TRUE(result.last);
+}
+
 TEST_F(TrainerTest, AFolderThatCannotBeMadeIsNamedBeforeTrainingStarts) {
   std::ofstream(folder_ / "file") << "x";
   Watcher watcher;

@@ -117,8 +117,18 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   const auto network = models::make_network(plain);
   load_state(*network, state_dict(read_checkpoint(find_pretrained(options_))));
   place(*network, options_.train, device_);
-  BatchLoop steps = validation_->loop_for(*network);
-  return validation_->run(*network, steps, observer_, 0);
+  // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
+  // may well leave that range, which says nothing about the training.
+  StepOptions step = step_;
+  step.compute_type = parameter_type(options_.train.precision);
+  Validation validation(options_, step);
+  BatchLoop steps = validation.loop_for(*network);
+  try {
+    return validation.run(*network, steps, observer_, 0);
+  } catch (const core::Error& error) {
+    core::log().warn("in full precision, as loaded: {}", error.what());
+    return {};
+  }
 }
 
 Trainer::Training::Training(Trainer& trainer)
