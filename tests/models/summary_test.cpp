@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "lowbit/models/factory.h"
-#include "lowbit/nn/classifier.h"
+#include "lowbit/nn/linear.h"
 #include "lowbit/nn/quant_conv.h"
 
 namespace lowbit::models {
@@ -37,7 +37,7 @@ class OneOfEach : public Network {
     add("norm", nn::make_norm(4, options));
     add("point",
         std::make_shared<nn::QuantConv2d>(nn::ConvShape{.in = 4, .out = 6, .kernel = 1}, options));
-    fc_ = register_module("fc", std::make_shared<nn::Classifier>(6, options.num_classes));
+    fc_ = register_module("fc", std::make_shared<nn::Linear>(6, options.num_classes));
     modules_are_complete();
   }
 

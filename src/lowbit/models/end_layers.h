@@ -2,7 +2,7 @@
 // they stay full precision and have no index in policy files.
 #pragma once
 
-#include "lowbit/nn/classifier.h"
+#include "lowbit/nn/linear.h"
 #include "lowbit/nn/quant_conv.h"
 #include "lowbit/nn/quant_linear.h"
 
@@ -18,7 +18,7 @@ inline nn::LayerPtr make_first_conv(const nn::ConvShape& shape,
 inline nn::LayerPtr make_last_linear(int64_t in, const config::ModelOptions& options) {
   if (options.first_last)
     return std::make_shared<nn::QuantLinear>(in, options.num_classes, options);
-  return std::make_shared<nn::Classifier>(in, options.num_classes);
+  return std::make_shared<nn::Linear>(in, options.num_classes);
 }
 
 }  // namespace lowbit::models

@@ -7,7 +7,7 @@
 #include "lowbit/models/fixup_block.h"
 #include "lowbit/models/resnet_stem.h"
 #include "lowbit/nn/activation.h"
-#include "lowbit/nn/classifier.h"
+#include "lowbit/nn/linear.h"
 
 namespace lowbit::models {
 namespace {
@@ -48,7 +48,7 @@ ResNet::ResNet(const config::ModelOptions& options, const std::vector<int>& bloc
   const int64_t features = add_stages(width, blocks, bottleneck);
   add_norms(width, features);
   classifier_ =
-      register_module("fc", std::make_shared<nn::Classifier>(features, options.num_classes));
+      register_module("fc", std::make_shared<nn::Linear>(features, options.num_classes));
   if (options.fixup) add_fixup();
   modules_are_complete();
 }

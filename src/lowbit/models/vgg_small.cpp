@@ -6,7 +6,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/nn/activation.h"
-#include "lowbit/nn/classifier.h"
+#include "lowbit/nn/linear.h"
 #include "lowbit/nn/norm.h"
 #include "lowbit/nn/pool.h"
 #include "lowbit/nn/quant_conv.h"
@@ -93,7 +93,7 @@ VggSmall::VggSmall(const config::ModelOptions& options)
   pool_ = register_module("pool", std::make_shared<nn::MaxPool>(2, 2, 0));
   add_convs();
   classifier_ = register_module(
-      "classifier", std::make_shared<nn::Classifier>(channels * side * side, options.num_classes));
+      "classifier", std::make_shared<nn::Linear>(channels * side * side, options.num_classes));
   modules_are_complete();
 }
 

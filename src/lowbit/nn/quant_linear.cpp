@@ -1,15 +1,10 @@
 #include "lowbit/nn/quant_linear.h"
 
-#include <cmath>
-
 namespace lowbit::nn {
 
-QuantLinear::QuantLinear(int64_t in, int64_t out, const config::ModelOptions& options,
-                         bool full_precision) {
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
-  weight_ = register_parameter("weight", torch::empty({out, in}).uniform_(-bound, bound));
-  bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
-  if (!full_precision) add_input_quantizers(*this, options, in, {1, 1, out, in});
+QuantLinear::QuantLinear(int64_t in, int64_t out, const config::ModelOptions& options)
+    : Linear(in, out) {
+  add_input_quantizers(*this, options, in, {1, 1, out, in});
 }
 
 // Quantizers see features as maps of one pixel, and the weight in the shape that their groups are

@@ -1,5 +1,7 @@
-// The full-precision classifier.
+// A linear layer in full precision.
 #pragma once
+
+#include <cmath>
 
 #include "lowbit/nn/layer.h"
 
@@ -7,10 +9,10 @@ namespace lowbit::nn {
 
 // x [B, in] -> [B, out], both of the type of the master weights: half-precision features are
 // widened, which is cheaper than casting the weights and gives float32 logits.
-class Classifier : public Layer {
+class Linear : public Layer {
  public:
   // weight [out, in] and bias [out]: uniform within 1 / sqrt(in).
-  Classifier(int64_t in, int64_t out) {
+  Linear(int64_t in, int64_t out) {
     const double bound = 1 / std::sqrt(static_cast<double>(in));
     weight_ = register_parameter("weight", torch::empty({out, in}).uniform_(-bound, bound));
     bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
@@ -21,7 +23,6 @@ class Classifier : public Layer {
     return torch::linear(x.to(weight_.scalar_type()), weight_, bias_);
   }
 
- private:
   torch::Tensor weight_, bias_;
 };
 
