@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -80,19 +80,13 @@ Values binary_forward(const Target& target, const Values& x) {
   return out.values();
 }
 
-class Dorefa : public testing::TestWithParam<Target> {
+class Dorefa : public TargetTest {
  protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
   // Sizes around the vector width, and such as one block, one launch and several blocks take.
   const std::vector<std::size_t> sizes{1, 2, 7, 8, 9, 33, 1025, 16384, 16385, 100003};
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, Dorefa, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Dorefa);
 
 // Boundary 4 and 5 levels: a step of 1, exact in every type.
 TEST_P(Dorefa, ActivationsAreClippedAndRoundTiesToEven) {

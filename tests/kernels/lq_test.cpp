@@ -8,9 +8,9 @@
 #include <limits>
 #include <numeric>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/math/lq.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -116,11 +116,8 @@ Result forward(const Target& target, const Problem& problem) {
           thresholds->values(), codes.values(),  unsolved.values()[0] != 0};
 }
 
-class Lq : public testing::TestWithParam<Target> {
+class Lq : public TargetTest {
  protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
   Result forward(const Problem& problem) const { return kernels::forward(GetParam(), problem); }
   // Numbers that took a few roundings in the compute type.
   auto are_near(const std::vector<double>& expected) const {
@@ -128,8 +125,7 @@ class Lq : public testing::TestWithParam<Target> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, Lq, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Lq);
 
 TEST_P(Lq, AValueMovesUpOnlyAboveItsThreshold) {
   const Result result = forward({.x = {-7, 0.5, 0.5625, 1.5, 1.5625, 2.5, 2.5625, 100}});
@@ -273,8 +269,6 @@ std::vector<double> random_basis(int bits, std::int64_t groups) {
 }
 
 TEST_P(Lq, EveryBitCountSizeAndGroupingMatchesTheReference) {
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
   struct Shape {
     std::int64_t size;
     Groups groups;
@@ -320,7 +314,6 @@ TEST_P(Lq, AnEmptyArrayLeavesTheBasis) {
 }
 
 TEST_P(Lq, TheGradientOfFeaturesStopsAtTheHighestLevelOfTheirGroup) {
-  const Target& target = GetParam();
   const Array x(target.backend, target.x, {2.984375, 3, 3.03125, -1, 3.96875, 4, 5, kNaN});
   const Array grad_y(target.backend, target.y, {1, 2, 3, 4, 5, 6, 7, 8});
   const Array grad_x(target.backend, target.x, std::vector<double>(8, 99));

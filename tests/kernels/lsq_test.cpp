@@ -8,8 +8,8 @@
 #include <limits>
 #include <set>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -74,11 +74,8 @@ Gradients backward(const Target& target, const Problem& problem) {
   return {grad_x.values(), grad_clip.values()};
 }
 
-class Lsq : public testing::TestWithParam<Target> {
+class Lsq : public TargetTest {
  protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
   std::vector<double> forward(const Problem& problem) const {
     return kernels::forward(GetParam(), problem);
   }
@@ -87,8 +84,7 @@ class Lsq : public testing::TestWithParam<Target> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, Lsq, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Lsq);
 
 // With these clip values and level counts a step is 1, and every number below is exact in every
 // type.
@@ -296,8 +292,6 @@ TEST_P(Lsq, ManyGroupsOfOneElementEachHaveTheirOwnClipValue) {
 }
 
 TEST_P(Lsq, SizesThatAreNoMultipleOfTheVectorWidthMatchTheReference) {
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
   for (const std::size_t size : {1, 2, 3, 7, 8, 9, 15, 17, 31, 33, 255, 257, 8191, 8193, 100003}) {
     for (const LsqRange range : {LsqRange::half, LsqRange::full, LsqRange::symmetric}) {
       const Problem problem{.x = rounded(target.x, random_values(size, -2, 2, 4)),
@@ -317,7 +311,6 @@ TEST_P(Lsq, SizesThatAreNoMultipleOfTheVectorWidthMatchTheReference) {
 }
 
 TEST_P(Lsq, MisalignedArraysMatchAlignedOnes) {
-  const Target& target = GetParam();
   std::vector<double> x = random_values(1001, -2, 2, 6);
   const Array array(target.backend, target.x, x);
   const Array y(target.backend, target.y, std::vector<double>(1001));

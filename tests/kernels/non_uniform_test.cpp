@@ -9,8 +9,8 @@
 #include <limits>
 #include <memory>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -131,20 +131,13 @@ Fit fit(const Target& target, const Problem& problem, bool running_mean = false,
   return {basis.values()[0], auxil.values()[0]};
 }
 
-class NonUniform : public testing::TestWithParam<Target> {
+class NonUniform : public TargetTest {
  protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
   Values forward(const Problem& problem) const { return kernels::forward(target, problem); }
   Gradients backward(const Problem& problem) const { return kernels::backward(target, problem); }
-
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, NonUniform, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(NonUniform);
 
 Problem ternary(Values x) {
   return {.x = std::move(x), .alpha = {{2}, {0.5}}, .range = NonUniformRange::ternary};

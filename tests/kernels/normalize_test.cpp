@@ -8,8 +8,8 @@
 #include <limits>
 #include <numeric>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -78,17 +78,9 @@ Values gradient(void (&backward)(Backend, const Args&, Stream), const Target& ta
   return out.values();
 }
 
-class Normalize : public testing::TestWithParam<Target> {
- protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
-};
+class Normalize : public TargetTest {};
 
-INSTANTIATE_TEST_SUITE_P(Targets, Normalize, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Normalize);
 
 // Both groups have whole numbers as mean and deviation: sqrt(8 / 2) and sqrt(32 / 2).
 TEST_P(Normalize, SubtractsTheMeanAndDividesByTheUnbiasedDeviationOfEachGroup) {

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -56,17 +56,9 @@ Gradients backward(const Target& target, const Values& x, const Values& grad_y, 
   return {out.values(), grad_clip.values()[0]};
 }
 
-class Pact : public testing::TestWithParam<Target> {
- protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
+class Pact : public TargetTest {};
 
-  const Target& target = GetParam();
-};
-
-INSTANTIATE_TEST_SUITE_P(Targets, Pact, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Pact);
 
 // Clip value 4 and 5 levels: a step of 1, exact in every type.
 TEST_P(Pact, ValuesAreClippedAndRoundTiesToEven) {
@@ -118,7 +110,6 @@ TEST_P(Pact, NotANumberStaysNotANumber) {
 }
 
 TEST_P(Pact, EverySizeMatchesTheReference) {
-  const Target plain{Backend::reference, target.compute(), target.compute()};
   for (const std::size_t size : {1, 2, 7, 8, 9, 31, 255, 257, 8191, 8193, 100003}) {
     const Values x = rounded(target.x, random_values(size, -0.5, 1.5, 1));
     const Values grad_y = rounded(target.y, random_values(size, -1, 1, 2));

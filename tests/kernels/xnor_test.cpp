@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "arrays.h"
 #include "lowbit/core/error.h"
+#include "target_test.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -66,17 +66,9 @@ Gradients backward(const Target& target, const Problem& problem) {
   return {grad_x.values(), grad_gamma.values()};
 }
 
-class Xnor : public testing::TestWithParam<Target> {
- protected:
-  void SetUp() override {
-    if (!available(GetParam())) GTEST_SKIP() << "no GPU on this machine";
-  }
-  const Target& target = GetParam();
-  const Target plain{Backend::reference, target.compute(), target.compute()};
-};
+class Xnor : public TargetTest {};
 
-INSTANTIATE_TEST_SUITE_P(Targets, Xnor, testing::ValuesIn(all_targets()),
-                         [](const auto& test) { return name(test.param); });
+LOWBIT_ON_ALL_TARGETS(Xnor);
 
 TEST_P(Xnor, WithoutMeansTheResultIsTheSignAndThatOfZeroIsPlus) {
   EXPECT_THAT(forward(target, {.x = {-3, -1, -0x1p-20, -0.0, 0, 0x1p-20, 1, 3}}),

@@ -32,17 +32,6 @@ namespace lowbit::kernels {
 inline constexpr int kLqMaxBits = 8;
 inline constexpr int kLqMaxLevels = 256;
 
-template <class T>
-LOWBIT_HOST_DEVICE bool is_nan(T x) {
-  return x != x;
-}
-
-// A sum of infinities of both signs, or with a NaN, is not finite either.
-template <class T>
-LOWBIT_HOST_DEVICE bool is_finite(T x) {
-  return x - x == 0;
-}
-
 // sum_i a_i b_i of `count` numbers; those of b are `stride` apart.
 template <class T>
 LOWBIT_HOST_DEVICE T lq_dot(const T* a, const T* b, std::int64_t stride, int count) {

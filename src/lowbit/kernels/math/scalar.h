@@ -16,6 +16,17 @@ LOWBIT_HOST_DEVICE inline double round_half_even(double x) {
   return ::rint(x);
 }
 
+template <class T>
+LOWBIT_HOST_DEVICE bool is_nan(T x) {
+  return x != x;
+}
+
+// A sum of infinities of both signs, or with a NaN, is not finite either.
+template <class T>
+LOWBIT_HOST_DEVICE bool is_finite(T x) {
+  return x - x == 0;
+}
+
 // NaN stays NaN: neither comparison holds.
 template <class T>
 LOWBIT_HOST_DEVICE T clamp(T x, T low, T high) {
