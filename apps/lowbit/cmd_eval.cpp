@@ -33,6 +33,7 @@ int eval(const Arguments& arguments) {
   config::Configuration configuration = config::Configuration::from_json(
       train::description_of(checkpoint, path).configuration, options);
   configuration.options.train.resume = false;
+  configuration.options.train.evaluate = true;
   if (configuration.options.data.val_batch < 1) configuration.options.data.val_batch = 100;
 
   log_to_console();

@@ -44,6 +44,11 @@ void log_settings(const config::Configuration& configuration, spdlog::level::lev
                     "{:26} {:32} ({})", setting.name, setting.value, setting.source);
 }
 
+void log_schedule(const config::TrainOptions& options) {
+  for (int epoch = 0; epoch < train::total_epochs(options); ++epoch)
+    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+}
+
 // Everything that can be said without data and weights.
 int dry_run(const config::Configuration& configuration) {
   log_settings(configuration, spdlog::level::info);
@@ -52,9 +57,7 @@ int dry_run(const config::Configuration& configuration) {
   const models::NetworkSize size = models::network_size(*network);
   core::log().info("parameters: {}, {} as float32, {} packed", size.parameters,
                    models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes));
-  const config::TrainOptions& options = configuration.options.train;
-  for (int epoch = 0; epoch < options.epochs; ++epoch)
-    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+  log_schedule(configuration.options.train);
   warn_of_missing_files(configuration.options);
   return 0;
 }
@@ -89,6 +92,10 @@ int train(const Arguments& arguments) {
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   if (configuration.options.train.dry_run) return dry_run(configuration);
 
+  if (configuration.options.train.lr_test) {
+    log_schedule(configuration.options.train);
+    return 0;
+  }
   require_inputs(configuration.options);
   if (!configuration.options.train.evaluate) {
     const train::RunFiles files(configuration.options);

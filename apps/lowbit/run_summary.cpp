@@ -10,6 +10,7 @@
 #include "lowbit/models/network_size.h"
 #include "lowbit/train/device.h"
 #include "lowbit/train/run_files.h"
+#include "lowbit/train/teacher.h"
 
 namespace lowbit::app {
 namespace {
@@ -37,6 +38,8 @@ void for_each_input(const config::Options& options, const auto& check) {
     check([&] { train::find_resume_file(options); });
   else if (!options.train.pretrained.empty())
     check([&] { train::find_pretrained(options); });
+  if (!options.train.evaluate && !options.train.distill_teacher.empty())
+    check([&] { train::find_teacher_weights(options); });
 }
 
 // This program as one calls it from here: "build/cpu/lowbit".

@@ -127,6 +127,16 @@ class Program : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(Program, TheKeywordLrTestOnlyPrintsTheScheduleAndNeedsNoData) {
+  const Finished done = run({"train", "config.lsq", "--root", "nowhere", "--epochs", "2",
+                             "--extra_epoch", "1", "--lr_policy", "decay", "--lr_decay", "0.5",
+                             "--keyword", "fashion,cbsa,origin,dorefa,lsq,lr-test"});
+  EXPECT_EQ(done.status, 0) << done.err;
+  for (const char* line : {"epoch   0: lr 0.1", "epoch   1: lr 0.05", "epoch   2: lr 0.05"})
+    EXPECT_THAT(done.out + done.err, HasSubstr(line));
+  EXPECT_FALSE(fs::exists(folder_ / "weights"));
+}
+
 TEST_F(Program, ItsHelpFitsAScreen) {
   const Finished help = run({"-h"});
   EXPECT_EQ(help.status, 0);

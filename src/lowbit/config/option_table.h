@@ -83,6 +83,18 @@ class OptionTable {
         [field](const Struct& s) { return fmt::format("{}", s.*field); });
   }
 
+  // A number that may be absent.
+  Option& optional_number(Names names, std::optional<double> Struct::*field, Range range,
+                          std::string help) {
+    return add(
+        std::move(names), "NUMBER", range.text(), std::move(help),
+        [field, range](Struct& s, const std::string& name, const Words& words) {
+          s.*field = is_none(words[0].text) ? std::nullopt
+                                            : std::optional(parse_number(name, words[0], range));
+        },
+        [field](const Struct& s) { return s.*field ? fmt::format("{}", *(s.*field)) : "none"; });
+  }
+
   // Three numbers, a comma between them.
   Option& triple(Names names, std::array<double, 3> Struct::*field, Range range, std::string help) {
     return add(
@@ -118,6 +130,21 @@ class OptionTable {
         [field](const Struct& s) {
           return (s.*field).empty() ? "none" : fmt::format("{}", fmt::join(s.*field, ","));
         });
+  }
+
+  // Integers in any order, blanks or commas between them.
+  Option& integers(Names names, std::vector<int> Struct::*field, Range range, std::string help) {
+    Option& row = add(
+        std::move(names), "INT ..", range.text(), std::move(help),
+        [field, range](Struct& s, const std::string& name, const Words& words) {
+          (s.*field).clear();
+          for (const Argument& word : words)
+            for (const Argument& part : split(word, " ,"))
+              (s.*field).push_back(static_cast<int>(parse_integer(name, part, within_int(range))));
+        },
+        [field](const Struct& s) { return fmt::format("{}", fmt::join(s.*field, " ")); });
+    row.arity = Arity::many;
+    return row;
   }
 
   Option& words(Names names, std::vector<std::string> Struct::*field, std::string help) {
@@ -196,6 +223,12 @@ class OptionTable {
                         std::string help) {
     Option& row = add_row(std::move(names), std::move(value), "", std::move(help));
     row.default_value = std::move(default_value);
+    return row;
+  }
+
+  Option& flag_without_field(Names names, std::string help) {
+    Option& row = without_field(std::move(names), "", "false", std::move(help));
+    row.arity = Arity::none;
     return row;
   }
 

@@ -4,6 +4,7 @@
 
 #include "lowbit/config/keyword.h"
 #include "lowbit/config/option_table.h"
+#include "lowbit/config/train_checks.h"
 
 namespace lowbit::config {
 namespace {
@@ -46,7 +47,11 @@ class Resolver {
       share_with_tag(tag);
       check_tag(tag);
     }
-    if (!model_only_) check_training();
+    if (!model_only_) {
+      check_training();
+      for (std::string& warning : check_training_options(given_, options_.train, options_.data))
+        result_.warnings.push_back(std::move(warning));
+    }
     warn_about_idle_keywords();
     return std::move(result_);
   }
@@ -241,7 +246,8 @@ class Resolver {
     static constexpr const char* kOptions[] = {"--fm_stable", "--wt_stable", "--ot_stable"};
     QuantOptions* quants[] = {&options_.model.fm, &options_.model.wt, &options_.model.ot};
     QuantOptions& quant = *quants[static_cast<size_t>(tag)];
-    quant.stable = options_.model.stable;
+    const bool in_epochs = options_.model.stable == 0 && options_.train.stable_epoch > 0;
+    quant.stable = in_epochs ? kStableOfEpochs : options_.model.stable;
     quant.proxquant_step = options_.model.proxquant_step;
     const std::string option = kOptions[static_cast<size_t>(tag)];
     const Given* own = find(option);
@@ -326,6 +332,10 @@ class Resolver {
       throw located(core::usage_error("option '--case': '{}' cannot be part of a file name",
                                       name ? name->text() : ""),
                     {"--case"});
+    if (keywords_.count("label-smooth") && keywords_.count("focal-loss"))
+      throw located(
+          core::usage_error("keywords 'label-smooth' and 'focal-loss' exclude each other"),
+          {"--keyword"});
     if (!find("--dataset")) require_built_default(*find_option("--dataset"), options_.data.dataset);
   }
 

@@ -35,8 +35,8 @@ RunFiles::RunFiles(const config::Options& options)
   best = prefix_.string() + "-model_best.pth.tar";
 }
 
-fs::path RunFiles::copy(int epochs) const {
-  return fmt::format("{}-epoch{}-checkpoint.pth.tar", prefix_.string(), epochs);
+fs::path RunFiles::copy(int epoch) const {
+  return fmt::format("{}-epoch{}-checkpoint.pth.tar", prefix_.string(), epoch);
 }
 
 void RunFiles::make_folders() const {
@@ -44,11 +44,14 @@ void RunFiles::make_folders() const {
   core::make_writable_folder(log.parent_path());
 }
 
+fs::path find_weights(const config::TrainOptions& options, const std::string& model,
+                      const std::string& name, const char* option) {
+  const fs::path folder = options.weights_dir;
+  return first_existing({folder / model / name, folder / name, name}, option);
+}
+
 fs::path find_pretrained(const config::Options& options) {
-  const fs::path& name = options.train.pretrained;
-  return first_existing(
-      {model_folder(options) / name, fs::path(options.train.weights_dir) / name, name},
-      "--pretrained");
+  return find_weights(options.train, options.model.name, options.train.pretrained, "--pretrained");
 }
 
 fs::path find_resume_file(const config::Options& options) {

@@ -14,8 +14,8 @@ struct RunFiles {
   std::filesystem::path best;        // WEIGHTS_DIR/MODEL/CASE-model_best.pth.tar
   std::filesystem::path log;         // LOG_DIR/MODEL/CASE.log
 
-  // WEIGHTS_DIR/MODEL/CASE-epochN-checkpoint.pth.tar, N = number of finished epochs.
-  std::filesystem::path copy(int epochs) const;
+  // WEIGHTS_DIR/MODEL/CASE-epochN-checkpoint.pth.tar, N = the epoch that was finished, from 0.
+  std::filesystem::path copy(int epoch) const;
 
   // Creates the folders; an Error (failure) if one cannot be written to.
   void make_folders() const;
@@ -23,6 +23,11 @@ struct RunFiles {
  private:
   std::filesystem::path prefix_;
 };
+
+// The file `name` under WEIGHTS_DIR/<model>/, WEIGHTS_DIR/, or as a path of its own. An Error
+// (failure) that lists the places, with `option`, if it is in none.
+std::filesystem::path find_weights(const config::TrainOptions& options, const std::string& model,
+                                   const std::string& name, const char* option);
 
 // The file that --pretrained names: under WEIGHTS_DIR/MODEL/, WEIGHTS_DIR/, or as a path of its
 // own. An Error (failure) that lists the places if it is in none.

@@ -6,40 +6,47 @@ namespace lowbit::train {
 namespace {
 
 constexpr const char* own_entry = "lowbit";
+// In it, in the midst of iter_size batches alone: the sum of their gradients so far.
+constexpr const char* sum_entry = "gradient_sum";
 
-// As torch.optim.SGD.state_dict(): parameters are numbered through all groups.
-Dict optimizer_state(const Sgd& optimizer, double learning_rate) {
+// As the state_dict() of torch's optimizers: parameters are numbered through all groups.
+Dict optimizer_state(const Optimizer& optimizer) {
+  const std::vector<Optimizer::State> gathered = optimizer.state();
   Dict state;
-  for (size_t i = 0; i < optimizer.velocities().size(); ++i)
-    state.set(static_cast<int64_t>(i), Dict{{"momentum_buffer", optimizer.velocities()[i]}});
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    Dict entry;
+    for (const Optimizer::State& each : gathered) entry.set(each.name, each.tensors[i]);
+    state.set(static_cast<int64_t>(i), std::move(entry));
+  }
   List groups;
   int64_t number = 0;
-  for (const ParameterGroup& group : optimizer.groups()) {
+  for (size_t i = 0; i < optimizer.groups().size(); ++i) {
+    const ParameterGroup& group = optimizer.groups()[i];
     List numbers;
-    for (size_t i = 0; i < group.parameters.size(); ++i) numbers.push_back(number++);
-    groups.push_back(Dict{{"lr", learning_rate},
-                          {"momentum", optimizer.momentum()},
-                          {"dampening", 0.0},
-                          {"weight_decay", group.weight_decay},
-                          {"nesterov", optimizer.nesterov()},
-                          {"params", std::move(numbers)}});
+    for (size_t j = 0; j < group.parameters.size(); ++j) numbers.push_back(number++);
+    Dict entry = optimizer.settings(group);
+    entry.set("lr", optimizer.learning_rate(i));
+    entry.set("params", std::move(numbers));
+    groups.push_back(std::move(entry));
   }
   return {{"state", std::move(state)}, {"param_groups", std::move(groups)}};
 }
 
-void restore_optimizer(const Dict& saved, Sgd& optimizer) {
+void restore_optimizer(const Dict& saved, const Optimizer& optimizer) {
   const Dict& state = saved.at("state").get<Dict>("optimizer.state");
-  const auto& velocities = optimizer.velocities();
-  if (state.size() != velocities.size())
+  const std::vector<Optimizer::State> gathered = optimizer.state();
+  if (state.size() != optimizer.parameters().size())
     throw core::failure("its optimizer has {} parameters, this run's {}", state.size(),
-                        velocities.size());
+                        optimizer.parameters().size());
   size_t i = 0;
   for (const auto& [number, entry] : state) {
     const std::string name = fmt::format("optimizer.state[{}]", i);
-    const auto& velocity = entry.get<Dict>(name).at("momentum_buffer").get<torch::Tensor>(name);
-    if (velocity.sizes() != velocities[i].sizes())
-      throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
-    velocities[i].copy_(velocity);
+    for (const Optimizer::State& each : gathered) {
+      const auto& tensor = entry.get<Dict>(name).at(each.name).get<torch::Tensor>(name);
+      if (tensor.sizes() != each.tensors[i].sizes())
+        throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
+      each.tensors[i].copy_(tensor);
+    }
     ++i;
   }
 }
@@ -78,23 +85,26 @@ const Dict& own(const Value& checkpoint) {
 
 }  // namespace
 
-Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
+Dict checkpoint_of(const models::Network& network, const Update& update,
                    const RunPosition& position, const Description& description,
                    double learning_rate) {
   const torch::NoGradGuard no_grad;
   List class_names;
   for (const std::string& name : description.class_names) class_names.push_back(name);
+  const LossScaler& scaler = update.scaler();
+  Dict ours = {{"version", 1},
+               {"position", position_entry(position)},
+               {"configuration", description.configuration},
+               {"class_names", std::move(class_names)}};
+  if (const torch::Tensor sum = update.open_sum(); sum.defined()) ours.set(sum_entry, sum);
   return {{"epoch", position.epoch},
           {"state_dict", to_dict(named_tensors(network))},
-          {"optimizer", optimizer_state(optimizer, learning_rate)},
+          {"optimizer", optimizer_state(update.optimizer())},
           {"scheduler", Dict{{"last_epoch", position.epoch}}},
           {"best_acc", position.best_top1},
           {"learning_rate", learning_rate},
           {"amp", Dict{{"scale", scaler.factor()}, {"growth_tracker", scaler.growth_tracker()}}},
-          {own_entry, Dict{{"version", 1},
-                           {"position", position_entry(position)},
-                           {"configuration", description.configuration},
-                           {"class_names", std::move(class_names)}}}};
+          {own_entry, std::move(ours)}};
 }
 
 bool has_description(const Value& checkpoint) {
@@ -115,7 +125,7 @@ Description description_of(const Value& checkpoint, const std::string& path) {
 }
 
 RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler) {
+                        Update& update) {
   const torch::NoGradGuard no_grad;
   try {
     const RunPosition position =
@@ -125,10 +135,12 @@ RunPosition restore_run(const Value& checkpoint, const std::string& path, models
     if (!report.stayed.empty())
       throw core::failure("it lacks '{}' and {} more entries of the network", report.stayed[0],
                           report.stayed.size() - 1);
-    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), optimizer);
+    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), update.optimizer());
+    if (const Value* sum = own(checkpoint).find(sum_entry))
+      update.restore_sum(sum->get<torch::Tensor>(sum_entry));
     const Dict& amp = file.at("amp").get<Dict>("amp");
-    scaler.factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
-    scaler.growth_tracker().copy_(
+    update.scaler().factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
+    update.scaler().growth_tracker().copy_(
         amp.at("growth_tracker").get<torch::Tensor>("amp.growth_tracker"));
     return position;
   } catch (core::Error& error) {

@@ -7,9 +7,8 @@
 #include "lowbit/kernels/metrics.h"
 #include "lowbit/models/network.h"
 #include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loss_scaler.h"
-#include "lowbit/train/sgd.h"
 #include "lowbit/train/state_dict.h"
+#include "lowbit/train/update.h"
 
 namespace lowbit::train {
 
@@ -31,7 +30,7 @@ struct Description {
 
 // The entries of PyTorch's usual training scripts (epoch, state_dict, optimizer, scheduler,
 // best_acc, learning_rate, amp) and one of our own, `lowbit`: position and description.
-Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
+Dict checkpoint_of(const models::Network& network, const Update& update,
                    const RunPosition& position, const Description& description,
                    double learning_rate);
 
@@ -44,6 +43,6 @@ Description description_of(const Value& checkpoint, const std::string& path);
 // Puts a run back where checkpoint_of saw it. An Error (failure) naming `path` if the file lacks
 // what that takes (it is another program's, or of another network).
 RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler);
+                        Update& update);
 
 }  // namespace lowbit::train

@@ -10,9 +10,9 @@
 #include "lowbit/data/batches.h"
 #include "lowbit/models/network.h"
 #include "lowbit/train/epoch_totals.h"
-#include "lowbit/train/loss_scaler.h"
+#include "lowbit/train/mixup.h"
 #include "lowbit/train/replay.h"
-#include "lowbit/train/sgd.h"
+#include "lowbit/train/update.h"
 
 namespace lowbit::train {
 
@@ -64,9 +64,11 @@ class BatchLoop {
 // What a training step works on; all of it outlives the step.
 struct TrainingParts {
   models::Network& network;
-  Sgd& optimizer;
-  LossScaler& scaler;
+  Update& update;
   EpochTotals& totals;
+  const config::TrainOptions& options;  // of the loss
+  const Mixup* mixup = nullptr;         // null: samples stay as they are
+  models::Network* teacher = nullptr;   // in evaluation mode; null: none
 };
 
 BatchLoop training_loop(TrainingParts parts, data::BatchSource& source, const StepOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/interrupt.h"
@@ -10,17 +11,33 @@
 #include "lowbit/models/factory.h"
 #include "lowbit/tensor/tensor.h"
 #include "lowbit/train/schedule.h"
+#include "lowbit/train/teacher.h"
 
 namespace lowbit::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The options with what the device cannot do replaced.
-config::Options fit_to_device(config::Options options, torch::Device device) {
+int64_t batches_of(int64_t samples, int64_t batch) {
+  return (samples + batch - 1) / batch;
+}
+
+// The options with what the device cannot do replaced, and the warm-up of quantizers that is given
+// in epochs settled. A run that only evaluates has none, as it need not have the training set.
+config::Options settled(config::Options options, torch::Device device) {
   const bool half = options.train.precision == config::Precision::fp16 ||
                     options.train.precision == config::Precision::bf16;
   if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
+  const auto in_epochs = [&](config::Tag tag) {
+    return options.model.tag(tag).stable == config::kStableOfEpochs;
+  };
+  const bool needed =
+      in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
+  if (needed && !options.train.evaluate) {
+    const int64_t samples = data::load(options.data, data::Split::train).size();
+    settle_stable(options.model, options.train.stable_epoch,
+                  batches_of(samples, options.data.train_batch));
+  }
   return options;
 }
 
@@ -51,6 +68,15 @@ void place(models::Network& network, const config::TrainOptions& options, torch:
   network.use_channels_last();
 }
 
+// Waits as long as --delay says, a signal cuts it short.
+void pause(double seconds) {
+  constexpr std::chrono::duration<double> longest(0.05);
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  for (auto left = end - Clock::now(); left.count() > 0 && !core::interrupted();
+       left = end - Clock::now())
+    std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(left, longest));
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -62,7 +88,7 @@ double median(std::vector<double> values) {
 
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
     : device_(choose_device(configuration.options.train)),
-      options_(fit_to_device(configuration.options, device_)),
+      options_(settled(configuration.options, device_)),
       configuration_(configuration.to_json()),
       observer_(observer),
       scope_(device_, options_.train),
@@ -121,20 +147,41 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   return validation_->run(*network, steps, observer_, 0);
 }
 
+std::shared_ptr<models::Network> Trainer::teacher() const {
+  if (options_.train.distill_teacher.empty()) return nullptr;
+  const auto network = make_teacher(options_);
+  core::log().info("teacher: {}", network->description());
+  place(*network, options_.train, device_);
+  return network;
+}
+
 Trainer::Training::Training(Trainer& trainer)
-    : optimizer(group_parameters(trainer.options_.train, *trainer.network_),
-                trainer.options_.train),
+    : optimizer(make_optimizer(group_parameters(trainer.options_.train, *trainer.network_),
+                               trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
       source(data::load(trainer.options_.data, data::Split::train),
              data::batch_options(trainer.options_.data, data::Split::train,
                                  trainer.options_.train.seed, tensor::backend(trainer.device_),
                                  trainer.device_)),
-      loop(training_loop({*trainer.network_, optimizer, scaler, totals}, source, trainer.step_)) {
+      update(*optimizer, scaler, trainer.options_.train,
+             batches_of(source.size(), trainer.options_.data.train_batch)),
+      mixup(trainer.options_.data.mixup_enable
+                ? std::optional<Mixup>(std::in_place, trainer.options_.data.mixup_alpha,
+                                       trainer.options_.train.seed,
+                                       trainer.options_.data.train_batch, trainer.device_)
+                : std::nullopt),
+      teacher(trainer.teacher()),
+      loop(training_loop({.network = *trainer.network_,
+                          .update = update,
+                          .totals = totals,
+                          .options = trainer.options_.train,
+                          .mixup = mixup ? &*mixup : nullptr,
+                          .teacher = teacher.get()},
+                         source, trainer.step_)) {
   trainer.check_classes(source.class_names());
   if (trainer.resumed_)
-    position =
-        restore_run(*trainer.resumed_, trainer.resumed_path_, *trainer.network_, optimizer, scaler);
+    position = restore_run(*trainer.resumed_, trainer.resumed_path_, *trainer.network_, update);
 }
 
 RunResult Trainer::train() {
@@ -146,7 +193,7 @@ RunResult Trainer::train() {
                      result.full_precision_start->top1, result.full_precision_start->top5);
   Training training(*this);
   network_->train();
-  while (training.position.epoch < options_.train.epochs && !result.interrupted) {
+  while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
     } else {
@@ -164,7 +211,6 @@ bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
-  training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source.start_epoch(position.epoch);
   training.source.set_cursor(position.samples);
@@ -173,10 +219,13 @@ bool Trainer::train_epoch(Training& training) {
   const auto start = Clock::now();
   for (int64_t iteration = 1; position.samples < size && !core::interrupted(); ++iteration) {
     const int64_t samples = std::min(batch, size - position.samples);
+    training.update.begin(position.epoch, position.samples / batch);
+    if (training.mixup) training.mixup->begin(position.epoch, position.samples / batch, samples);
     training.loop.run(position.samples, samples);
     position.samples += samples;
     if (iteration % options_.train.report_freq == 0)
       report(training, Clock::now() - start, samples_before);
+    pause(options_.train.delay);
   }
   const EpochTotals::Reading reading = training.totals.read();
   const std::chrono::duration<double> seconds = Clock::now() - start;
@@ -198,7 +247,7 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
   observer_.on_progress(
       {.training = true,
        .epoch = training.position.epoch,
-       .epochs = options_.train.epochs,
+       .epochs = total_epochs(options_.train),
        .samples = static_cast<int64_t>(seen.totals.samples),
        .total = training.source.size(),
        .images_per_second = (seen.totals.samples - samples_before) / seconds.count(),
@@ -238,15 +287,13 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   position.totals = {};
   save(training, files_.checkpoint);
   if (best && epoch > options_.train.epochs / 2) save(training, files_.best);
-  if (keeps_copy(options_.train, epoch)) save(training, files_.copy(epoch + 1));
+  if (keeps_copy(options_.train, epoch)) save(training, files_.copy(epoch));
 }
 
 void Trainer::save(const Training& training, const std::filesystem::path& path) const {
-  const int rated = std::min(training.position.epoch, std::max(options_.train.epochs - 1, 0));
-  write_checkpoint(path,
-                   checkpoint_of(*network_, training.optimizer, training.scaler, training.position,
-                                 {configuration_, training.source.class_names()},
-                                 learning_rate(options_.train, rated)));
+  write_checkpoint(path, checkpoint_of(*network_, training.update, training.position,
+                                       {configuration_, training.source.class_names()},
+                                       learning_rate(options_.train, training.position.epoch)));
 }
 
 }  // namespace lowbit::train

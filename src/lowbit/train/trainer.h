@@ -38,10 +38,13 @@ class Trainer {
   struct Training {
     Training(Trainer& trainer);
 
-    Sgd optimizer;
+    std::unique_ptr<Optimizer> optimizer;
     LossScaler scaler;
     EpochTotals totals;
     data::BatchSource source;
+    Update update;
+    std::optional<Mixup> mixup;
+    std::shared_ptr<models::Network> teacher;
     BatchLoop loop;
     RunPosition position;
     std::vector<double> images_per_second;  // by epoch
@@ -51,6 +54,7 @@ class Trainer {
   void check_classes(const std::vector<std::string>& names) const;
   BatchLoop& validation_steps();
   std::optional<Accuracy> full_precision_start();
+  std::shared_ptr<models::Network> teacher() const;
 
   // One epoch from training.position on; false if a signal arrived in it.
   bool train_epoch(Training& training);
