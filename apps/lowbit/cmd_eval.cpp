@@ -32,7 +32,12 @@ int eval(const Arguments& arguments) {
   options.insert(options.end(), {"--pretrained", path});
   config::Configuration configuration = config::Configuration::from_json(
       train::description_of(checkpoint, path).configuration, options);
-  configuration.options.train.resume = false;
+  config::TrainOptions& run = configuration.options.train;
+  run.evaluate = true;
+  // The network as it was saved, all of it.
+  run.resume = run.re_init = false;
+  run.resume_scope.clear();
+  run.unresume_scope.clear();
   if (configuration.options.data.val_batch < 1) configuration.options.data.val_batch = 100;
 
   log_to_console();

@@ -9,6 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/models/policy.h"
 #include "lowbit/models/summary.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/run_state.h"
@@ -38,6 +39,8 @@ std::shared_ptr<models::Network> network_of_checkpoint(const std::string& path,
                                    : config::parse_options(options);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   const auto network = models::make_network(configuration.options.model);
+  if (train::has_description(file))
+    models::apply_policy_until(*network, train::policy_epoch_of(file));
   const train::LoadReport report = train::load_state(*network, train::state_dict(file));
   if (!report.stayed.empty())
     core::log().warn(

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "lowbit/core/error.h"
@@ -31,11 +32,15 @@ std::string bits_text(const config::ModelOptions& model) {
 // Calls check with a function for each file that the run will read; it throws if there is none.
 void for_each_input(const config::Options& options, const auto& check) {
   const config::DataOptions& data = options.data;
-  if (data.val_batch >= 1) check([&] { data::require_files(data, data::Split::validation); });
-  if (!options.train.evaluate) check([&] { data::require_files(data, data::Split::train); });
-  if (options.train.resume)
-    check([&] { train::find_resume_file(options); });
-  else if (!options.train.pretrained.empty())
+  const bool is_built = std::ranges::any_of(
+      data::datasets(), [&data](const auto& entry) { return entry.name == data.dataset; });
+  if (is_built && data.val_batch >= 1)
+    check([&] { data::require_files(data, data::Split::validation); });
+  if (is_built && !options.train.evaluate)
+    check([&] { data::require_files(data, data::Split::train); });
+  bool resumes = false;
+  if (options.train.resume) check([&] { resumes = train::find_resume_file(options).has_value(); });
+  if (!resumes && !options.train.pretrained.empty())
     check([&] { train::find_pretrained(options); });
 }
 

@@ -130,7 +130,7 @@ TEST(Keywords, AreRefusedWithTheNearestNameIfUnknown) {
 }
 
 TEST(Keywords, ThatAreNotBuiltAreRefusedByName) {
-  for (const std::string word : {"label-smooth", "focal-loss", "probe", "lr-test"})
+  for (const std::string word : {"label-smooth", "focal-loss", "lr-test"})
     EXPECT_EQ(error("cbas," + word), "command line: keyword '" + word + "' is not built yet");
 }
 
@@ -197,6 +197,7 @@ TEST(Keywords, ThatExcludeEachOtherAreRefused) {
 }
 
 TEST(Keywords, RefuseNumbersOfLevelsThatTheMethodDoesNotHave) {
+  EXPECT_EQ(model("cbsa,xnor", "--fm_enable").fm.levels(), 2) << "it has no other number of them";
   EXPECT_EQ(error("cbsa,xnor", "--fm_enable --fm_bit 2"), "command line: xnor has 2 levels, not 4");
   EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--wt_enable --wt_bit 2"),
             "command line: non-uniform in full range has 3 levels, not 4");

@@ -272,8 +272,6 @@ TEST(Options, OfWarmUpCountForEveryTagWithoutItsOwn) {
 }
 
 TEST(Options, ThatAreNotBuiltAreRefusedByName) {
-  EXPECT_EQ(run_error(kFashion + "--policy file"),
-            "command line: option '--policy' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--tensorboard"),
             "command line: option '--tensorboard' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--iter-size 2"),

@@ -107,7 +107,9 @@ TEST(ParseRun, NamesFileAndLineOfEveryKindOfError) {
             "'options=$options--lr=1 --nesterov' is not an assignment name=value");
   EXPECT_EQ(error_of("keyword=\"$keyword,orign\""),
             "unknown keyword 'orign'; did you mean 'origin'?");
-  EXPECT_EQ(error_of("keyword=\"$keyword,probe\""), "keyword 'probe' is not built yet");
+  EXPECT_EQ(error_of("keyword=\"$keyword,lr-test\""), "keyword 'lr-test' is not built yet");
+  EXPECT_EQ(error_of("options='--policy /no/such/file'"),
+            "option '--policy': there is no file '/no/such/file'");
   EXPECT_EQ(error_of("model=resnet21"),
             "option '--model': unknown value 'resnet21'; did you mean 'resnet20'?");
   EXPECT_EQ(error_of("dataset=dali"), "option '--dataset': 'dali' is not built yet");

@@ -307,18 +307,12 @@ class Parser {
   std::set<std::string> read_;  // names that some value refers to
 };
 
-core::Error no_such_file(const fs::path& path) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  const std::string nearest = core::nearest_name(path.filename().string(), names);
-  core::Error error = core::usage_error("there is no config file '{}'", path.string());
-  if (!nearest.empty())
-    error.suggest(path.has_parent_path() ? (folder / nearest).string() : nearest);
-  return error;
+// A word of `options` within quotes of its own: options="$options --lr_custom_step '30,60'".
+Argument without_quotes(const Argument& word) {
+  const std::string& text = word.text;
+  const bool quoted = text.size() > 1 && text.front() == text.back() &&
+                      (text.front() == '\'' || text.front() == '"');
+  return quoted ? word.slice(1, text.size() - 1) : word;
 }
 
 }  // namespace
@@ -344,7 +338,9 @@ ConfigFile parse_config(std::string_view content, std::string_view name,
 
 ConfigFile read_config(const fs::path& path, const Environment& environment) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) throw no_such_file(path);
+  if (!fs::exists(path, ignored))
+    throw core::usage_error("there is no config file '{}'", path.string())
+        .suggest(core::nearest_file(path));
   return parse_config(core::read_file(path), path.string(), environment);
 }
 
@@ -365,7 +361,8 @@ std::vector<Argument> arguments_of(const ConfigFile& file) {
     result.push_back(std::move(option));
     result.push_back(std::move(value));
   }
-  for (Argument& word : split(value_of(kOptions), " \t\r\n")) result.push_back(std::move(word));
+  for (const Argument& word : split(value_of(kOptions), " \t\r\n"))
+    result.push_back(without_quotes(word));
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Builds the rows of an option table from the fields of a typed struct.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -11,6 +12,8 @@
 
 namespace lowbit::config {
 
+// `option` may also be an attribute of a policy file: then without a dash at its start.
+//
 // The value of `option` as a number; a usage error that names option, value, range and place if it
 // is none or out of range. "2.0" is an integer only where `float_spelling` says so.
 int64_t parse_integer(const std::string& option, const Argument& value, const Range& range,
@@ -153,7 +156,8 @@ class OptionTable {
     return row;
   }
 
-  // One of some names; those of `unbuilt` are known, but not built.
+  // One of some names; those of `unbuilt` are known, but not built: a field of text takes them, any
+  // other stays as it is.
   template <class T>
   Option& choice(Names names, T Struct::*field, std::vector<Choice<T>> choices, Names unbuilt,
                  std::string help) {
@@ -170,7 +174,9 @@ class OptionTable {
             }
             known.push_back(c.name);
           }
-          throw unknown_value(name, words[0], known);
+          if (std::find(unbuilt.begin(), unbuilt.end(), words[0].text) == unbuilt.end())
+            throw unknown_value(name, words[0], known);
+          if constexpr (std::is_same_v<T, std::string>) s.*field = words[0].text;
         },
         [field, choices, unbuilt](const Struct& s) -> std::string {
           for (const Choice<T>& c : choices)

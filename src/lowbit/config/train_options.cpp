@@ -84,11 +84,19 @@ std::vector<Option> file_rows() {
   table.flag({"--dry-run"}, &TrainOptions::dry_run,
              "read and build everything, print the effective configuration, stop");
   table.unbuilt_flag({"--tensorboard"}, "write TensorBoard events");
-  table.unbuilt({"--resume_scope"}, "TEXT,TEXT,..", "none", "entries of the checkpoint to load");
-  table.unbuilt({"--unresume_scope"}, "TEXT,TEXT,..", "none", "entries to leave out");
-  table.unbuilt({"--probe_list"}, "TEXT,TEXT,..", "none", "tensors that keyword probe dumps");
-  table.unbuilt({"--probe_index"}, "INT,INT,..", "none", "quantizers that keyword probe dumps");
-  table.unbuilt({"--probe_iteration"}, "INT,INT,..", "none", "when keyword probe dumps");
+  table.words({"--resume_scope"}, &TrainOptions::resume_scope,
+              "parts of the names of a checkpoint's entries to load; none: all");
+  table.words({"--unresume_scope"}, &TrainOptions::unresume_scope,
+              "parts of the names of a checkpoint's entries to leave out");
+  table.flag({"--re_init"}, &TrainOptions::re_init,
+             "clip values and other state of quantizers start anew after --pretrained is loaded");
+  table.words({"--probe_list"}, &TrainOptions::probe_list,
+              "keyword probe: parts of the names of what it dumps; none: input, quant_activation, "
+              "quant_weight, output");
+  table.ascending({"--probe_index"}, &TrainOptions::probe_index, kNotNegative,
+                  "keyword probe: layers, by the index of policy files; none: all");
+  table.ascending({"--probe_iteration"}, &TrainOptions::probe_iteration, kNotNegative,
+                  "keyword probe: iterations of the run, from 0, before which it dumps");
   return std::move(table).rows();
 }
 

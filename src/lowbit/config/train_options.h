@@ -30,7 +30,10 @@ struct TrainOptions {
   uint64_t seed = 2;
 
   bool evaluate = false;
-  std::string pretrained;  // file under weights_dir/<model>/, or a path
+  std::string pretrained;                   // file under weights_dir/<model>/, or a path
+  std::vector<std::string> resume_scope;    // parts of the names to load; empty: all
+  std::vector<std::string> unresume_scope;  // parts of the names to leave out
+  bool re_init = false;                     // quantizers start anew after loading
   bool resume = false;
   std::string resume_file = "checkpoint.pth.tar";
   std::string weights_dir = "./weights";
@@ -44,7 +47,12 @@ struct TrainOptions {
   StepMode step_mode = StepMode::automatic;
   bool reference_kernels = false;  // --kernels reference
   bool deterministic = false;
-  bool verbose = false;  // log lines of level debug, too; also keyword debug
+  bool verbose = false;                    // log lines of level debug, too; also keyword debug
+  bool probe = false;                      // keyword probe: dump tensors
+  std::vector<std::string> probe_list;     // their names or parts of them; empty: the usual ones
+  std::vector<int> probe_index;            // layers that can be quantized; empty: all
+  std::vector<int> probe_iteration = {0};  // of the run, from 0
+
   bool dry_run = false;  // print the effective configuration and stop
 
   bool operator==(const TrainOptions&) const = default;

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "lowbit/core/error.h"
 
@@ -88,6 +90,17 @@ void replace_file(const fs::path& path, std::string_view content) {
     if (file.get() < 0 || !rest.empty())
       throw failure("cannot write '{}': {}", path.string(), reason());
   });
+}
+
+std::string nearest_file(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  const std::string nearest = nearest_name(path.filename().string(), names);
+  return nearest.empty() || !path.has_parent_path() ? nearest : (folder / nearest).string();
 }
 
 void make_writable_folder(const fs::path& folder) {

@@ -19,6 +19,9 @@ void replace_file(const std::filesystem::path& path,
                   const std::function<void(const std::filesystem::path&)>& write);
 void replace_file(const std::filesystem::path& path, std::string_view content);
 
+// The file beside `path` whose name is nearest to that of `path`, for an error; "" if none is near.
+std::string nearest_file(const std::filesystem::path& path);
+
 // Creates the folder with its parents; an Error (failure) naming it if that is impossible or if it
 // cannot be written to.
 void make_writable_folder(const std::filesystem::path& folder);

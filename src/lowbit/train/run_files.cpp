@@ -15,13 +15,18 @@ fs::path model_folder(const config::Options& options) {
   return fs::path(options.train.weights_dir) / options.model.name;
 }
 
-fs::path first_existing(const std::vector<fs::path>& places, const char* option) {
-  std::string looked;
-  for (const fs::path& place : places) {
-    std::error_code ignored;
+std::optional<fs::path> find_first(const std::vector<fs::path>& places) {
+  std::error_code ignored;
+  for (const fs::path& place : places)
     if (fs::is_regular_file(place, ignored)) return place;
+  return std::nullopt;
+}
+
+fs::path first_existing(const std::vector<fs::path>& places, const char* option) {
+  if (const std::optional<fs::path> found = find_first(places)) return *found;
+  std::string looked;
+  for (const fs::path& place : places)
     looked += fmt::format("{}  looked for {}", looked.empty() ? "" : "\n", place.string());
-  }
   throw core::failure("{}: no file '{}'", option, places.back().string()).detail(looked);
 }
 
@@ -39,6 +44,12 @@ fs::path RunFiles::copy(int epochs) const {
   return fmt::format("{}-epoch{}-checkpoint.pth.tar", prefix_.string(), epochs);
 }
 
+fs::path RunFiles::probe(int64_t iteration) const {
+  fs::path folder = log;
+  folder.replace_extension();  // .log
+  return fs::path(folder.string() + "-probe") / fmt::format("iteration-{}.pth", iteration);
+}
+
 void RunFiles::make_folders() const {
   core::make_writable_folder(checkpoint.parent_path());
   core::make_writable_folder(log.parent_path());
@@ -51,12 +62,13 @@ fs::path find_pretrained(const config::Options& options) {
       "--pretrained");
 }
 
-fs::path find_resume_file(const config::Options& options) {
+std::optional<fs::path> find_resume_file(const config::Options& options) {
   const fs::path& name = options.train.resume_file;
   const fs::path folder = model_folder(options);
-  return first_existing(
-      {folder / (options.train.case_name + "-" + name.string()), folder / name, name},
-      "--resume_file");
+  const std::vector<fs::path> places = {folder / (options.train.case_name + "-" + name.string()),
+                                        folder / name, name};
+  if (name == config::TrainOptions().resume_file) return find_first(places);
+  return first_existing(places, "--resume_file");
 }
 
 }  // namespace lowbit::train

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "lowbit/config/options.h"
 
@@ -17,6 +18,9 @@ struct RunFiles {
   // WEIGHTS_DIR/MODEL/CASE-epochN-checkpoint.pth.tar, N = number of finished epochs.
   std::filesystem::path copy(int epochs) const;
 
+  // LOG_DIR/MODEL/CASE-probe/iteration-N.pth: what keyword probe has seen before iteration N.
+  std::filesystem::path probe(int64_t iteration) const;
+
   // Creates the folders; an Error (failure) if one cannot be written to.
   void make_folders() const;
 
@@ -29,7 +33,8 @@ struct RunFiles {
 std::filesystem::path find_pretrained(const config::Options& options);
 
 // The file that --resume continues: --resume_file under WEIGHTS_DIR/MODEL/, with the name of the
-// case before it or without, or as a path of its own.
-std::filesystem::path find_resume_file(const config::Options& options);
+// case before it or without, or as a path of its own. Nothing where no checkpoint of the usual name
+// has been saved yet: the run begins. An Error (failure) for any other name without a file.
+std::optional<std::filesystem::path> find_resume_file(const config::Options& options);
 
 }  // namespace lowbit::train

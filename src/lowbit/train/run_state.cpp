@@ -48,7 +48,7 @@ Dict position_entry(const RunPosition& position) {
   return {{"epoch", position.epoch},          {"samples", position.samples},
           {"loss_sum", position.totals.loss}, {"top1", position.totals.top1},
           {"top5", position.totals.top5},     {"best_epoch", position.best_epoch},
-          {"best_top1", position.best_top1}};
+          {"best_top1", position.best_top1},  {"policy_epoch", position.policy_epoch}};
 }
 
 RunPosition position_from(const Dict& entry) {
@@ -61,6 +61,8 @@ RunPosition position_from(const Dict& entry) {
                      static_cast<double>(position.samples)};
   position.best_epoch = static_cast<int>(integer("best_epoch"));
   position.best_top1 = real("best_top1");
+  // Files of before there were policies lack it.
+  if (entry.find("policy_epoch")) position.policy_epoch = static_cast<int>(integer("policy_epoch"));
   return position;
 }
 
@@ -114,15 +116,19 @@ Description description_of(const Value& checkpoint, const std::string& path) {
   }
 }
 
-RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler) {
+int policy_epoch_of(const Value& checkpoint) {
+  return position_from(own(checkpoint).at("position").get<Dict>("position")).policy_epoch;
+}
+
+RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
+                        models::Network& network, Sgd& optimizer, LossScaler& scaler) {
   const torch::NoGradGuard no_grad;
   try {
     const RunPosition position =
         position_from(own(checkpoint).at("position").get<Dict>("position"));
     const Dict& file = checkpoint.get<Dict>("the file");
-    const LoadReport report = load_state(network, state_dict(checkpoint));
-    if (!report.stayed.empty())
+    const LoadReport report = load_state(network, in_scope(state_dict(checkpoint), scope));
+    if (scope.takes_all() && !report.stayed.empty())
       throw core::failure("it lacks '{}' and {} more entries of the network", report.stayed[0],
                           report.stayed.size() - 1);
     restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), optimizer);

@@ -21,6 +21,7 @@ struct RunPosition {
   kernels::Totals totals{};  // of those
   double best_top1 = 0;      // per cent
   int best_epoch = 0;
+  int policy_epoch = -1;  // the last epoch whose part of the policy has been applied
 };
 
 // What a checkpoint says about the network beside its tensors.
@@ -41,9 +42,13 @@ bool has_description(const Value& checkpoint);
 // The description inside a checkpoint of ours; an Error (failure) naming `path` for any other file.
 Description description_of(const Value& checkpoint, const std::string& path);
 
-// Puts a run back where checkpoint_of saw it. An Error (failure) naming `path` if the file lacks
-// what that takes (it is another program's, or of another network).
-RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler);
+// RunPosition::policy_epoch of a checkpoint of ours.
+int policy_epoch_of(const Value& checkpoint);
+
+// Puts a run back where checkpoint_of saw it, but for the entries that `scope` leaves out. An Error
+// (failure) naming `path` if the file lacks what that takes (it is another program's, or of another
+// network).
+RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
+                        models::Network& network, Sgd& optimizer, LossScaler& scaler);
 
 }  // namespace lowbit::train

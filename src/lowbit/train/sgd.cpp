@@ -2,6 +2,8 @@
 
 #include <ATen/ops/_fused_sgd.h>
 
+#include <map>
+
 namespace lowbit::train {
 namespace {
 
@@ -15,16 +17,29 @@ torch::Tensor in_layout_of(const torch::Tensor& parameter, const torch::Tensor& 
 }  // namespace
 
 Sgd::Sgd(std::vector<ParameterGroup> groups, const config::TrainOptions& options)
-    : groups_(std::move(groups)), momentum_(options.momentum), nesterov_(options.nesterov) {
+    : momentum_(options.momentum), nesterov_(options.nesterov) {
+  regroup(std::move(groups));
+  const auto device = parameters_.empty() ? torch::Device(torch::kCPU) : parameters_[0].device();
+  rate_ = torch::zeros({}, torch::dtype(torch::kFloat32).device(device));
+}
+
+void Sgd::regroup(std::vector<ParameterGroup> groups) {
+  std::map<std::string, torch::Tensor> old;
+  for (size_t i = 0; i < names_.size(); ++i) old[names_[i]] = velocities_[i];
+  groups_ = std::move(groups);
+  names_.clear();
+  parameters_.clear();
+  velocities_.clear();
   for (const ParameterGroup& group : groups_) {
     names_.insert(names_.end(), group.names.begin(), group.names.end());
     for (const torch::Tensor& parameter : group.parameters) {
       parameters_.push_back(parameter);
       velocities_.push_back(torch::zeros_like(parameter.detach()));
+      const auto found = old.find(names_[velocities_.size() - 1]);
+      if (found != old.end() && found->second.sizes() == parameter.sizes())
+        velocities_.back().copy_(found->second);
     }
   }
-  const auto device = parameters_.empty() ? torch::Device(torch::kCPU) : parameters_[0].device();
-  rate_ = torch::zeros({}, torch::dtype(torch::kFloat32).device(device));
 }
 
 void Sgd::set_learning_rate(double rate) {

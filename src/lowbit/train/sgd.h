@@ -32,6 +32,10 @@ class Sgd {
   // is not trained. A captured step goes on from there.
   void clear_momentum(const torch::Tensor& parameter);
 
+  // Trains these parameters from now on. Those of a name and size that it has trained keep their
+  // velocity; the others start at 0. A captured step is then out of date.
+  void regroup(std::vector<ParameterGroup> groups);
+
   // One update, one fused launch per group. gradients[i] belongs to parameters()[i]; an undefined
   // one (a parameter that the loss does not depend on) counts as 0. Where skip (float32 scalar on
   // the device) is 1, nothing changes.

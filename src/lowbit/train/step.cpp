@@ -81,14 +81,23 @@ void BatchLoop::run(int64_t position, int64_t size) {
   step->second.run();
 }
 
-BatchLoop training_loop(TrainingParts parts, data::BatchSource& source,
-                        const StepOptions& options) {
+void BatchLoop::start_over(std::vector<torch::Tensor> state) {
+  steps_.clear();
+  state_ = std::move(state);
+}
+
+std::vector<torch::Tensor> training_state(const TrainingParts& parts) {
   std::vector<torch::Tensor> state = forward_state(parts.network, parts.totals);
   for (const torch::Tensor& velocity : parts.optimizer.velocities()) state.push_back(velocity);
   state.push_back(parts.scaler.factor());
   state.push_back(parts.scaler.growth_tracker());
+  return state;
+}
+
+BatchLoop training_loop(TrainingParts parts, data::BatchSource& source,
+                        const StepOptions& options) {
   return {source, options, [parts, &source](const Batch& batch) { train_on(parts, source, batch); },
-          std::move(state)};
+          training_state(parts)};
 }
 
 BatchLoop validation_loop(models::Network& network, EpochTotals& totals, data::BatchSource& source,

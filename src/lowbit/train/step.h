@@ -52,6 +52,9 @@ class BatchLoop {
   // cursor stands there.
   void run(int64_t position, int64_t size);
 
+  // For a network whose modules have been replaced: its steps are made anew (and captured).
+  void start_over(std::vector<torch::Tensor> state);
+
  private:
   data::BatchSource& source_;
   StepOptions options_;
@@ -68,6 +71,9 @@ struct TrainingParts {
   LossScaler& scaler;
   EpochTotals& totals;
 };
+
+// Every tensor that a training step changes and a later one reads.
+std::vector<torch::Tensor> training_state(const TrainingParts& parts);
 
 BatchLoop training_loop(TrainingParts parts, data::BatchSource& source, const StepOptions& options);
 

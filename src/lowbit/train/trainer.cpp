@@ -5,10 +5,13 @@
 #include <filesystem>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
+#include "lowbit/train/probe.h"
 #include "lowbit/train/schedule.h"
 
 namespace lowbit::train {
@@ -80,14 +83,30 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
 }
 
 void Trainer::load_weights() {
-  if (options_.train.resume) {
-    resumed_path_ = find_resume_file(options_).string();
+  const auto resume_file =
+      options_.train.resume ? find_resume_file(options_) : std::optional<std::filesystem::path>();
+  if (resume_file) {
+    resumed_path_ = resume_file->string();
     resumed_ = read_checkpoint(resumed_path_);
-    log_load(load_state(*network_, state_dict(*resumed_)), resumed_path_);
-  } else if (!options_.train.pretrained.empty()) {
-    const std::string path = find_pretrained(options_).string();
-    log_load(load_state(*network_, state_dict(read_checkpoint(path))), path);
+    if (has_description(*resumed_))
+      models::apply_policy_until(*network_, policy_epoch_of(*resumed_));
+    log_load(load_state(*network_, weights_of(*resumed_)), resumed_path_);
+    return;
   }
+  if (options_.train.resume) core::log().info("--resume: nothing is saved yet, the run begins");
+  if (options_.train.pretrained.empty()) return;
+  const std::string path = find_pretrained(options_).string();
+  const Value file = read_checkpoint(path);
+  // To evaluate a network is to see it as it was when it was saved.
+  if (options_.train.evaluate && has_description(file))
+    models::apply_policy_until(*network_, policy_epoch_of(file));
+  log_load(load_state(*network_, weights_of(file)), path);
+  if (options_.train.re_init) network_->restart_quantizers();
+}
+
+NamedTensors Trainer::weights_of(const Value& checkpoint) const {
+  return in_scope(state_dict(checkpoint),
+                  {options_.train.resume_scope, options_.train.unresume_scope});
 }
 
 void Trainer::check_classes(const std::vector<std::string>& names) const {
@@ -114,8 +133,9 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   const bool quantized = plain.fm.enable || plain.wt.enable || plain.ot.enable;
   if (options_.train.pretrained.empty() || resumed_ || !quantized || !validation_) return {};
   plain.fm.enable = plain.wt.enable = plain.ot.enable = false;
+  plain.policy = {};
   const auto network = models::make_network(plain);
-  load_state(*network, state_dict(read_checkpoint(find_pretrained(options_))));
+  load_state(*network, weights_of(read_checkpoint(find_pretrained(options_))));
   place(*network, options_.train, device_);
   BatchLoop steps = validation_->loop_for(*network);
   return validation_->run(*network, steps, observer_, 0);
@@ -134,7 +154,9 @@ Trainer::Training::Training(Trainer& trainer)
   trainer.check_classes(source.class_names());
   if (trainer.resumed_)
     position =
-        restore_run(*trainer.resumed_, trainer.resumed_path_, *trainer.network_, optimizer, scaler);
+        restore_run(*trainer.resumed_, trainer.resumed_path_,
+                    {trainer.options_.train.resume_scope, trainer.options_.train.unresume_scope},
+                    *trainer.network_, optimizer, scaler);
 }
 
 RunResult Trainer::train() {
@@ -160,8 +182,44 @@ RunResult Trainer::train() {
   return result;
 }
 
+void Trainer::apply_policy(Training& training) {
+  RunPosition& position = training.position;
+  if (position.policy_epoch >= position.epoch) return;
+  position.policy_epoch = position.epoch;
+  const models::PolicyEffect effect =
+      models::apply_policy(*network_, config::PolicyEvent::epoch, position.epoch);
+  if (!effect.applied) return;
+  core::log().info("[epoch {}]: policy applied", position.epoch);
+  if (effect.replaced) {
+    // Steps refer to what is no longer there.
+    synchronize(device_);
+    training.optimizer.regroup(group_parameters(options_.train, *network_));
+    training.loop.start_over(
+        training_state({*network_, training.optimizer, training.scaler, training.totals}));
+    validation_steps_.reset();
+  }
+  for (const torch::Tensor& parameter : effect.started)
+    training.optimizer.clear_momentum(parameter);
+}
+
+void Trainer::probe_step(Training& training) {
+  const int64_t size = training.source.size(), batch = options_.data.train_batch,
+                first = training.position.samples;
+  const int64_t iteration = training.position.epoch * ((size + batch - 1) / batch) + first / batch;
+  const Probe probe(options_.train, *network_);
+  if (!probe.wants(iteration)) return;
+  const Batch next = make_batch(std::min(batch, size - first), training.source, step_);
+  training.source.assemble(next.images, next.targets);
+  const std::filesystem::path file = files_.probe(iteration);
+  core::make_writable_folder(file.parent_path());
+  write_checkpoint(file, probe.look(next.images));
+  training.source.set_cursor(first);
+  core::log().info("probe: wrote {}", file.string());
+}
+
 bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
+  apply_policy(training);
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
@@ -173,6 +231,7 @@ bool Trainer::train_epoch(Training& training) {
   const auto start = Clock::now();
   for (int64_t iteration = 1; position.samples < size && !core::interrupted(); ++iteration) {
     const int64_t samples = std::min(batch, size - position.samples);
+    if (options_.train.probe) probe_step(training);
     training.loop.run(position.samples, samples);
     position.samples += samples;
     if (iteration % options_.train.report_freq == 0)

@@ -48,6 +48,12 @@ class Trainer {
   };
 
   void load_weights();
+  // The entries of a checkpoint that --resume_scope and --unresume_scope take.
+  NamedTensors weights_of(const Value& checkpoint) const;
+  // What the policy says for the epoch that begins.
+  void apply_policy(Training& training);
+  // Keyword probe: writes what the step that comes next computes, if it is one of those asked for.
+  void probe_step(Training& training);
   void check_classes(const std::vector<std::string>& names) const;
   BatchLoop& validation_steps();
   std::optional<Accuracy> full_precision_start();
