@@ -179,6 +179,18 @@ TEST_F(Program, ADryRunWritesNothing) {
   EXPECT_EQ(after, before);
 }
 
+TEST_F(Program, DryRunsConfigFilesOfTheOlderToolbox) {
+  const fs::path old = fs::path(LOWBIT_SOURCE_DIR) / "tests/config/fixtures/old";
+  for (const char* name : {"config.dorefa.eval.dali.2bit.resnet18",
+                           "config.ldq.lsq.finetune.cifar100.2bit.resnet20.cbsa.ca",
+                           "config.lsq.finetune.cifar10.4bit.resnet20-policy",
+                           "config.dorefa.train-scratch.imagenet.2bit.mobilenetv2-focal"}) {
+    const Finished dry = run({"train", (old / name).string(), "--dry-run"});
+    EXPECT_EQ(dry.status, 0) << name << ": " << dry.err;
+    EXPECT_THAT(dry.out, HasSubstr("network: ")) << name;
+  }
+}
+
 TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
   ASSERT_EQ(run({"train", "config.lsq", "--epochs", "4"}).status, 0);
   const std::string never_stopped = read(folder_ / "exp/resnet20/small.log");

@@ -81,6 +81,8 @@ TEST(PolicyFile, NamesTheNearestOfWhatIsUnknown) {
   EXPECT_EQ(error("on init :\nby_tag: fm wd"), "p:2: unknown tag 'wd'; did you mean 'wt'?");
   EXPECT_EQ(error("on init :\nby_tag: fm\n  adaptiv: var"),
             "p:3: unknown attribute 'adaptiv'; did you mean 'adaptive'?");
+  EXPECT_EQ(error("on init :\nbyindex: all"),
+            "p:2: unknown attribute 'byindex'; did you mean 'by_index'?");
   EXPECT_EQ(error("on init :\nadaptive: vra-mean"),
             "p:2: 'adaptive': unknown value 'vra-mean'; did you mean 'var-mean'?");
   EXPECT_EQ(error("on init :\nmethod: lsp"),

@@ -162,6 +162,9 @@ TEST(Policy, ChangesWhatQuantizersDoWithEveryAttribute) {
 TEST(Policy, NamesTheLineOfALayerThatThereIsNot) {
   EXPECT_EQ(error_of([] { network_with("on init :\nby_index: 1 99\nbit: 3"); }),
             "p:2: there is no layer 99: model 'resnet20' has 20, 0 to 19");
+  EXPECT_EQ(error_of([] { network_with("on epoch : 7\nby_index: 20\nbit: 3"); }),
+            "p:2: there is no layer 20: model 'resnet20' has 20, 0 to 19")
+      << "before it is applied";
 }
 
 TEST(Policy, NamesTheLineOfAQuantizerThatCannotBe) {

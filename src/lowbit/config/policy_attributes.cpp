@@ -175,8 +175,10 @@ const Attribute& find(const Argument& name) {
       if (each == name.text) return row;
       known.push_back(each);
     }
+  std::vector<std::string> meant = known;
+  meant.insert(meant.end(), {"by_index", "by_tag"});
   throw at(core::usage_error("unknown attribute '{}'", name.text)
-               .suggest(core::nearest_name(name.text, known))
+               .suggest(core::nearest_name(name.text, meant))
                .detail("Attributes: " + join(known, " ")),
            name);
 }

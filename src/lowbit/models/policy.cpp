@@ -73,9 +73,17 @@ void apply(Network& network, const config::PolicyBlock& block, PolicyEffect& eff
                     block.changes.front().name.place()));
 }
 
+// That no section names a layer which there is not: an epoch's would show it late.
+void check_layers(const Network& network) {
+  for (const config::PolicySection& section : network.options().policy.sections)
+    if (section.event == config::PolicyEvent::init || section.event == config::PolicyEvent::epoch)
+      for (const config::PolicyBlock& block : section.blocks) layers_of(block, network);
+}
+
 }  // namespace
 
 PolicyEffect apply_policy(Network& network, config::PolicyEvent event, int epoch) {
+  if (event == config::PolicyEvent::init) check_layers(network);
   PolicyEffect effect;
   for (const config::PolicySection& section : network.options().policy.sections) {
     const bool now = event != config::PolicyEvent::epoch ||
