@@ -169,7 +169,7 @@ TEST(Policy, NamesTheLineOfALayerThatThereIsNot) {
 
 TEST(Policy, NamesTheLineOfAQuantizerThatCannotBe) {
   EXPECT_EQ(error_of([] { network_with("on init :\nby_tag: ot\nenable: True"); }),
-            "p:3: quantized without a method: add 'method: lsq' or a keyword");
+            "p:3: quantized without a number of bits: add 'bit: 2'");
 }
 
 TEST(Policy, OfAnEpochKeepsWhatWasLearned) {
