@@ -39,6 +39,9 @@ bool continues_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
 }
 
+constexpr size_t kMostCharacters = 1 << 20;
+constexpr int kDeepest = 100;
+
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file, const Environment& environment)
@@ -73,11 +76,19 @@ class Parser {
     return core::usage_error(format, std::forward<Args>(args)...).at(result_.name, line);
   }
 
-  void append(Argument& value, char c) const {
+  // A few lines of a="$a$a" would fill any memory.
+  void count(size_t characters) {
+    appended_ += characters;
+    if (appended_ > kMostCharacters)
+      throw error(line_, "the values of the file have more than {} characters", kMostCharacters);
+  }
+  void append(Argument& value, char c) {
+    count(1);
     value.text += c;
     value.lines.push_back(line_);
   }
-  static void append(Argument& value, const Argument& more) {
+  void append(Argument& value, const Argument& more) {
+    count(more.text.size());
     value.text += more.text;
     value.lines.insert(value.lines.end(), more.lines.begin(), more.lines.end());
   }
@@ -245,9 +256,13 @@ class Parser {
   // At the `{` of ${name}, ${name:-word}, ${name-word}, ${name:=word} or ${name=word}.
   Argument braced_name() {
     const int opened = line_;
+    if (++depth_ > kDeepest) throw error(opened, "${{..}} within one another too deeply");
     take();
     const std::string name(take_name());
-    if (!name.empty() && take_if("}")) return lookup(name);
+    if (!name.empty() && take_if("}")) {
+      --depth_;
+      return lookup(name);
+    }
     const bool empty_counts_as_unset = take_if(":");
     const bool assigns = peek() == '=';
     if (name.empty() || (!take_if("-") && !take_if("=")))
@@ -259,6 +274,7 @@ class Parser {
       bare_piece(word);
     }
     take();
+    --depth_;
     const std::optional<Argument> known = find(name);
     if (known && !(empty_counts_as_unset && known->text.empty())) return *known;
     if (assigns) result_.values[name] = word;
@@ -303,6 +319,8 @@ class Parser {
   const Environment& environment_;
   size_t position_ = 0;
   int line_ = 1;
+  int depth_ = 0;        // of ${..} within ${..}
+  size_t appended_ = 0;  // characters, to all values together
   ConfigFile result_;
   std::set<std::string> read_;  // names that some value refers to
 };
