@@ -44,6 +44,26 @@ TEST(OptionTable, ShowsValuesThatItReadsBackAsTheSame) {
   }
 }
 
+TEST(Options, SaveEveryTakesStepsOrTime) {
+  const auto interval = [](const std::string& text) {
+    return run(kFashion + "--save_every " + text).options.train.save_every;
+  };
+  EXPECT_EQ(run(kFashion).options.train.save_every, Interval{});
+  EXPECT_EQ(interval("500"), (Interval{.steps = 500}));
+  EXPECT_EQ(interval("30s"), (Interval{.seconds = 30}));
+  EXPECT_EQ(interval("10m"), (Interval{.seconds = 600}));
+  EXPECT_EQ(interval("2h"), (Interval{.seconds = 7200}));
+  EXPECT_EQ(interval("none"), Interval{});
+  for (const char* wrong : {"0", "-1", "m", "10x", "1.5m", "m10", "99999999999"})
+    EXPECT_THAT(run_error(kFashion + "--save_every " + wrong), HasSubstr("'--save_every'"))
+        << wrong;
+}
+
+TEST(Options, SaveEveryIsShownAsItIsWritten) {
+  for (const std::string text : {"500", "90s", "10m", "2h", "none"})
+    EXPECT_EQ(setting(run(kFashion + "--save_every " + text), "--save_every").value, text);
+}
+
 TEST(OptionTable, HasTheDocumentedDefaultsWithoutAConfigFile) {
   const Options options = run("--dataset fake --keyword cbas").options;
   EXPECT_EQ(options.model.name, "resnet18");

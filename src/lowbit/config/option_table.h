@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lowbit/config/interval.h"
 #include "lowbit/config/option.h"
 
 namespace lowbit::config {
@@ -81,6 +82,15 @@ class OptionTable {
           s.*field = parse_number(name, words[0], range);
         },
         [field](const Struct& s) { return fmt::format("{}", s.*field); });
+  }
+
+  Option& interval(Names names, Interval Struct::*field, std::string help) {
+    return add(
+        std::move(names), "STEPS|MINUTESm", "", std::move(help),
+        [field](Struct& s, const std::string& name, const Words& words) {
+          s.*field = parse_interval(name, words[0]);
+        },
+        [field](const Struct& s) { return interval_text(s.*field); });
   }
 
   // Three numbers, a comma between them.

@@ -71,13 +71,16 @@ std::vector<Option> file_rows() {
   table.text({"--case"}, &TrainOptions::case_name, "NAME", "names the files of the run");
   table.text({"--pretrained"}, &TrainOptions::pretrained, "FILE",
              "weights to start from, under weights_dir/<model>/ or a path");
-  table.flag({"--resume", "-r"}, &TrainOptions::resume, "go on from resume_file");
+  table.flag({"--resume", "-r"}, &TrainOptions::resume,
+             "go on from resume_file; from the start where the run has saved nothing yet");
   table.text({"--resume_file"}, &TrainOptions::resume_file, "FILE", "checkpoint to go on from");
   table.flag({"--evaluate", "-e"}, &TrainOptions::evaluate, "only evaluate");
   table.text({"--weights_dir"}, &TrainOptions::weights_dir, "FOLDER", "where checkpoints lie");
   table.text({"--log_dir"}, &TrainOptions::log_dir, "FOLDER", "where logs lie");
   table.integer({"--save_freq", "-s"}, &TrainOptions::save_freq, at_least(-1),
                 "epochs between kept checkpoints; below 1: none");
+  table.interval({"--save_every"}, &TrainOptions::save_every,
+                 "saves also within an epoch: 500 (steps), 10m (30s, 2h); none: after each epoch");
   table.integer({"--report_freq"}, &TrainOptions::report_freq, at_least(1),
                 "iterations between reports");
   table.flag({"--verbose"}, &TrainOptions::verbose, "log details");

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/config/interval.h"
+
 namespace lowbit::config {
 
 enum class LrPolicy { decay, fix, fix_step, custom_step, poly, cos, sgdr, sgdr_step };
@@ -37,6 +39,7 @@ struct TrainOptions {
   std::string log_dir = "./exp";
   std::string case_name = "fake";  // --case: names the files of a run
   int save_freq = -1;              // epochs; -1: none
+  Interval save_every;             // saves within an epoch
   int report_freq = 20;            // iterations
 
   Device device = Device::automatic;
