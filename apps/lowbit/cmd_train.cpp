@@ -11,6 +11,7 @@
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
 #include "run_summary.h"
@@ -59,14 +60,26 @@ int dry_run(const config::Configuration& configuration) {
   return 0;
 }
 
-int evaluate_only(train::Trainer& trainer) {
+int evaluate_only(const config::Configuration& configuration) {
+  ProgressDisplay display;
+  train::Trainer trainer(configuration, display);
   const train::Accuracy accuracy = trainer.evaluate();
   core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
                    accuracy.top5);
   return 0;
 }
 
-int train_all(train::Trainer& trainer, const config::Configuration& configuration) {
+int train_all(const config::Configuration& configuration) {
+  const train::RunFiles files(configuration.options);
+  files.make_folders();
+  const core::FileLock lock = files.lock_files();
+  files.remove_unfinished();
+  train::RunStart start = train::find_start(configuration.options);
+  train::begin_log(files.log, start);
+  log_to_file(files.log);
+  log_settings(configuration, spdlog::level::debug);
+  ProgressDisplay display;
+  train::Trainer trainer(configuration, display, std::move(start));
   core::catch_interrupts();
   const train::RunResult result = trainer.train();
   print_summary(trainer, configuration, result);
@@ -90,16 +103,8 @@ int train(const Arguments& arguments) {
   if (configuration.options.train.dry_run) return dry_run(configuration);
 
   require_inputs(configuration.options);
-  if (!configuration.options.train.evaluate) {
-    const train::RunFiles files(configuration.options);
-    files.make_folders();
-    log_to_file(files.log);
-    log_settings(configuration, spdlog::level::debug);
-  }
-  ProgressDisplay display;
-  train::Trainer trainer(configuration, display);
-  return configuration.options.train.evaluate ? evaluate_only(trainer)
-                                              : train_all(trainer, configuration);
+  return configuration.options.train.evaluate ? evaluate_only(configuration)
+                                              : train_all(configuration);
 }
 
 }  // namespace lowbit::app

@@ -210,7 +210,53 @@ TEST_F(Program, AFullDiskLeavesTheCheckpointBefore) {
   EXPECT_EQ(full.status, 1);
   EXPECT_THAT(first_line(full.err), HasSubstr("small-checkpoint.pth.tar"));
   EXPECT_EQ(read(folder_ / checkpoint_), before);
-  EXPECT_EQ(files(), files_before) << "nothing half-written stays behind";
+  auto files_after = files();
+  std::erase(files_after, "exp/resnet20/small.log.old");
+  EXPECT_EQ(files_after, files_before) << "nothing half-written stays behind";
+}
+
+TEST_F(Program, GoesOnFromItsLastGoodStateOnceADiskIsNoLongerFull) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "3"}).status, 0);
+  const std::string never_stopped = read(folder_ / checkpoint_);
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "1"}).status, 0);
+  const std::vector<std::string> go_on = {"train", "config.lsq", "--epochs", "3", "-r"};
+  const Finished full = run(go_on, 65536);
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(std::ranges::count(full.err, '\n'), 1) << full.err;
+  const Finished resumed = run(go_on);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr("going on in epoch 1"));
+  EXPECT_EQ(read(folder_ / checkpoint_), never_stopped);
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  for (const char* mark : {"[epoch 0]: train_loss", "[epoch 1]: train_loss", "[epoch 2]: test_acc"})
+    EXPECT_EQ(log.find(mark), log.rfind(mark)) << mark << " is there twice";
+}
+
+TEST_F(Program, AResumedDamagedCheckpointIsOneWarningAndTheStateBeforeItGoesOn) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "3"}).status, 0);
+  const std::string never_stopped = read(folder_ / checkpoint_);
+  fs::resize_file(folder_ / checkpoint_, 5000);
+  const Finished resumed = run({"train", "config.lsq", "--epochs", "3", "-r"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(first_line(resumed.err), ContainsRegex("warning: .*small-checkpoint.pth.tar: .*"
+                                                     "small-checkpoint-previous.pth.tar"));
+  EXPECT_EQ(read(folder_ / checkpoint_), never_stopped);
+}
+
+TEST_F(Program, ASecondRunOfTheSameCaseIsToldWhoseFilesTheyAre) {
+  const pid_t first = start({"train", "config.lsq", "--epochs", "400"});
+  while (!fs::exists(folder_ / checkpoint_) && runs(first)) std::this_thread::yield();
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const Finished second = run({"train", "config.lsq", "--epochs", "1"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(first_line(second.err), HasSubstr("is in use by process " + std::to_string(first)));
+  EXPECT_THAT(read(folder_ / "exp/resnet20/small.log"), StartsWith(log)) << "not touched";
+  EXPECT_TRUE(runs(first));
+  ::kill(first, SIGKILL);
+  finish(first);
+  const Finished third = run({"train", "config.lsq", "--epochs", "1"});
+  EXPECT_EQ(third.status, 0) << third.err;
+  EXPECT_FALSE(fs::exists(folder_ / "weights/resnet20/small.lock"));
 }
 
 TEST_F(Program, NamesTheLayerOfALossThatIsNotFinite) {

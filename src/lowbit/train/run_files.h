@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "lowbit/config/options.h"
+#include "lowbit/core/file_lock.h"
 
 namespace lowbit::train {
 
@@ -11,7 +13,9 @@ struct RunFiles {
   explicit RunFiles(const config::Options& options);
 
   std::filesystem::path checkpoint;  // WEIGHTS_DIR/MODEL/CASE-checkpoint.pth.tar
+  std::filesystem::path previous;    // WEIGHTS_DIR/MODEL/CASE-checkpoint-previous.pth.tar
   std::filesystem::path best;        // WEIGHTS_DIR/MODEL/CASE-model_best.pth.tar
+  std::filesystem::path lock;        // WEIGHTS_DIR/MODEL/CASE.lock, while the run goes on
   std::filesystem::path log;         // LOG_DIR/MODEL/CASE.log
 
   // WEIGHTS_DIR/MODEL/CASE-epochN-checkpoint.pth.tar, N = number of finished epochs.
@@ -20,7 +24,16 @@ struct RunFiles {
   // Creates the folders; an Error (failure) if one cannot be written to.
   void make_folders() const;
 
+  // Keeps other processes from writing these files; an Error (failure) naming the one that does.
+  core::FileLock lock_files() const;
+
+  // Removes what processes of this run that were killed had not finished writing. The files must be
+  // locked.
+  void remove_unfinished() const;
+
  private:
+  bool is_copy(std::string_view path) const;
+
   std::filesystem::path prefix_;
 };
 
@@ -29,7 +42,8 @@ struct RunFiles {
 std::filesystem::path find_pretrained(const config::Options& options);
 
 // The file that --resume continues: --resume_file under WEIGHTS_DIR/MODEL/, with the name of the
-// case before it or without, or as a path of its own.
+// case before it or without, or as a path of its own. An Error (failure) that lists the places if
+// it is in none, unless it has its default name: then the path is empty.
 std::filesystem::path find_resume_file(const config::Options& options);
 
 }  // namespace lowbit::train

@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* own_entry = "lowbit";
 
-// As torch.optim.SGD.state_dict(): parameters are numbered through all groups.
+// As torch.optim.SGD.state_dict() of named parameters: they are numbered through all groups.
 Dict optimizer_state(const Sgd& optimizer, double learning_rate) {
   Dict state;
   for (size_t i = 0; i < optimizer.velocities().size(); ++i)
@@ -15,16 +15,34 @@ Dict optimizer_state(const Sgd& optimizer, double learning_rate) {
   List groups;
   int64_t number = 0;
   for (const ParameterGroup& group : optimizer.groups()) {
-    List numbers;
-    for (size_t i = 0; i < group.parameters.size(); ++i) numbers.push_back(number++);
+    List numbers, names;
+    for (const std::string& name : group.names) {
+      numbers.push_back(number++);
+      names.push_back(name);
+    }
     groups.push_back(Dict{{"lr", learning_rate},
                           {"momentum", optimizer.momentum()},
                           {"dampening", 0.0},
                           {"weight_decay", group.weight_decay},
                           {"nesterov", optimizer.nesterov()},
-                          {"params", std::move(numbers)}});
+                          {"maximize", false},
+                          {"foreach", Value()},
+                          {"differentiable", false},
+                          {"fused", Value()},
+                          {"params", std::move(numbers)},
+                          {"param_names", std::move(names)}});
   }
   return {{"state", std::move(state)}, {"param_groups", std::move(groups)}};
+}
+
+// As state_dict() of torch's schedulers, less what differs from class to class: any of them takes
+// it and goes on.
+Dict scheduler_state(const RunPosition& position, size_t groups, const Rates& rates) {
+  return {{"base_lrs", List(groups, rates.base)},
+          {"last_epoch", position.epoch},
+          {"_step_count", position.epoch + 1},
+          {"_get_lr_called_within_step", false},
+          {"_last_lr", List(groups, rates.now)}};
 }
 
 void restore_optimizer(const Dict& saved, Sgd& optimizer) {
@@ -80,16 +98,16 @@ const Dict& own(const Value& checkpoint) {
 
 Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
                    const RunPosition& position, const Description& description,
-                   double learning_rate) {
+                   const Rates& rates) {
   const torch::NoGradGuard no_grad;
   List class_names;
   for (const std::string& name : description.class_names) class_names.push_back(name);
   return {{"epoch", position.epoch},
           {"state_dict", to_dict(named_tensors(network))},
-          {"optimizer", optimizer_state(optimizer, learning_rate)},
-          {"scheduler", Dict{{"last_epoch", position.epoch}}},
+          {"optimizer", optimizer_state(optimizer, rates.now)},
+          {"scheduler", scheduler_state(position, optimizer.groups().size(), rates)},
           {"best_acc", position.best_top1},
-          {"learning_rate", learning_rate},
+          {"learning_rate", rates.now},
           {"amp", Dict{{"scale", scaler.factor()}, {"growth_tracker", scaler.growth_tracker()}}},
           {own_entry, Dict{{"version", 1},
                            {"position", position_entry(position)},
@@ -112,6 +130,16 @@ Description description_of(const Value& checkpoint, const std::string& path) {
     error.at(path);
     throw;
   }
+}
+
+int next_epoch(const Value& checkpoint, const std::string& path) {
+  const Dict* file = checkpoint.get_if<Dict>();
+  const Value* entry = file ? file->find("epoch") : nullptr;
+  const int64_t* epoch = entry ? entry->get_if<int64_t>() : nullptr;
+  constexpr int64_t kMost = 1'000'000'000;
+  if (!epoch || *epoch < 0 || *epoch > kMost)
+    throw core::failure("it does not say in which epoch its run was: use --pretrained").at(path);
+  return static_cast<int>(*epoch);
 }
 
 RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,

@@ -29,17 +29,25 @@ struct Description {
   std::vector<std::string> class_names;
 };
 
+struct Rates {
+  double base = 0;  // before the schedule
+  double now = 0;   // of the epoch that comes next
+};
+
 // The entries of PyTorch's usual training scripts (epoch, state_dict, optimizer, scheduler,
 // best_acc, learning_rate, amp) and one of our own, `lowbit`: position and description.
 Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
-                   const RunPosition& position, const Description& description,
-                   double learning_rate);
+                   const RunPosition& position, const Description& description, const Rates& rates);
 
 // Whether the file is a checkpoint of ours.
 bool has_description(const Value& checkpoint);
 
 // The description inside a checkpoint of ours; an Error (failure) naming `path` for any other file.
 Description description_of(const Value& checkpoint, const std::string& path);
+
+// The epoch that a run goes on with, from 0: the entry `epoch`, as any training script has it. An
+// Error (failure) naming `path` if the file has none.
+int next_epoch(const Value& checkpoint, const std::string& path);
 
 // Puts a run back where checkpoint_of saw it. An Error (failure) naming `path` if the file lacks
 // what that takes (it is another program's, or of another network).

@@ -9,6 +9,7 @@
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/tensor/tensor.h"
+#include "lowbit/train/foreign_run.h"
 #include "lowbit/train/schedule.h"
 
 namespace lowbit::train {
@@ -22,6 +23,12 @@ config::Options fit_to_device(config::Options options, torch::Device device) {
                     options.train.precision == config::Precision::bf16;
   if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
   return options;
+}
+
+// As checkpoints hold it. A run that was resumed is the same run.
+std::string stored(config::Configuration configuration) {
+  std::erase(configuration.arguments, "--resume");
+  return configuration.to_json();
 }
 
 StepOptions step_options(const config::TrainOptions& options, torch::Device device) {
@@ -61,13 +68,17 @@ double median(std::vector<double> values) {
 }  // namespace
 
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
+    : Trainer(configuration, observer, find_start(configuration.options)) {}
+
+Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start)
     : device_(choose_device(configuration.options.train)),
       options_(fit_to_device(configuration.options, device_)),
-      configuration_(configuration.to_json()),
+      configuration_(stored(configuration)),
       observer_(observer),
       scope_(device_, options_.train),
       step_(step_options(options_.train, device_)),
-      files_(options_) {
+      files_(options_),
+      start_(std::move(start)) {
   torch::manual_seed(options_.train.seed);
   network_ = models::make_network(options_.model);
   core::log().info("network: {}", network_->description());
@@ -80,11 +91,15 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
 }
 
 void Trainer::load_weights() {
-  if (options_.train.resume) {
-    resumed_path_ = find_resume_file(options_).string();
-    resumed_ = read_checkpoint(resumed_path_);
-    log_load(load_state(*network_, state_dict(*resumed_)), resumed_path_);
-  } else if (!options_.train.pretrained.empty()) {
+  if (!start_.warning.empty()) core::log().warn(start_.warning);
+  if (start_.checkpoint) {
+    log_load(load_state(*network_, state_dict(*start_.checkpoint)), start_.path.string());
+    return;
+  }
+  if (options_.train.resume)
+    core::log().info("-r: there is no {} yet: the run begins at its start",
+                     files_.checkpoint.string());
+  if (!options_.train.pretrained.empty()) {
     const std::string path = find_pretrained(options_).string();
     log_load(load_state(*network_, state_dict(read_checkpoint(path))), path);
   }
@@ -112,7 +127,8 @@ Accuracy Trainer::evaluate() {
 std::optional<Accuracy> Trainer::full_precision_start() {
   config::ModelOptions plain = options_.model;
   const bool quantized = plain.fm.enable || plain.wt.enable || plain.ot.enable;
-  if (options_.train.pretrained.empty() || resumed_ || !quantized || !validation_) return {};
+  if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
+    return {};
   plain.fm.enable = plain.wt.enable = plain.ot.enable = false;
   const auto network = models::make_network(plain);
   load_state(*network, state_dict(read_checkpoint(find_pretrained(options_))));
@@ -130,11 +146,25 @@ Trainer::Training::Training(Trainer& trainer)
              data::batch_options(trainer.options_.data, data::Split::train,
                                  trainer.options_.train.seed, tensor::backend(trainer.device_),
                                  trainer.device_)),
-      loop(training_loop({*trainer.network_, optimizer, scaler, totals}, source, trainer.step_)) {
+      loop(training_loop({*trainer.network_, optimizer, scaler, totals}, source, trainer.step_)),
+      saved(trainer.files_, trainer.start_),
+      save_clock(trainer.options_.train.save_every) {
   trainer.check_classes(source.class_names());
-  if (trainer.resumed_)
-    position =
-        restore_run(*trainer.resumed_, trainer.resumed_path_, *trainer.network_, optimizer, scaler);
+  if (trainer.start_.checkpoint) position = trainer.restore(*this);
+}
+
+RunPosition Trainer::restore(Training& training) const {
+  const Value& checkpoint = *start_.checkpoint;
+  const std::string path = start_.path.string();
+  const RunPosition position =
+      has_description(checkpoint)
+          ? restore_run(checkpoint, path, *network_, training.optimizer, training.scaler)
+          : restore_foreign_run(checkpoint, path, *network_, training.optimizer, training.scaler);
+  if (position.epoch >= options_.train.epochs)
+    core::log().info("all {} epochs are trained already", options_.train.epochs);
+  else
+    core::log().info("going on in epoch {}, at image {}", position.epoch, position.samples);
+  return position;
 }
 
 RunResult Trainer::train() {
@@ -146,11 +176,14 @@ RunResult Trainer::train() {
                      result.full_precision_start->top1, result.full_precision_start->top5);
   Training training(*this);
   network_->train();
+  // From here on -r means this run, not an earlier one of the same name; and a disk that is full is
+  // known before the first epoch.
+  if (!start_.checkpoint && options_.train.epochs > 0) training.saved.save(state(training));
   while (training.position.epoch < options_.train.epochs && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
     } else {
-      save(training, files_.checkpoint);
+      training.saved.save(state(training));
     }
     result.interrupted = core::interrupted();
   }
@@ -164,6 +197,7 @@ bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
+  const int64_t first_step = position.epoch * ((size + batch - 1) / batch);
   training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source.start_epoch(position.epoch);
@@ -177,17 +211,27 @@ bool Trainer::train_epoch(Training& training) {
     position.samples += samples;
     if (iteration % options_.train.report_freq == 0)
       report(training, Clock::now() - start, samples_before);
+    if (position.samples < size &&
+        training.save_clock.is_due(first_step + position.samples / batch)) {
+      settle(training);
+      training.saved.save(state(training));
+    }
   }
-  const EpochTotals::Reading reading = training.totals.read();
+  settle(training);
   const std::chrono::duration<double> seconds = Clock::now() - start;
   observer_.on_pass_end();
   if (const std::string trouble = network_->quantizer_trouble(); !trouble.empty())
     core::warn_once(trouble);
-  if (reading.halted) explain_halt(training, reading.totals);
-  position.totals = reading.totals;
   if (position.samples < size) return false;
-  training.images_per_second.push_back((reading.totals.samples - samples_before) / seconds.count());
+  training.images_per_second.push_back((position.totals.samples - samples_before) /
+                                       seconds.count());
   return true;
+}
+
+void Trainer::settle(Training& training) {
+  const EpochTotals::Reading reading = training.totals.read();
+  if (reading.halted) explain_halt(training, reading.totals);
+  training.position.totals = reading.totals;
 }
 
 void Trainer::report(Training& training, std::chrono::duration<double> seconds,
@@ -236,17 +280,18 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   position.epoch = epoch + 1;
   position.samples = 0;
   position.totals = {};
-  save(training, files_.checkpoint);
-  if (best && epoch > options_.train.epochs / 2) save(training, files_.best);
-  if (keeps_copy(options_.train, epoch)) save(training, files_.copy(epoch + 1));
+  // The newest state last: if the process dies before it is there, -r writes the others again.
+  const Value now = state(training);
+  if (best && epoch > options_.train.epochs / 2) write_checkpoint(files_.best, now);
+  if (keeps_copy(options_.train, epoch)) write_checkpoint(files_.copy(epoch + 1), now);
+  training.saved.save(now);
 }
 
-void Trainer::save(const Training& training, const std::filesystem::path& path) const {
+Value Trainer::state(const Training& training) const {
   const int rated = std::min(training.position.epoch, std::max(options_.train.epochs - 1, 0));
-  write_checkpoint(path,
-                   checkpoint_of(*network_, training.optimizer, training.scaler, training.position,
-                                 {configuration_, training.source.class_names()},
-                                 learning_rate(options_.train, rated)));
+  return checkpoint_of(*network_, training.optimizer, training.scaler, training.position,
+                       {configuration_, training.source.class_names()},
+                       {options_.train.lr, learning_rate(options_.train, rated)});
 }
 
 }  // namespace lowbit::train
