@@ -54,15 +54,19 @@ target_include_directories(lowbit_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(
   lowbit_flags
   INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror;-Wshadow;-Wno-unused-parameter;$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>;-ffp-contract=off;-fpch-preprocess>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror;-Wshadow;-Wno-unused-parameter;$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>;-ffp-contract=off;$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--fmad=false;-Werror=all-warnings>)
 # fmt and spdlog as headers only: the program then needs no shared library of theirs.
 target_compile_definitions(lowbit_flags INTERFACE FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL
                                                   $<$<BOOL:${LOWBIT_CUDA}>:LOWBIT_CUDA>)
 target_link_libraries(lowbit_flags INTERFACE Threads::Threads)
+if(LOWBIT_FUZZ)
+  target_compile_options(lowbit_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(LOWBIT_SANITIZE)
-  target_compile_options(lowbit_flags INTERFACE -fsanitize=address,undefined
-                                                -fno-omit-frame-pointer)
+  target_compile_options(
+    lowbit_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                           -fno-omit-frame-pointer)
   target_link_options(lowbit_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -11,7 +11,8 @@ build_packages=(
 # What the program and most tests can do without: where a release lacks one, that is a warning.
 optional_packages=(dataset-fashion-mnist)
 # The sources are formatted by this version of clang-format; others format a few places differently.
-optional_test_packages=(clang-format-14 shellcheck)
+# clang and its run-time library have the fuzzer.
+optional_test_packages=(clang clang-format-14 libclang-rt-dev shellcheck)
 
 # missing_of PACKAGE...: those that are not installed, one a line.
 missing_of() {
