@@ -91,7 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
         Method{"proxquant", {"--keyword", keyword("dorefa,lsq,proxquant"), "--ps", "3"}},
         Method{"stable", {"--stable", "4"}}, Method{"pact", {"--keyword", keyword("pact")}},
         Method{"lq", {"--keyword", keyword("lq")}},
-        Method{"xnor", {"--keyword", keyword("xnor"), "--fm_bit", "1", "--wt_bit", "1"}},
+        Method{"xnor",
+               {"--keyword", keyword("xnor"), "--fm_bit", "1", "--wt_bit", "1", "--lr", "0.001"}},
         Method{"no_validation", {"-v", "0", "--momentum", "0.5"}}),
     [](const auto& each) { return std::string(each.param.name); });
 
@@ -120,8 +121,8 @@ TEST_F(ResumeTest, ResumingAFinishedRunChangesNothing) {
   const std::string before = bytes(checkpoint("x")), kept = bytes(previous("x"));
   const RunResult result = run("x", {"--epochs", "1", "-r"});
   EXPECT_EQ(result.interrupted, 0);
-  EXPECT_EQ(bytes(checkpoint("x")), before);
-  EXPECT_EQ(bytes(previous("x")), kept);
+  EXPECT_TRUE(bytes(checkpoint("x")) == before);
+  EXPECT_TRUE(bytes(previous("x")) == kept);
 }
 
 TEST_F(ResumeTest, ANamedFileThatIsMissingIsAnError) {
@@ -161,7 +162,7 @@ TEST_F(ResumeTest, ADamagedNewestStateIsNamedAndTheOneBeforeUsed) {
   run("whole");
   run_until(8, "x", {"--save_every", "1"});
   const std::string newest = bytes(checkpoint("x")), before = bytes(previous("x"));
-  ASSERT_NE(newest, before);
+  ASSERT_TRUE(newest != before);
   const config::Configuration resumed = configuration("x", {"-r"});
   // Every part of the file: records, pickle, tensors, directory.
   const size_t step = newest.size() / 200 + 1;
@@ -174,9 +175,9 @@ TEST_F(ResumeTest, ADamagedNewestStateIsNamedAndTheOneBeforeUsed) {
     ASSERT_EQ(start.warning.find('\n'), std::string::npos);
   }
   fs::resize_file(checkpoint("x"), newest.size() / 2);
-  run_until(1, "x", {"-r", "--save_every", "1"});
-  EXPECT_EQ(bytes(previous("x")), before) << "the damaged state must not take its place";
-  EXPECT_EQ(bytes(checkpoint("x")), newest);
+  run_until(2, "x", {"-r", "--save_every", "1"});
+  EXPECT_TRUE(bytes(previous("x")) == before) << "the damaged state must not take its place";
+  EXPECT_TRUE(bytes(checkpoint("x")) == newest) << "the same step again";
   run("x", {"-r"});
   expect_same_bits(saved("whole"), saved("x"));
 }

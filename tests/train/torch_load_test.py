@@ -162,8 +162,8 @@ class TorchRun(unittest.TestCase):
         """Name and tensor of what is trained, in the order of the network."""
         groups = self.ours["optimizer"]["param_groups"]
         trained = {name for group in groups for name in group["param_names"]}
-        state = self.ours["state_dict"]
-        return [(name, torch.nn.Parameter(state[name])) for name in state if name in trained]
+        tensors = self.ours["state_dict"].items()
+        return [(name, torch.nn.Parameter(t.clone())) for name, t in tensors if name in trained]
 
     def optimizer(self, grouped):
         """PyTorch's, with our momenta: a group for each parameter, as QTool has it, or one."""
