@@ -1,7 +1,9 @@
 #include "lowbit/config/parse.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lowbit/config/keyword.h"
 #include "lowbit/config/match.h"
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/resolve.h"
@@ -109,6 +111,23 @@ Configuration parse_network(const std::optional<std::filesystem::path>& config_f
 
 Configuration parse_options(std::span<const std::string> command_line) {
   return parse_network(std::nullopt, command_line);
+}
+
+Options parse_values(std::span<const std::string> command_line, Options defaults) {
+  GivenOptions given;
+  match(from_source(command_line, "command line"), given);
+  for (const auto& [name, each] : given) {
+    const std::vector<std::string>& unbuilt = each.option->unbuilt_values;
+    if (name == "--keyword")
+      for (const Argument& word : split(each.words.front(), kKeywordSeparators))
+        known_keyword(word);
+    else if (std::find(unbuilt.begin(), unbuilt.end(), each.text()) == unbuilt.end() &&
+             each.option->set)
+      each.option->set(defaults, each.words);
+  }
+  if (const auto dataset = given.find("--dataset"); dataset != given.end())
+    defaults.data.dataset = dataset->second.text();
+  return defaults;
 }
 
 }  // namespace lowbit::config

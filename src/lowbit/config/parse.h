@@ -55,6 +55,11 @@ Configuration parse_network(const std::optional<std::filesystem::path>& config_f
 // The same without a file.
 Configuration parse_options(std::span<const std::string> command_line);
 
+// The values given, into `defaults`, for what needs neither a network nor a run: nothing is
+// resolved and nothing need be built. Usage errors for unknown options and keywords and for wrong
+// values.
+Options parse_values(std::span<const std::string> command_line, Options defaults = {});
+
 // Every option with its value, range and default, and every keyword: for a terminal of 100 columns.
 std::string help_text();
 

@@ -72,13 +72,8 @@ class Resolver {
   void read_keywords() {
     const Given* given = find("--keyword");
     if (given == nullptr) return;
-    for (const Argument& word : split(given->words.front(), ", \t\r\n")) {
-      const Keyword* keyword = find_keyword(word.text);
-      if (keyword == nullptr)
-        throw at(core::usage_error("unknown keyword '{}'", word.text)
-                     .suggest(core::nearest_name(word.text, keyword_names())),
-                 word);
-      if (!keyword->built)
+    for (const Argument& word : split(given->words.front(), kKeywordSeparators)) {
+      if (!known_keyword(word).built)
         throw at(core::usage_error("keyword '{}' is not built yet", word.text), word);
       if (keywords_.emplace(word.text, word).second) result_.keywords.push_back(word.text);
     }
