@@ -32,6 +32,10 @@ class Trainer {
 
   const models::Network& network() const { return *network_; }
   const RunFiles& files() const { return files_; }
+  // Of the validation set, by label; empty if there is none.
+  std::vector<std::string> class_names() const {
+    return validation_ ? validation_->class_names() : std::vector<std::string>();
+  }
 
  private:
   // What exists only while training.
