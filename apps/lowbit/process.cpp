@@ -2,7 +2,7 @@
 
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,7 +75,8 @@ std::string name_of_process(pid_t pid) {
 }
 
 bool wait_for_process(pid_t pid, const std::function<void()>& begin) {
-  const int descriptor = ::pidfd_open(pid, 0);
+  // Debian 12's declaration of pidfd_open does not link from C++.
+  const auto descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (descriptor < 0 && errno == ESRCH) return false;
   if (descriptor < 0)
     throw core::failure("cannot wait for process {}: {}", pid, std::strerror(errno));
