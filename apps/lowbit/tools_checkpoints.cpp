@@ -63,9 +63,9 @@ int update_checkpoint(const Arguments& arguments) {
   if (!call) return 0;
   const std::string path = call->checkpoint();
   const std::string& target = call->require(call->new_file, "--new");
-  const train::NameMapping mapping =
-      train::read_name_mapping(call->require(call->mapping_from, "--mapping_from"),
-                               call->require(call->mapping_to, "--mapping_to"));
+  const std::string& from = call->require(call->mapping_from, "--mapping_from");
+  const std::string& to = call->require(call->mapping_to, "--mapping_to");
+  const train::NameMapping mapping = train::read_name_mapping(from, to);
   const train::UpdateReport report = train::update_names(path, target, mapping, call->raw);
   fmt::print("{} names changed, {} kept\n", report.renamed, report.kept);
   for (const std::string& prefix : report.unmatched) fmt::print("matched nothing: {}\n", prefix);

@@ -9,7 +9,7 @@
 namespace lowbit::app {
 namespace {
 
-constexpr size_t call_width = 35;  // characters of program and call
+constexpr size_t call_width = 37;  // characters of program and call
 
 }  // namespace
 
