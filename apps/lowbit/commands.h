@@ -10,6 +10,7 @@ using Arguments = std::vector<std::string>;
 
 int train(const Arguments& arguments);
 int eval(const Arguments& arguments);
+int report(const Arguments& arguments);
 int summary(const Arguments& arguments);
 int tools(const Arguments& arguments);
 

@@ -28,11 +28,12 @@ constexpr Verb verbs[] = {
     {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
     {"summary", "summary CONFIG|CHECKPOINT", "list layers: shapes, bits, costs",
      lowbit::app::summary},
+    {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},
     {"tools", "tools VERB ...", "inspect | update checkpoints, parity", lowbit::app::tools},
 };
 
 // Specified, and said to be missing by name.
-constexpr const char* verbs_to_come[] = {"after", "export", "run", "bench", "report"};
+constexpr const char* verbs_to_come[] = {"after", "export", "run", "bench"};
 
 void print_help(std::FILE* to) {
   fmt::print(to,

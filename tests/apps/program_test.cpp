@@ -157,7 +157,7 @@ TEST_F(Program, LearnsSavesAndEvaluatesToTheSameAccuracy) {
   EXPECT_THAT(trained.out, HasSubstr(checkpoint_.string()));
   EXPECT_TRUE(fs::exists(folder_ / checkpoint_));
   // The log says what every option was and how every epoch went.
-  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const std::string log = read(folder_ / "exp/resnet20/small/train.log");
   EXPECT_THAT(log, ContainsRegex("--width_alpha +0.125 +\\(config.lsq:10\\)"));
   EXPECT_THAT(log, ContainsRegex("\\[epoch 0\\]: train_loss [0-9.]+"));
 
@@ -181,7 +181,7 @@ TEST_F(Program, ADryRunWritesNothing) {
 
 TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
   ASSERT_EQ(run({"train", "config.lsq", "--epochs", "4"}).status, 0);
-  const std::string never_stopped = read(folder_ / "exp/resnet20/small.log");
+  const std::string never_stopped = read(folder_ / "exp/resnet20/small/train.log");
   fs::remove_all(folder_ / "weights");
   fs::remove_all(folder_ / "exp");
   fs::remove(folder_ / "out");
@@ -197,7 +197,7 @@ TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
 
   const Finished resumed = run({"train", "config.lsq", "--epochs", "4", "-r"});
   ASSERT_EQ(resumed.status, 0) << resumed.err;
-  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const std::string log = read(folder_ / "exp/resnet20/small/train.log");
   for (const char* mark : {"\\[epoch 3\\]: train_loss ", "\\[epoch 3\\]: test_acc "})
     EXPECT_EQ(number_after(log, mark), number_after(never_stopped, mark));
 }
@@ -255,6 +255,28 @@ TEST_F(Program, SummaryOfACheckpointIsThatOfItsRun) {
   EXPECT_EQ(of_checkpoint.err, of_config.err);
 }
 
+TEST_F(Program, ReportsOnARunInItsFolder) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "2"}).status, 0);
+  const Finished one = run({"report", "exp/resnet20/small"});
+  EXPECT_EQ(one.status, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("wrote exp/resnet20/small/report.html"));
+  const std::string page = read(folder_ / "exp/resnet20/small/report.html");
+  EXPECT_THAT(page, HasSubstr("layer1.0.conv1"));
+  EXPECT_THAT(page, HasSubstr("did not start from full-precision weights"));
+
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "1", "--case", "other", "--pretrained",
+                 checkpoint_.string()})
+                .status,
+            0);
+  const Finished both = run({"report", "exp", "-o", "both.html", "--device", "cpu"});
+  EXPECT_EQ(both.status, 0) << both.err;
+  const std::string of_both = read(folder_ / "both.html");
+  EXPECT_THAT(of_both, HasSubstr("Options that differ"));
+  EXPECT_THAT(of_both, HasSubstr("images went from right to wrong"));
+  const Finished of_checkpoint = run({"report", checkpoint_, "--no-images"});
+  EXPECT_EQ(of_checkpoint.status, 0) << of_checkpoint.err;
+}
+
 const std::string kForeign = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
 
 class BadInput : public Program, public testing::WithParamInterface<Refused> {};
@@ -291,6 +313,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
         Refused{"no_network", {"summary", "config.none"}, 2, "config.none"},
         Refused{"no_description", {"summary", kForeign}, 2, "small.zip.pt", "--model"},
+        Refused{"report_of_none", {"report"}, 2, "no run is given"},
+        Refused{"no_run", {"report", "a_filee"}, 1, "a_filee.*a_file"},
+        Refused{"report_option", {"report", "set", "--no-images", "--lr"}, 2, "--lr"},
         Refused{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
         Refused{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
     [](const auto& each) { return std::string(each.param.name); });

@@ -274,8 +274,7 @@ TEST(Options, OfWarmUpCountForEveryTagWithoutItsOwn) {
 TEST(Options, ThatAreNotBuiltAreRefusedByName) {
   EXPECT_EQ(run_error(kFashion + "--policy file"),
             "command line: option '--policy' is not built yet");
-  EXPECT_EQ(run_error(kFashion + "--tensorboard"),
-            "command line: option '--tensorboard' is not built yet");
+  EXPECT_EQ(run_error(kFashion + "--sync_bn"), "command line: option '--sync_bn' is not built yet");
   EXPECT_EQ(run_error(kFashion + "--iter-size 2"),
             "command line: option '--iter-size' is not built yet");
   EXPECT_EQ(run_error(kFashion + "-g 0 1"), "command line: option '--device-ids' is not built yet");

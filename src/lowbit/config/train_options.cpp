@@ -80,10 +80,12 @@ std::vector<Option> file_rows() {
                 "epochs between kept checkpoints; below 1: none");
   table.integer({"--report_freq"}, &TrainOptions::report_freq, at_least(1),
                 "iterations between reports");
-  table.flag({"--verbose"}, &TrainOptions::verbose, "log details");
+  table.flag({"--verbose"}, &TrainOptions::verbose,
+             "log details, and what every quantizer does, at the start and after each epoch");
   table.flag({"--dry-run"}, &TrainOptions::dry_run,
              "read and build everything, print the effective configuration, stop");
-  table.unbuilt_flag({"--tensorboard"}, "write TensorBoard events");
+  table.flag({"--tensorboard"}, &TrainOptions::tensorboard,
+             "write TensorBoard event files into the folder of the run");
   table.unbuilt({"--resume_scope"}, "TEXT,TEXT,..", "none", "entries of the checkpoint to load");
   table.unbuilt({"--unresume_scope"}, "TEXT,TEXT,..", "none", "entries to leave out");
   table.unbuilt({"--probe_list"}, "TEXT,TEXT,..", "none", "tensors that keyword probe dumps");

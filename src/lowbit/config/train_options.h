@@ -44,8 +44,9 @@ struct TrainOptions {
   StepMode step_mode = StepMode::automatic;
   bool reference_kernels = false;  // --kernels reference
   bool deterministic = false;
-  bool verbose = false;  // log lines of level debug, too; also keyword debug
-  bool dry_run = false;  // print the effective configuration and stop
+  bool verbose = false;      // log lines of level debug, too; also keyword debug
+  bool tensorboard = false;  // write event files
+  bool dry_run = false;      // print the effective configuration and stop
 
   bool operator==(const TrainOptions&) const = default;
 };

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/probe.h"
 
 namespace lowbit::quant {
 
@@ -18,6 +19,7 @@ Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& option
 }
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
+  ProbeScope::notify(*this, x);
   torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(x, type) : quantize(x, type);
   if (options_.proxquant && is_training()) {
     if (!proxquant_.defined() || proxquant_.device() != x.device())

@@ -28,8 +28,12 @@ fs::path first_existing(const std::vector<fs::path>& places, const char* option)
 }  // namespace
 
 RunFiles::RunFiles(const config::Options& options)
-    : log(fs::path(options.train.log_dir) / options.model.name /
-          (options.train.case_name + ".log")),
+    : folder(fs::path(options.train.log_dir) / options.model.name / options.train.case_name),
+      log(folder / "train.log"),
+      config(folder / "config"),
+      run(folder / "run.json"),
+      metrics(folder / "metrics.csv"),
+      layers(folder / "layers.csv"),
       prefix_(model_folder(options) / options.train.case_name) {
   checkpoint = prefix_.string() + "-checkpoint.pth.tar";
   best = prefix_.string() + "-model_best.pth.tar";
@@ -41,7 +45,7 @@ fs::path RunFiles::copy(int epochs) const {
 
 void RunFiles::make_folders() const {
   core::make_writable_folder(checkpoint.parent_path());
-  core::make_writable_folder(log.parent_path());
+  core::make_writable_folder(folder);
 }
 
 fs::path find_pretrained(const config::Options& options) {

@@ -12,7 +12,14 @@ struct RunFiles {
 
   std::filesystem::path checkpoint;  // WEIGHTS_DIR/MODEL/CASE-checkpoint.pth.tar
   std::filesystem::path best;        // WEIGHTS_DIR/MODEL/CASE-model_best.pth.tar
-  std::filesystem::path log;         // LOG_DIR/MODEL/CASE.log
+
+  // The run folder and what it holds.
+  std::filesystem::path folder;   // LOG_DIR/MODEL/CASE
+  std::filesystem::path log;      // train.log
+  std::filesystem::path config;   // config: the effective configuration; it runs again
+  std::filesystem::path run;      // run.json: the same with the origin of each value, and more
+  std::filesystem::path metrics;  // metrics.csv: a row per epoch
+  std::filesystem::path layers;   // layers.csv: a row per epoch and quantizer
 
   // WEIGHTS_DIR/MODEL/CASE-epochN-checkpoint.pth.tar, N = number of finished epochs.
   std::filesystem::path copy(int epochs) const;

@@ -1,5 +1,7 @@
 #include "lowbit/train/step.h"
 
+#include <algorithm>
+
 namespace lowbit::train {
 namespace {
 
@@ -51,6 +53,15 @@ Batch make_batch(int64_t size, const data::BatchSource& source, const StepOption
   return {torch::empty({size, 3, source.height(), source.width()},
                        image_type.memory_format(torch::MemoryFormat::ChannelsLast)),
           torch::empty({size}, torch::dtype(torch::kInt64).device(options.device))};
+}
+
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count) {
+  StepOptions precise = options;
+  if (options.compute_type != torch::kFloat64) precise.compute_type = torch::kFloat32;
+  const Batch batch = make_batch(std::min(count, source.size()), source, precise);
+  source.start_epoch(0);
+  source.assemble(batch.images, batch.targets);
+  return batch.images;
 }
 
 std::string where_not_finite(models::Network& network, data::BatchSource& source,

@@ -31,6 +31,10 @@ struct Batch {
 
 Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options);
 
+// The first `count` samples of the source (fewer, if it has fewer), of the type of the parameters.
+// The source stands at epoch 0 then.
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count);
+
 // For an error message: where in `network` the loss of samples first .. first + size - 1 stops
 // being finite, "layer 'NAME'" or "the loss itself". Runs them in the present mode and moves the
 // cursor.

@@ -67,7 +67,8 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
       observer_(observer),
       scope_(device_, options_.train),
       step_(step_options(options_.train, device_)),
-      files_(options_) {
+      files_(options_),
+      record_(configuration, files_) {
   torch::manual_seed(options_.train.seed);
   network_ = models::make_network(options_.model);
   core::log().info("network: {}", network_->description());
@@ -146,6 +147,8 @@ RunResult Trainer::train() {
                      result.full_precision_start->top1, result.full_precision_start->top5);
   Training training(*this);
   network_->train();
+  record_.start(training.position.epoch, result.full_precision_start, *network_,
+                statistics_images(training));
   while (training.position.epoch < options_.train.epochs && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
@@ -158,6 +161,13 @@ RunResult Trainer::train() {
   result.best_epoch = training.position.best_epoch;
   result.images_per_second = median(training.images_per_second);
   return result;
+}
+
+torch::Tensor Trainer::statistics_images(Training& training) {
+  // Shares of some hundred thousand values per layer: enough to judge by, and quick.
+  constexpr int64_t kImages = 16;
+  return validation_ ? validation_->first_images(kImages)
+                     : first_images(training.source, step_, kImages);
 }
 
 bool Trainer::train_epoch(Training& training) {
@@ -233,6 +243,14 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
     core::log().info("[epoch {}]: test_acc {:.2f} {:.2f}, best {:.2f}", epoch, result.last->top1,
                      result.last->top5, position.best_top1);
   }
+  record_.add({.epoch = epoch,
+               .learning_rate = learning_rate(options_.train, epoch),
+               .training = to_accuracy(position.totals),
+               .validation = result.last,
+               .best_top1 = position.best_top1,
+               .images_per_second = training.images_per_second.back(),
+               .loss_scale = training.scaler.factor().item<double>()},
+              *network_);
   position.epoch = epoch + 1;
   position.samples = 0;
   position.totals = {};

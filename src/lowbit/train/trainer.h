@@ -10,6 +10,7 @@
 #include "lowbit/train/device.h"
 #include "lowbit/train/observer.h"
 #include "lowbit/train/run_files.h"
+#include "lowbit/train/run_record.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/step.h"
 #include "lowbit/train/validation.h"
@@ -52,6 +53,9 @@ class Trainer {
   BatchLoop& validation_steps();
   std::optional<Accuracy> full_precision_start();
 
+  // The fixed batch of the statistics of quantizers.
+  torch::Tensor statistics_images(Training& training);
+
   // One epoch from training.position on; false if a signal arrived in it.
   bool train_epoch(Training& training);
   // Throws the error that a loss that is not finite deserves.
@@ -67,6 +71,7 @@ class Trainer {
   const DeviceScope scope_;
   const StepOptions step_;
   const RunFiles files_;
+  RunRecord record_;
   std::shared_ptr<models::Network> network_;
   std::string resumed_path_;
   std::optional<Value> resumed_;  // the checkpoint that is continued
