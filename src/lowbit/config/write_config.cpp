@@ -11,7 +11,7 @@ namespace lowbit::config {
 namespace {
 
 // In single quotes, as a shell reads them.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : text) result += c == '\'' ? "'\\''" : std::string(1, c);
   return result + "'";
@@ -61,9 +61,9 @@ std::string config_text(const Configuration& configuration) {
     // A file without the name means the file's own default, which need not be the option's.
     const bool empty = value.empty() || is_none(value);
     if (!empty)
-      text += fmt::format("{}={}\n", row.name, quoted(value));
+      text += fmt::format("{}={}\n", row.name, in_quotes(value));
     else if (row.default_value)
-      text += fmt::format("{}={}\n", row.name, quoted(row.default_value));
+      text += fmt::format("{}={}\n", row.name, in_quotes(row.default_value));
   }
   std::string options;
   for (const std::vector<std::string>& words : grouped(configuration.arguments)) {
@@ -74,7 +74,7 @@ std::string config_text(const Configuration& configuration) {
       std::ranges::replace(line, '\n', ' ');
       text += fmt::format("# a config file cannot say this, it has blanks: {}\n", line);
     } else
-      options += fmt::format("options=\"$options\"{}\n", quoted(" " + join(words, " ")));
+      options += fmt::format("options=\"$options\"{}\n", in_quotes(" " + join(words, " ")));
   }
   return text + options;
 }

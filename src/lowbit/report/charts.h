@@ -9,25 +9,26 @@
 namespace lowbit::report {
 
 struct Series {
-  std::string name;
+  std::string name{};
   size_t color = 0;
   bool dashed = false;
-  std::vector<std::pair<double, double>> points;  // x ascending; y may be no number: a gap
+  std::vector<std::pair<double, double>> points{};  // x ascending; y may be no number: a gap
 };
 
 struct Chart {
-  std::string title;
+  std::string title{};
   std::string x_name = "epoch";
-  std::vector<Series> series;
+  std::vector<Series> series{};
   // A horizontal line with its name, in the color of a series.
   struct Level {
     std::string name;
     size_t color;
     double y;
   };
-  std::vector<Level> levels;
-  std::vector<std::string> x_labels;  // of x = 0, 1, ...: shown by the hover instead of the number
-  bool from_zero = false;             // the y axis begins at 0
+  std::vector<Level> levels{};
+  std::vector<std::string>
+      x_labels{};          // of x = 0, 1, ...: shown by the hover instead of the number
+  bool from_zero = false;  // the y axis begins at 0
 };
 
 // A figure with its title, a legend and the data for the page's hover.

@@ -12,8 +12,8 @@ enum class Severity { broken, bad, notable };
 
 struct Finding {
   Severity severity;
-  std::string where;  // "layer1.0.conv1 wt", "the run"
-  std::string what;   // a sentence without its end
+  std::string where{};  // "layer1.0.conv1 wt", "the run"
+  std::string what{};   // a sentence without its end
 };
 
 std::vector<Finding> findings(const RunData& run);

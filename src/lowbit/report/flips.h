@@ -11,16 +11,16 @@
 namespace lowbit::report {
 
 struct Flip {
-  int64_t image;  // its place in the validation set, from 0
-  std::string label, predicted;
-  std::string picture;  // a data URI
+  int64_t image = 0;  // its place in the validation set, from 0
+  std::string label{}, predicted{};
+  std::string picture{};  // a data URI
 };
 
 struct Flips {
-  std::string missing;  // why there are none to show; "" if they were looked for
+  std::string missing{};  // why there are none to show; "" if they were looked for
   int64_t both_right = 0, lost = 0, gained = 0, both_wrong = 0;  // images
-  std::map<std::string, int64_t> lost_by_class;
-  std::vector<Flip> examples;  // of the lost ones, at most `most`, evenly spread
+  std::map<std::string, int64_t> lost_by_class{};
+  std::vector<Flip> examples{};  // of the lost ones, at most `most`, evenly spread
 };
 
 // Runs the full-precision weights that the run started from and its checkpoint over the validation

@@ -10,8 +10,8 @@
 namespace lowbit::report {
 
 struct ReportedRun {
-  RunData data;
-  Flips flips;
+  RunData data{};
+  Flips flips{};
 };
 
 // At least one run. Everything that comes from a run is escaped.

@@ -12,15 +12,15 @@
 namespace lowbit::report {
 
 struct RunData {
-  std::string name;  // MODEL/CASE
-  std::filesystem::path folder;
-  std::filesystem::path checkpoint;             // the last one, or the one that was asked for
-  std::filesystem::path working_folder;         // of the run: what relative paths are relative to
-  std::vector<std::string> arguments;           // that give the options again
-  std::map<std::string, std::string> settings;  // every option with its value
+  std::string name{};  // MODEL/CASE
+  std::filesystem::path folder{};
+  std::filesystem::path checkpoint{};             // the last one, or the one that was asked for
+  std::filesystem::path working_folder{};         // of the run: what relative paths are relative to
+  std::vector<std::string> arguments{};           // that give the options again
+  std::map<std::string, std::string> settings{};  // every option with its value
   double full_precision_top1 = std::numeric_limits<double>::quiet_NaN();  // per cent; NaN: unknown
-  std::vector<train::EpochMetrics> epochs;
-  std::vector<train::LayerRow> layers;
+  std::vector<train::EpochMetrics> epochs{};
+  std::vector<train::LayerRow> layers{};
 
   // Of the last epoch.
   std::vector<models::QuantizerStatistics> last_layers() const;

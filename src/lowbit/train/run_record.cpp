@@ -36,6 +36,7 @@ std::string run_json_of(const config::Configuration& configuration, const RunFil
 RunRecord::RunRecord(const config::Configuration& configuration, RunFiles files)
     : config_text_(config::config_text(configuration)),
       run_json_(run_json_of(configuration, files)),
+      resumes_(configuration.options.train.resume),
       tensorboard_(configuration.options.train.tensorboard),
       verbose_(configuration.options.train.verbose),
       files_(std::move(files)) {}
@@ -44,7 +45,7 @@ RunRecord::~RunRecord() = default;
 
 void RunRecord::start(int epoch, const std::optional<Accuracy>& full_precision_start,
                       models::Network& network, const torch::Tensor& images) {
-  write_run(full_precision_start, epoch > 0);
+  write_run(full_precision_start);
   core::replace_file(files_.config, config_text_);
   truncate_metrics(files_.metrics, epoch);
   truncate_layers(files_.layers, epoch);
@@ -55,12 +56,12 @@ void RunRecord::start(int epoch, const std::optional<Accuracy>& full_precision_s
 }
 
 // A run that goes on does not measure its start again.
-void RunRecord::write_run(const std::optional<Accuracy>& full_precision_start, bool goes_on) const {
+void RunRecord::write_run(const std::optional<Accuracy>& full_precision_start) const {
   nlohmann::json run = nlohmann::json::parse(run_json_);
   std::error_code ignored;
   if (full_precision_start) {
     run["full_precision_start"] = to_json(*full_precision_start);
-  } else if (goes_on && fs::is_regular_file(files_.run, ignored)) {
+  } else if (resumes_ && fs::is_regular_file(files_.run, ignored)) {
     const nlohmann::json before =
         nlohmann::json::parse(core::read_file(files_.run), nullptr, /*allow_exceptions=*/false);
     if (before.is_object() && before.contains("full_precision_start"))

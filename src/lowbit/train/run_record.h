@@ -34,11 +34,11 @@ class RunRecord {
   void add(EpochMetrics metrics, models::Network& network);
 
  private:
-  void write_run(const std::optional<Accuracy>& full_precision_start, bool goes_on) const;
+  void write_run(const std::optional<Accuracy>& full_precision_start) const;
   void log_lines(const std::vector<models::QuantizerStatistics>& layers) const;
 
   const std::string config_text_, run_json_;
-  const bool tensorboard_, verbose_;
+  const bool resumes_, tensorboard_, verbose_;
   const RunFiles files_;
   torch::Tensor images_;
   std::unique_ptr<EventLog> events_;  // null without --tensorboard
