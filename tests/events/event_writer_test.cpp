@@ -25,7 +25,7 @@ TEST(EventWriter, ARecordHasItsLengthAndTwoMaskedChecksums) {
   EXPECT_EQ(framed.substr(0, 8), std::string("\x09\0\0\0\0\0\0\0", 8));
   EXPECT_EQ(framed.substr(12, 9), "123456789");
   // ((crc >> 15 | crc << 17) + 0xa282ead8) of 0xe3069283.
-  EXPECT_EQ(framed.substr(21), "\xe5\xb0\xc4\xc7");
+  EXPECT_EQ(framed.substr(21), "\xe5\xb0\x8a\xc7");
 }
 
 // A folder of its own, or where LOWBIT_EVENTS_OUTPUT says, for tensorboard_test.py.

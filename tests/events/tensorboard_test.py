@@ -30,7 +30,7 @@ class TensorBoard(unittest.TestCase):
             env=os.environ | {"LOWBIT_EVENTS_OUTPUT": cls.folder.name},
             check=True,
         )
-        cls.events = EventAccumulator(cls.folder.name)
+        cls.events = EventAccumulator(cls.folder.name, size_guidance={"histograms": 0})
         cls.events.Reload()
 
     def test_scalars_of_a_run_that_went_on_are_those_of_its_last_part(self):
