@@ -105,6 +105,9 @@ TEST(LayerStatistics, TheClipRangeOfLsqIsItsClipValue) {
     EXPECT_NEAR(s.range_high, 0.3, 1e-6);
     EXPECT_NEAR(s.range_low, s.tag == Tag::fm ? 0 : -0.3, 1e-6);
     EXPECT_NEAR(s.clipped_high, (seen[i].x > 0.3).to(torch::kFloat64).mean().item<double>(), 1e-3);
+    // Zeros, of which a rectified input has many, are at the end of the range and not beyond it.
+    const double end = s.tag == Tag::fm ? 0 : -0.3;
+    EXPECT_NEAR(s.clipped_low, (seen[i].x < end).to(torch::kFloat64).mean().item<double>(), 1e-3);
     EXPECT_EQ(s.bits, 2);
     EXPECT_EQ(s.levels, 4);
   }

@@ -23,6 +23,7 @@ struct Steps {
   const std::vector<float>& thresholds;
   const std::vector<float>& levels;
   float low, high;  // the clip range; infinite where there is none
+  float slack = 0;  // that the roundings of the thresholds may have moved its ends by
 
   explicit Steps(const quant::StepFunction& function)
       : thresholds(function.thresholds),
@@ -33,6 +34,8 @@ struct Steps {
     if (n < 2) return;
     low = thresholds[0] - (thresholds[1] - thresholds[0]) / 2;
     high = thresholds[n - 1] + (thresholds[n - 1] - thresholds[n - 2]) / 2;
+    constexpr float kRounding = 1e-5F;  // of the numbers involved
+    slack = kRounding * std::max(std::abs(low), std::abs(high));
   }
 
   // Branches would be mispredicted: for few levels it is quicker to compare with all thresholds.
@@ -65,8 +68,8 @@ struct Sums {
       yy += y * y;
       xy += v * y;
       difference += (v - y) * (v - y);
-      low += in[i] < steps.low ? 1 : 0;
-      high += in[i] > steps.high ? 1 : 0;
+      low += in[i] < steps.low - steps.slack ? 1 : 0;
+      high += in[i] > steps.high + steps.slack ? 1 : 0;
     }
   }
 };

@@ -102,14 +102,15 @@ std::string curve(const Series& series, const Axis& x, const Axis& y) {
 
 std::string legend(const Chart& chart) {
   std::string html;
-  const auto entry = [&](size_t color, bool dashed, const std::string& name) {
+  const auto entry = [&](size_t color, const char* stroke, const std::string& name) {
     html += fmt::format(
         R"(<span class="key"><svg width="22" height="8"><line class="line c{}{}" x1="0" x2="22" )"
         R"(y1="4" y2="4"/></svg>{}</span>)",
-        color, dashed ? " dashed" : "", escaped(name));
+        color, stroke, escaped(name));
   };
-  for (const Series& series : chart.series) entry(series.color, series.dashed, series.name);
-  for (const Chart::Level& level : chart.levels) entry(level.color, true, level.name);
+  for (const Series& series : chart.series)
+    entry(series.color, series.dashed ? " dashed" : "", series.name);
+  for (const Chart::Level& level : chart.levels) entry(level.color, " level", level.name);
   return R"(<div class="legend">)" + html + "</div>";
 }
 

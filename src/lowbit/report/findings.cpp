@@ -12,12 +12,13 @@ namespace lowbit::report {
 namespace {
 
 // Where a number begins to be worth a look. Percentages of accuracy are points.
-constexpr double kAccuracyLoss = 3;     // against full precision, and against the run's own best
-constexpr double kClipped = 0.1;        // share of the input
-constexpr double kUnusedRange = 3;      // clip range over the span of the input
-constexpr double kErrorOverMedian = 2;  // error over the median of its tag
-constexpr double kErrorAtAll = 0.05;    // below it no error is worth a word
-constexpr size_t kFewCodes = 16;        // of more codes some may well be unused
+constexpr double kAccuracyLoss = 3;       // against full precision, and against the run's own best
+constexpr double kClipped = 0.1;          // share of the input,
+constexpr double kClippedOverMedian = 2;  // and over the median of its tag: to clip some is meant
+constexpr double kUnusedRange = 3;        // clip range over the span of the input
+constexpr double kErrorOverMedian = 2;    // error over the median of its tag
+constexpr double kErrorAtAll = 0.05;      // below it no error is worth a word
+constexpr size_t kFewCodes = 16;          // of more codes some may well be unused
 
 using Statistics = models::QuantizerStatistics;
 
@@ -32,6 +33,11 @@ double range_over_input(const Statistics& s) {
   return input > 0 ? range / input : std::nan("");
 }
 
+// The share that saturates. What a half range cuts below zero is what a rectifier would.
+double clipped(const Statistics& s) {
+  return s.range_low < -1e-3 * s.range_high ? s.clipped_low + s.clipped_high : s.clipped_high;
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -39,7 +45,12 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void look_at_layer(const Statistics& s, double usual_error, std::vector<Finding>& found) {
+// What is usual among the quantizers of a tag: medians.
+struct Usual {
+  double error = 0, clipped = 0;
+};
+
+void look_at_layer(const Statistics& s, const Usual& usual, std::vector<Finding>& found) {
   const auto add = [&](Severity severity, std::string what) {
     found.push_back({severity, name_of(s), std::move(what)});
   };
@@ -56,17 +67,15 @@ void look_at_layer(const Statistics& s, double usual_error, std::vector<Finding>
                                                                    : Severity::notable,
         fmt::format("{} of {} codes never occur", s.dead_codes(), s.codes.size()));
   }
-  if (s.clipped_high > kClipped || (s.tag == config::Tag::wt && s.clipped_low > kClipped))
+  if (clipped(s) > std::max(kClipped, kClippedOverMedian * usual.clipped))
     add(Severity::notable,
-        fmt::format(
-            "{} of its input lie beyond the clip range",
-            percent(s.tag == config::Tag::wt ? s.clipped_low + s.clipped_high : s.clipped_high)));
+        fmt::format("{} of its input lie beyond the clip range", percent(clipped(s))));
   if (range_over_input(s) > kUnusedRange)
     add(Severity::notable,
         fmt::format("the clip range is {:.1f} times as wide as the input", range_over_input(s)));
-  if (s.relative_error > std::max(kErrorAtAll, kErrorOverMedian * usual_error))
+  if (s.relative_error > std::max(kErrorAtAll, kErrorOverMedian * usual.error))
     add(Severity::bad, fmt::format("quantization error {}, {:.1f} times the median of its kind",
-                                   percent(s.relative_error), s.relative_error / usual_error));
+                                   percent(s.relative_error), s.relative_error / usual.error));
 }
 
 void look_at_epochs(const RunData& run, std::vector<Finding>& found) {
@@ -98,11 +107,16 @@ std::vector<Finding> findings(const RunData& run) {
   std::vector<Finding> found;
   look_at_epochs(run, found);
   const std::vector<Statistics> layers = run.last_layers();
-  std::map<config::Tag, std::vector<double>> errors;
-  for (const Statistics& s : layers)
-    if (s.usable()) errors[s.tag].push_back(s.relative_error);
-  std::map<config::Tag, double> usual;
-  for (const auto& [tag, values] : errors) usual[tag] = median(values);
+  std::map<config::Tag, Usual> usual;
+  for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot}) {
+    std::vector<double> errors, shares;
+    for (const Statistics& s : layers)
+      if (s.tag == tag && s.usable()) {
+        errors.push_back(s.relative_error);
+        shares.push_back(clipped(s));
+      }
+    usual[tag] = {median(errors), median(shares)};
+  }
   for (const Statistics& s : layers) look_at_layer(s, usual[s.tag], found);
   std::ranges::stable_sort(found, {}, &Finding::severity);
   return found;

@@ -261,7 +261,8 @@ constexpr const char* kLayerHead =
     "<tr><th>layer</th><th title=\"fm: input, wt: weight, ot: output\">of</th>"
     "<th class=\"r\">bits</th>"
     "<th class=\"r\" title=\"share of the energy that no multiple of the result explains\">error"
-    "</th><th>over epochs</th><th>clip value</th><th class=\"r\">input</th>"
+    "</th><th>over epochs</th><th title=\"as learned; of a normalized weight in its own "
+    "units\">clip value</th><th class=\"r\">input</th>"
     "<th>clip range on input</th><th class=\"r\">below</th><th class=\"r\">above</th>"
     "<th class=\"r\">dead codes</th><th>codes</th></tr>";
 

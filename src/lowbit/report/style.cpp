@@ -28,7 +28,7 @@ h2 { font-size: 18px; margin: 40px 0 10px; overflow-wrap: anywhere; }
 h3 { font-size: 15px; margin: 24px 0 8px; }
 p { margin: 4px 0 12px; }
 .soft { color: var(--soft); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(360px, 1fr)); gap: 14px; }
 .card { background: var(--panel); border-radius: 8px; padding: 14px 16px; min-width: 0; }
 .card .name { font-weight: 600; overflow-wrap: anywhere; }
 .card .big { font-size: 30px; font-weight: 650; font-variant-numeric: tabular-nums; }
@@ -46,7 +46,7 @@ ul.findings li:first-child { border-top: 0; }
 .severity { font-weight: 600; }
 code, .where { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 13px;
   overflow-wrap: anywhere; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 18px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(480px, 1fr)); gap: 24px; }
 figure.chart { margin: 0; min-width: 0; }
 figure.chart figcaption { font-weight: 600; }
 .plot { position: relative; }
@@ -60,6 +60,7 @@ figure.chart figcaption { font-weight: 600; }
 .dashed { stroke-dasharray: 5 4; stroke-width: 1.6; }
 .level { stroke-dasharray: 2 3; stroke-width: 1.4; }
 .cursor { stroke: var(--soft); stroke-width: 1; }
+.cursor[hidden] { display: none; }
 .tip {
   position: absolute; top: 8px; padding: 6px 9px; border-radius: 6px; background: var(--panel);
   border: 1px solid var(--rule); font-size: 12.5px; line-height: 1.4; pointer-events: none;
