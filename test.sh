@@ -3,7 +3,8 @@
 #
 #   bash test.sh                    every test
 #   bash test.sh [ctest options]    as `bash test.sh -R quant` or `bash test.sh -L cuda`
-#   bash test.sh sanitize           the tests without LibTorch under the sanitizers
+#   bash test.sh sanitize           the tests without LibTorch under the sanitizers, then, with
+#                                   clang, each fuzz target for LOWBIT_FUZZ_SECONDS (60)
 #
 # LOWBIT_DEPS and LOWBIT_PRESET are those of setup.sh.
 set -euo pipefail
@@ -29,8 +30,39 @@ run_sanitized_tests() {
   run_tests asan --label-exclude torch
 }
 
+# fuzz TARGET: what it finds on the way stays in build/fuzz/found/NAME for the next time; an input
+# that crashes it, takes more than ten seconds or a gigabyte is written there, too.
+fuzz() {
+  local name=${1##*/fuzz_} found
+  found=$root/build/fuzz/found/$name
+  mkdir -p "$found/inputs"
+  if ! "$1" -max_total_time="${LOWBIT_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=1024 \
+    -artifact_prefix="$found/" "$found/inputs" "$root/tests/fuzz/corpus/$name" \
+    >"$found/log" 2>&1; then
+    echo "fuzz_$name failed: the end of $found/log:"
+    tail -n 40 "$found/log"
+    return 1
+  fi
+  echo "fuzz_$name: $(grep -o '^Done .*' "$found/log")"
+}
+
+run_fuzzers() {
+  local deps target failed=0
+  if ! command -v clang++ >/dev/null; then
+    echo "skipped: there is no clang++ for the fuzz targets (package clang)"
+    return
+  fi
+  deps=$(libtorch_folder "$root")
+  step "build of the fuzz targets" build "$root" fuzz "$deps" fuzzers
+  for target in "$root"/build/fuzz/tests/fuzz/fuzz_*; do
+    if [[ -x $target && -f $target ]]; then fuzz "$target" || failed=1; fi
+  done
+  return "$failed"
+}
+
 if [[ ${1:-} == sanitize ]]; then
   run_sanitized_tests
+  run_fuzzers
 else
   run_tests "$(choose_preset)" "$@"
 fi

@@ -15,8 +15,12 @@ find_package(Threads REQUIRED)
 lowbit_find_package(OpenMP build-essential COMPONENTS CXX)
 lowbit_find_package(CLI11 libcli11-dev)
 lowbit_find_package(fmt libfmt-dev)
+lowbit_find_package(JPEG libjpeg-dev)
 lowbit_find_package(LibArchive libarchive-dev)
 lowbit_find_package(nlohmann_json nlohmann-json3-dev)
+lowbit_find_package(PNG libpng-dev)
+set(Protobuf_USE_STATIC_LIBS ON)
+lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
 lowbit_find_package(spdlog libspdlog-dev)
 lowbit_find_package(ZLIB zlib1g-dev)
 
@@ -54,15 +58,19 @@ target_include_directories(lowbit_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(
   lowbit_flags
   INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror;-Wshadow;-Wno-unused-parameter;$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>;-ffp-contract=off;-fpch-preprocess>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Werror;-Wshadow;-Wno-unused-parameter;$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>;-ffp-contract=off;$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--fmad=false;-Werror=all-warnings>)
 # fmt and spdlog as headers only: the program then needs no shared library of theirs.
 target_compile_definitions(lowbit_flags INTERFACE FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL
                                                   $<$<BOOL:${LOWBIT_CUDA}>:LOWBIT_CUDA>)
 target_link_libraries(lowbit_flags INTERFACE Threads::Threads)
+if(LOWBIT_FUZZ)
+  target_compile_options(lowbit_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(LOWBIT_SANITIZE)
-  target_compile_options(lowbit_flags INTERFACE -fsanitize=address,undefined
-                                                -fno-omit-frame-pointer)
+  target_compile_options(
+    lowbit_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                           -fno-omit-frame-pointer)
   target_link_options(lowbit_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -1,5 +1,9 @@
-// lowbit eval CHECKPOINT [options]: a checkpoint evaluated from the description inside it.
+// lowbit eval CHECKPOINT [options]: a checkpoint evaluated from the description inside it, or from
+// the options if it is another program's.
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "commands.h"
 #include "console.h"
@@ -8,36 +12,101 @@
 #include "lowbit/core/log.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
+#include "open_checkpoint.h"
+#include "run_summary.h"
 
 namespace lowbit::app {
 namespace {
 
 constexpr const char* usage =
     "usage: lowbit eval CHECKPOINT [options]\n\n"
-    "Evaluates a checkpoint that lowbit train wrote on the validation set it was trained with.\n"
-    "Options (lowbit train -h) change what the checkpoint says of itself: --root FOLDER,\n"
-    "--dataset NAME, --device cpu, -v 100, ...\n";
+    "Evaluates a checkpoint that lowbit train wrote on the validation set it was trained with. "
+    "The\n"
+    "options change what the checkpoint says of itself: --root FOLDER, --dataset NAME, -v 100, "
+    "...\n"
+    "The file of another program is described by them: --model resnet20 --dataset cifar100\n"
+    "--keyword cifar100,origin,fix,singleconv,cbsa --width_alpha 0.25 ...\n";
+
+constexpr int usual_batch = 100;  // images of a step, for runs that did not validate
+
+// A checkpoint serves on another machine than the one it was trained on.
+config::Configuration configuration_for(const train::Value& checkpoint, const std::string& path,
+                                        const Arguments& given) {
+  Arguments options = given;
+  if (train::has_description(checkpoint))
+    options.insert(options.begin(), {"--device", "auto", "--step", "auto"});
+  // The weights are those of this file, wherever the run had its own from.
+  if (train::has_description(checkpoint) || !given.empty())
+    options.insert(options.end(), {"--pretrained", std::filesystem::absolute(path).string()});
+  config::Configuration configuration =
+      configuration_of(checkpoint, path, options, /*for_network=*/false);
+  config::TrainOptions& run = configuration.options.train;
+  run.evaluate = true;
+  // The network as it was saved, all of it.
+  run.resume = run.re_init = false;
+  run.resume_scope.clear();
+  run.unresume_scope.clear();
+  if (configuration.options.data.val_batch < 1) configuration.options.data.val_batch = usual_batch;
+  return configuration;
+}
+
+// What a quantizer has not learned yet may be missing: the network it is put into was trained in
+// full precision. Anything else would be evaluated with random numbers.
+void require_weights(const config::Options& options, const train::Value& checkpoint,
+                     const std::string& path) {
+  const train::LoadReport report = load_network(options, checkpoint, path).report;
+  const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
+    return entry.find(".quant_") == std::string::npos;
+  });
+  if (missing == report.stayed.end()) return;
+  throw core::usage_error("{}: does not fit the network: it lacks {}", path, *missing)
+      .detail(
+          "the options say what the network is: --model, --keyword, --num_classes, "
+          "--width_alpha; 'lowbit tools load' lists all that does not fit");
+}
+
+// Numbers stand for classes that a data set does not name.
+bool has_names(const std::vector<std::string>& classes) {
+  return std::ranges::any_of(classes, [](const std::string& name) {
+    return name.find_first_not_of("0123456789") != std::string::npos;
+  });
+}
+
+// Label i means the same class in training and here.
+void require_classes(const std::vector<std::string>& trained,
+                     const std::vector<std::string>& here) {
+  if (!has_names(trained) || !has_names(here)) return;
+  for (size_t label = 0; label < std::min(trained.size(), here.size()); ++label)
+    if (trained[label] != here[label])
+      throw core::usage_error("class {} is '{}' in the checkpoint and '{}' in the data set", label,
+                              trained[label], here[label])
+          .detail("the network was trained on other classes: --dataset, --root");
+}
 
 }  // namespace
 
 int eval(const Arguments& arguments) {
-  if (arguments.empty() || arguments[0] == "-h" || arguments[0] == "--help") {
-    fmt::print(arguments.empty() ? stderr : stdout, "{}", usage);
-    return arguments.empty() ? 2 : 0;
+  for (const std::string& argument : arguments)
+    if (argument == "-h" || argument == "--help") {
+      fmt::print("{}\n{}", usage, config::help_text());
+      return 0;
+    }
+  if (arguments.empty()) {
+    fmt::print(stderr, "{}", usage);
+    return 2;
   }
   const std::string& path = arguments[0];
   const train::Value checkpoint = train::read_checkpoint(path);
-  Arguments options(arguments.begin() + 1, arguments.end());
-  // The weights are those of this file, wherever the run had its own from.
-  options.insert(options.end(), {"--pretrained", path});
-  config::Configuration configuration = config::Configuration::from_json(
-      train::description_of(checkpoint, path).configuration, options);
-  configuration.options.train.resume = false;
-  if (configuration.options.data.val_batch < 1) configuration.options.data.val_batch = 100;
-
   log_to_console();
+  const config::Configuration configuration =
+      configuration_for(checkpoint, path, {arguments.begin() + 1, arguments.end()});
+  require_inputs(configuration.options);
+  require_weights(configuration.options, checkpoint, path);
+
   ProgressDisplay display;
   train::Trainer trainer(configuration, display);
+  if (train::has_description(checkpoint))
+    require_classes(train::description_of(checkpoint, path).class_names, trainer.class_names());
   const train::Accuracy accuracy = trainer.evaluate();
   core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
                    accuracy.top5);

@@ -6,12 +6,11 @@
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
-#include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/summary.h"
 #include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/run_state.h"
+#include "open_checkpoint.h"
 
 namespace lowbit::app {
 namespace {
@@ -22,28 +21,19 @@ constexpr const char* usage =
     "parameters, multiply-accumulates of one image; then the totals, and the memory that all\n"
     "numbers take as float32 and packed. Needs neither data nor weights.\n\n"
     "A checkpoint that lowbit train wrote describes its network; for the file of another program\n"
-    "the options do, as for no file: --model resnet20 --keyword cifar100,cbsa,origin ...\n"
-    "(lowbit train -h lists them).\n";
+    "the options do, as for no file: --model resnet20 --keyword cifar100,cbsa,origin ...\n";
 
-// The network that the options describe, with the weights of the file.
 std::shared_ptr<models::Network> network_of_checkpoint(const std::string& path,
                                                        const Arguments& options) {
   const train::Value file = train::read_checkpoint(path);
-  if (!train::has_description(file) && options.empty())
-    throw core::usage_error("{}: does not describe its network, so that options have to", path)
-        .detail("for example: --model resnet20 --keyword cifar100,cbsa,origin --width_alpha 0.25");
   const config::Configuration configuration =
-      train::has_description(file) ? config::Configuration::from_json(
-                                         train::description_of(file, path).configuration, options)
-                                   : config::parse_options(options);
-  for (const std::string& warning : configuration.warnings) core::log().warn(warning);
-  const auto network = models::make_network(configuration.options.model);
-  const train::LoadReport report = train::load_state(*network, train::state_dict(file));
-  if (!report.stayed.empty())
+      configuration_of(file, path, options, /*for_network=*/true);
+  const LoadedNetwork loaded = load_network(configuration.options, file, path);
+  if (!loaded.report.stayed.empty())
     core::log().warn(
         "{}: {} entries of the network are not in it, or of another size; the first: {}", path,
-        report.stayed.size(), report.stayed.front());
-  return network;
+        loaded.report.stayed.size(), loaded.report.stayed.front());
+  return loaded.network;
 }
 
 std::shared_ptr<models::Network> network_of_config(const std::optional<std::string>& file,
@@ -58,7 +48,7 @@ std::shared_ptr<models::Network> network_of_config(const std::optional<std::stri
 int summary(const Arguments& arguments) {
   for (const std::string& argument : arguments)
     if (argument == "-h" || argument == "--help") {
-      fmt::print("{}", usage);
+      fmt::print("{}\n{}", usage, config::help_text());
       return 0;
     }
   if (arguments.empty()) {

@@ -11,6 +11,7 @@
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
 #include "run_summary.h"
@@ -44,6 +45,11 @@ void log_settings(const config::Configuration& configuration, spdlog::level::lev
                     "{:26} {:32} ({})", setting.name, setting.value, setting.source);
 }
 
+void log_schedule(const config::TrainOptions& options) {
+  for (int epoch = 0; epoch < train::total_epochs(options); ++epoch)
+    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+}
+
 // Everything that can be said without data and weights.
 int dry_run(const config::Configuration& configuration) {
   log_settings(configuration, spdlog::level::info);
@@ -52,21 +58,31 @@ int dry_run(const config::Configuration& configuration) {
   const models::NetworkSize size = models::network_size(*network);
   core::log().info("parameters: {}, {} as float32, {} packed", size.parameters,
                    models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes));
-  const config::TrainOptions& options = configuration.options.train;
-  for (int epoch = 0; epoch < options.epochs; ++epoch)
-    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+  log_schedule(configuration.options.train);
   warn_of_missing_files(configuration.options);
   return 0;
 }
 
-int evaluate_only(train::Trainer& trainer) {
+int evaluate_only(const config::Configuration& configuration) {
+  ProgressDisplay display;
+  train::Trainer trainer(configuration, display);
   const train::Accuracy accuracy = trainer.evaluate();
   core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
                    accuracy.top5);
   return 0;
 }
 
-int train_all(train::Trainer& trainer, const config::Configuration& configuration) {
+int train_all(const config::Configuration& configuration) {
+  const train::RunFiles files(configuration.options);
+  files.make_folders();
+  const core::FileLock lock = files.lock_files();
+  files.remove_unfinished();
+  train::RunStart start = train::find_start(configuration.options);
+  train::begin_log(files.log, start);
+  log_to_file(files.log);
+  log_settings(configuration, spdlog::level::debug);
+  ProgressDisplay display;
+  train::Trainer trainer(configuration, display, std::move(start));
   core::catch_interrupts();
   const train::RunResult result = trainer.train();
   print_summary(trainer, configuration, result);
@@ -89,17 +105,13 @@ int train(const Arguments& arguments) {
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   if (configuration.options.train.dry_run) return dry_run(configuration);
 
-  require_inputs(configuration.options);
-  if (!configuration.options.train.evaluate) {
-    const train::RunFiles files(configuration.options);
-    files.make_folders();
-    log_to_file(files.log);
-    log_settings(configuration, spdlog::level::debug);
+  if (configuration.options.train.lr_test) {
+    log_schedule(configuration.options.train);
+    return 0;
   }
-  ProgressDisplay display;
-  train::Trainer trainer(configuration, display);
-  return configuration.options.train.evaluate ? evaluate_only(trainer)
-                                              : train_all(trainer, configuration);
+  require_inputs(configuration.options);
+  return configuration.options.train.evaluate ? evaluate_only(configuration)
+                                              : train_all(configuration);
 }
 
 }  // namespace lowbit::app

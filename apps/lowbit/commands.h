@@ -10,7 +10,9 @@ using Arguments = std::vector<std::string>;
 
 int train(const Arguments& arguments);
 int eval(const Arguments& arguments);
+int report(const Arguments& arguments);
 int summary(const Arguments& arguments);
+int after(const Arguments& arguments);
 int tools(const Arguments& arguments);
 
 }  // namespace lowbit::app

@@ -10,17 +10,12 @@
 #include "commands.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/threads.h"
+#include "verb_table.h"
 
 namespace {
 
 using lowbit::app::Arguments;
-
-struct Verb {
-  const char* name;
-  const char* call;
-  const char* help;
-  int (*run)(const Arguments&);
-};
+using lowbit::app::Verb;
 
 constexpr Verb verbs[] = {
     {"train", "train [CONFIG] [options]", "train a network; --dry-run only reads",
@@ -28,18 +23,20 @@ constexpr Verb verbs[] = {
     {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
     {"summary", "summary CONFIG|CHECKPOINT", "list layers: shapes, bits, costs",
      lowbit::app::summary},
-    {"tools", "tools VERB ...", "inspect | update checkpoints, parity", lowbit::app::tools},
+    {"after", "after PID CONFIG [repeat]", "train when a process has ended", lowbit::app::after},
+    {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},
+    {"tools", "tools VERB ...", "check and rewrite checkpoints, images", lowbit::app::tools},
+    {"export", "export CHECKPOINT", "pack for inference"},
+    {"run", "run MODEL IMAGE...", "classify"},
+    {"bench", "bench MODEL|CONFIG", "latency and throughput"},
 };
-
-// Specified, and said to be missing by name.
-constexpr const char* verbs_to_come[] = {"after", "export", "run", "bench", "report"};
 
 void print_help(std::FILE* to) {
   fmt::print(to,
              "lowbit {}: image classifiers with 1 to 4 bit weights and activations\n\n"
              "usage:\n",
              LOWBIT_VERSION);
-  for (const Verb& verb : verbs) fmt::print(to, "  lowbit {:28}{}\n", verb.call, verb.help);
+  fmt::print(to, "{}", lowbit::app::verb_lines(verbs, "lowbit"));
   fmt::print(to,
              "\n"
              "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
@@ -61,16 +58,8 @@ int dispatch(const Arguments& arguments) {
     print_help(stderr);
     return 2;
   }
-  std::vector<std::string> names;
-  for (const Verb& verb : verbs) {
-    if (name == verb.name) return verb.run({arguments.begin() + 1, arguments.end()});
-    names.emplace_back(verb.name);
-  }
-  for (const char* verb : verbs_to_come)
-    if (name == verb) throw lowbit::core::usage_error("'lowbit {}' is not built yet", name);
-  throw lowbit::core::usage_error("unknown verb '{}'", name)
-      .suggest(lowbit::core::nearest_name(name, names))
-      .detail("'lowbit -h' lists the verbs");
+  return lowbit::app::find_verb(verbs, "lowbit", name)
+      .run({arguments.begin() + 1, arguments.end()});
 }
 
 // How OpenMP's threads wait for each other, a thousand times in a training step. To wake a sleeping

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "lowbit/core/error.h"
@@ -10,6 +11,7 @@
 #include "lowbit/models/network_size.h"
 #include "lowbit/train/device.h"
 #include "lowbit/train/run_files.h"
+#include "lowbit/train/teacher.h"
 
 namespace lowbit::app {
 namespace {
@@ -31,12 +33,18 @@ std::string bits_text(const config::ModelOptions& model) {
 // Calls check with a function for each file that the run will read; it throws if there is none.
 void for_each_input(const config::Options& options, const auto& check) {
   const config::DataOptions& data = options.data;
-  if (data.val_batch >= 1) check([&] { data::require_files(data, data::Split::validation); });
-  if (!options.train.evaluate) check([&] { data::require_files(data, data::Split::train); });
-  if (options.train.resume)
-    check([&] { train::find_resume_file(options); });
-  else if (!options.train.pretrained.empty())
-    check([&] { train::find_pretrained(options); });
+  const bool is_built = std::ranges::any_of(
+      data::datasets(), [&data](const auto& entry) { return entry.name == data.dataset; });
+  if (is_built && data.val_batch >= 1)
+    check([&] { data::require_files(data, data::Split::validation); });
+  if (is_built && !options.train.evaluate)
+    check([&] { data::require_files(data, data::Split::train); });
+  check([&] {
+    const bool resumed = options.train.resume && !train::find_resume_file(options).empty();
+    if (!resumed && !options.train.pretrained.empty()) train::find_pretrained(options);
+  });
+  if (!options.train.evaluate && !options.train.distill_teacher.empty())
+    check([&] { train::find_teacher_weights(options); });
 }
 
 // This program as one calls it from here: "build/cpu/lowbit".
@@ -92,7 +100,8 @@ void print_summary(const train::Trainer& trainer, const config::Configuration& c
   log.info("size                  {} as float32, {} packed ({:.1f} times smaller)",
            models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes),
            static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes));
-  log.info("speed                 {:.0f} images/s in training", result.images_per_second);
+  if (result.images_per_second > 0)
+    log.info("speed                 {:.0f} images/s in training", result.images_per_second);
   log.info("checkpoint            {}", trainer.files().checkpoint.string());
   log.info("log                   {}", trainer.files().log.string());
   log.info("next:\n{}", next_steps(configuration, trainer.files()));

@@ -1,26 +1,11 @@
 // The program as its users start it: arguments, status, output, files.
-#include <fcntl.h>
+#include "program.h"
+
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <regex>
-#include <string>
 #include <thread>
-#include <vector>
-
-#include "lowbit/core/files.h"
-#include "support/small_set.h"
 
 namespace lowbit {
-namespace fs = std::filesystem;
 namespace {
 
 using testing::ContainsRegex;
@@ -28,104 +13,15 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+TEST_F(Program, TheKeywordLrTestOnlyPrintsTheScheduleAndNeedsNoData) {
+  const Finished done = run({"train", "config.lsq", "--root", "nowhere", "--epochs", "2",
+                             "--extra_epoch", "1", "--lr_policy", "decay", "--lr_decay", "0.5",
+                             "--keyword", "fashion,cbsa,origin,dorefa,lsq,lr-test"});
+  EXPECT_EQ(done.status, 0) << done.err;
+  for (const char* line : {"epoch   0: lr 0.1", "epoch   1: lr 0.05", "epoch   2: lr 0.05"})
+    EXPECT_THAT(done.out + done.err, HasSubstr(line));
+  EXPECT_FALSE(fs::exists(folder_ / "weights"));
 }
-
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
-// The first number behind `mark`, as printed.
-std::string number_after(const std::string& text, const std::string& mark) {
-  std::smatch match;
-  const std::regex pattern(mark + "([0-9.]+)");
-  return std::regex_search(text, match, pattern) ? match[1].str() : "none behind " + mark;
-}
-
-struct Finished {
-  int status = -1;  // of exit, or minus the signal
-  std::string out, err;
-};
-
-class Program : public testing::Test {
- protected:
-  Program() {
-    folder_ = fs::path(testing::TempDir()) / ("program_test." + std::to_string(::getpid()));
-    fs::create_directories(folder_ / "set");
-    testing_support::write_small_set(folder_ / "set", "train", 72);
-    testing_support::write_small_set(folder_ / "set", "t10k", 40);
-    write(
-        "config.lsq",
-        "# a small run\n"
-        "dataset='fashion'\n"
-        "root=set\n"
-        "model='resnet20'\n"
-        "case='small'\n"
-        "epochs=16\n"
-        "train_batch=24\n"
-        "val_batch=40\n"
-        "keyword='fashion,cbsa,origin,fix,singleconv,dorefa,lsq'\n"
-        "options='--width_alpha 0.125 --lr 0.1 --lr_policy cos --lr_custom_step none --nesterov'\n"
-        "options=\"$options --fm_enable --fm_bit 2 --fm_boundary 2 --wt_enable --wt_bit 2\"\n"
-        "options=\"$options --wt_adaptive var-mean --wt_boundary 1.5 --device cpu\"\n");
-  }
-  ~Program() override { fs::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& text) const {
-    core::replace_file(folder_ / name, text);
-  }
-
-  // Starts the program in the folder; its output goes to the files out and err there.
-  pid_t start(std::vector<std::string> arguments, rlim_t largest_file = RLIM_INFINITY) const {
-    arguments.insert(arguments.begin(), LOWBIT_PROGRAM);
-    std::vector<char*> words;
-    for (std::string& argument : arguments) words.push_back(argument.data());
-    words.push_back(nullptr);
-    const pid_t child = ::fork();
-    if (child != 0) return child;
-    const auto redirect = [](const char* name, int to) {
-      ::dup2(::open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644), to);
-    };
-    if (::chdir(folder_.c_str()) != 0) ::_exit(126);
-    redirect("out", STDOUT_FILENO);
-    redirect("err", STDERR_FILENO);
-    ::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit then fails like one to a full disk
-    const rlimit limit = {largest_file, largest_file};
-    if (largest_file != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &limit);
-    ::execv(words[0], words.data());
-    ::_exit(127);
-  }
-
-  static bool runs(pid_t child) {
-    siginfo_t info = {};
-    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == 0;
-  }
-
-  Finished finish(pid_t child) const {
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read(folder_ / "out"),
-            read(folder_ / "err")};
-  }
-
-  Finished run(std::vector<std::string> arguments, rlim_t largest_file = RLIM_INFINITY) const {
-    return finish(start(std::move(arguments), largest_file));
-  }
-
-  std::vector<fs::path> files() const {
-    std::vector<fs::path> found;
-    for (const auto& entry : fs::recursive_directory_iterator(folder_))
-      if (entry.is_regular_file()) found.push_back(fs::relative(entry.path(), folder_));
-    std::ranges::sort(found);
-    return found;
-  }
-
-  const fs::path checkpoint_ = "weights/resnet20/small-checkpoint.pth.tar";
-  fs::path folder_;
-};
 
 TEST_F(Program, ItsHelpFitsAScreen) {
   const Finished help = run({"-h"});
@@ -157,7 +53,7 @@ TEST_F(Program, LearnsSavesAndEvaluatesToTheSameAccuracy) {
   EXPECT_THAT(trained.out, HasSubstr(checkpoint_.string()));
   EXPECT_TRUE(fs::exists(folder_ / checkpoint_));
   // The log says what every option was and how every epoch went.
-  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const std::string log = read(folder_ / "exp/resnet20/small/train.log");
   EXPECT_THAT(log, ContainsRegex("--width_alpha +0.125 +\\(config.lsq:10\\)"));
   EXPECT_THAT(log, ContainsRegex("\\[epoch 0\\]: train_loss [0-9.]+"));
 
@@ -179,9 +75,21 @@ TEST_F(Program, ADryRunWritesNothing) {
   EXPECT_EQ(after, before);
 }
 
+TEST_F(Program, DryRunsConfigFilesOfTheOlderToolbox) {
+  const fs::path old = fs::path(LOWBIT_SOURCE_DIR) / "tests/config/fixtures/old";
+  for (const char* name : {"config.dorefa.eval.dali.2bit.resnet18",
+                           "config.ldq.lsq.finetune.cifar100.2bit.resnet20.cbsa.ca",
+                           "config.lsq.finetune.cifar10.4bit.resnet20-policy",
+                           "config.dorefa.train-scratch.imagenet.2bit.mobilenetv2-focal"}) {
+    const Finished dry = run({"train", (old / name).string(), "--dry-run"});
+    EXPECT_EQ(dry.status, 0) << name << ": " << dry.err;
+    EXPECT_THAT(dry.out, HasSubstr("network: ")) << name;
+  }
+}
+
 TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
   ASSERT_EQ(run({"train", "config.lsq", "--epochs", "4"}).status, 0);
-  const std::string never_stopped = read(folder_ / "exp/resnet20/small.log");
+  const std::string never_stopped = read(folder_ / "exp/resnet20/small/train.log");
   fs::remove_all(folder_ / "weights");
   fs::remove_all(folder_ / "exp");
   fs::remove(folder_ / "out");
@@ -197,7 +105,7 @@ TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
 
   const Finished resumed = run({"train", "config.lsq", "--epochs", "4", "-r"});
   ASSERT_EQ(resumed.status, 0) << resumed.err;
-  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const std::string log = read(folder_ / "exp/resnet20/small/train.log");
   for (const char* mark : {"\\[epoch 3\\]: train_loss ", "\\[epoch 3\\]: test_acc "})
     EXPECT_EQ(number_after(log, mark), number_after(never_stopped, mark));
 }
@@ -210,7 +118,53 @@ TEST_F(Program, AFullDiskLeavesTheCheckpointBefore) {
   EXPECT_EQ(full.status, 1);
   EXPECT_THAT(first_line(full.err), HasSubstr("small-checkpoint.pth.tar"));
   EXPECT_EQ(read(folder_ / checkpoint_), before);
-  EXPECT_EQ(files(), files_before) << "nothing half-written stays behind";
+  auto files_after = files();
+  std::erase(files_after, "exp/resnet20/small/train.log.old");
+  EXPECT_EQ(files_after, files_before) << "nothing half-written stays behind";
+}
+
+TEST_F(Program, GoesOnFromItsLastGoodStateOnceADiskIsNoLongerFull) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "3"}).status, 0);
+  const std::string never_stopped = read(folder_ / checkpoint_);
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "1"}).status, 0);
+  const std::vector<std::string> go_on = {"train", "config.lsq", "--epochs", "3", "-r"};
+  const Finished full = run(go_on, 65536);
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(std::ranges::count(full.err, '\n'), 1) << full.err;
+  const Finished resumed = run(go_on);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr("going on in epoch 1"));
+  EXPECT_EQ(read(folder_ / checkpoint_), never_stopped);
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  for (const char* mark : {"[epoch 0]: train_loss", "[epoch 1]: train_loss", "[epoch 2]: test_acc"})
+    EXPECT_EQ(log.find(mark), log.rfind(mark)) << mark << " is there twice";
+}
+
+TEST_F(Program, AResumedDamagedCheckpointIsOneWarningAndTheStateBeforeItGoesOn) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "3"}).status, 0);
+  const std::string never_stopped = read(folder_ / checkpoint_);
+  fs::resize_file(folder_ / checkpoint_, 5000);
+  const Finished resumed = run({"train", "config.lsq", "--epochs", "3", "-r"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(first_line(resumed.err), ContainsRegex("warning: .*small-checkpoint.pth.tar: .*"
+                                                     "small-checkpoint-previous.pth.tar"));
+  EXPECT_EQ(read(folder_ / checkpoint_), never_stopped);
+}
+
+TEST_F(Program, ASecondRunOfTheSameCaseIsToldWhoseFilesTheyAre) {
+  const pid_t first = start({"train", "config.lsq", "--epochs", "400"});
+  while (!fs::exists(folder_ / checkpoint_) && runs(first)) std::this_thread::yield();
+  const std::string log = read(folder_ / "exp/resnet20/small.log");
+  const Finished second = run({"train", "config.lsq", "--epochs", "1"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(first_line(second.err), HasSubstr("is in use by process " + std::to_string(first)));
+  EXPECT_THAT(read(folder_ / "exp/resnet20/small.log"), StartsWith(log)) << "not touched";
+  EXPECT_TRUE(runs(first));
+  ::kill(first, SIGKILL);
+  finish(first);
+  const Finished third = run({"train", "config.lsq", "--epochs", "1"});
+  EXPECT_EQ(third.status, 0) << third.err;
+  EXPECT_FALSE(fs::exists(folder_ / "weights/resnet20/small.lock"));
 }
 
 TEST_F(Program, NamesTheLayerOfALossThatIsNotFinite) {
@@ -255,6 +209,28 @@ TEST_F(Program, SummaryOfACheckpointIsThatOfItsRun) {
   EXPECT_EQ(of_checkpoint.err, of_config.err);
 }
 
+TEST_F(Program, ReportsOnARunInItsFolder) {
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "2"}).status, 0);
+  const Finished one = run({"report", "exp/resnet20/small"});
+  EXPECT_EQ(one.status, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("wrote exp/resnet20/small/report.html"));
+  const std::string page = read(folder_ / "exp/resnet20/small/report.html");
+  EXPECT_THAT(page, HasSubstr("layer1.0.conv1"));
+  EXPECT_THAT(page, HasSubstr("did not start from full-precision weights"));
+
+  ASSERT_EQ(run({"train", "config.lsq", "--epochs", "1", "--case", "other", "--pretrained",
+                 checkpoint_.string()})
+                .status,
+            0);
+  const Finished both = run({"report", "exp", "-o", "both.html", "--device", "cpu"});
+  EXPECT_EQ(both.status, 0) << both.err;
+  const std::string of_both = read(folder_ / "both.html");
+  EXPECT_THAT(of_both, HasSubstr("Options that differ"));
+  EXPECT_THAT(of_both, HasSubstr("images went from right to wrong"));
+  const Finished of_checkpoint = run({"report", checkpoint_, "--no-images"});
+  EXPECT_EQ(of_checkpoint.status, 0) << of_checkpoint.err;
+}
+
 const std::string kForeign = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
 
 class BadInput : public Program, public testing::WithParamInterface<Refused> {};
@@ -291,6 +267,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
         Refused{"no_network", {"summary", "config.none"}, 2, "config.none"},
         Refused{"no_description", {"summary", kForeign}, 2, "small.zip.pt", "--model"},
+        Refused{"report_of_none", {"report"}, 2, "no run is given"},
+        Refused{"no_run", {"report", "a_filee"}, 1, "a_filee.*a_file"},
+        Refused{"report_option", {"report", "set", "--no-images", "--lr"}, 2, "--lr"},
         Refused{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
         Refused{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
     [](const auto& each) { return std::string(each.param.name); });

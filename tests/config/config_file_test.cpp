@@ -40,6 +40,23 @@ TEST(ConfigFile, JoinsAdjacentPieces) {
   EXPECT_EQ(value("a='it'\\''s'"), "it's");
 }
 
+TEST(ConfigFile, RefusesValuesThatGrowWithoutBound) {
+  std::string text = "a=0123456789\n";
+  for (int line = 0; line < 30; ++line) text += "a=\"$a$a\"\n";
+  EXPECT_THAT(error(text), testing::ContainsRegex("c:1[0-9]: .*more than 1048576 characters"));
+}
+
+TEST(ConfigFile, RefusesBracesWithinOneAnotherWithoutEnd) {
+  const auto nested = [](size_t depth) {
+    std::string text = "a=";
+    for (size_t i = 0; i < depth; ++i) text += "${b:-";
+    return text + "x" + std::string(depth, '}');
+  };
+  EXPECT_EQ(value(nested(50)), "x");
+  EXPECT_EQ(value(nested(50) + "\nc=1", "c"), "1");
+  EXPECT_THAT(error(nested(100'000)), testing::HasSubstr("too deeply"));
+}
+
 TEST(ConfigFile, ReadsOneQuoteWithinTheOther) {
   EXPECT_EQ(value("a='say \"x\"'"), "say \"x\"");
   EXPECT_EQ(value("a=\"it's\""), "it's");

@@ -129,11 +129,6 @@ TEST(Keywords, AreRefusedWithTheNearestNameIfUnknown) {
   EXPECT_EQ(error("cbas,quite-else"), "command line: unknown keyword 'quite-else'");
 }
 
-TEST(Keywords, ThatAreNotBuiltAreRefusedByName) {
-  for (const std::string word : {"label-smooth", "focal-loss", "probe", "lr-test"})
-    EXPECT_EQ(error("cbas," + word), "command line: keyword '" + word + "' is not built yet");
-}
-
 TEST(Keywords, SetTheStructureOfResNets) {
   EXPECT_EQ(model("bacs").order, BlockOrder::bacs);
   EXPECT_EQ(model("cabs").order, BlockOrder::cabs);
@@ -197,6 +192,7 @@ TEST(Keywords, ThatExcludeEachOtherAreRefused) {
 }
 
 TEST(Keywords, RefuseNumbersOfLevelsThatTheMethodDoesNotHave) {
+  EXPECT_EQ(model("cbsa,xnor", "--fm_enable").fm.levels(), 2) << "it has no other number of them";
   EXPECT_EQ(error("cbsa,xnor", "--fm_enable --fm_bit 2"), "command line: xnor has 2 levels, not 4");
   EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--wt_enable --wt_bit 2"),
             "command line: non-uniform in full range has 3 levels, not 4");

@@ -1,8 +1,12 @@
 // The files of the project that come from the tables, or are read through them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <regex>
+#include <sstream>
 
 #include "helpers.h"
 #include "lowbit/config/keyword.h"
@@ -36,13 +40,31 @@ TEST(Help, NamesEveryOptionAndKeywordWithin100Columns) {
 std::vector<std::string> config_files() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(kSource / "config"))
-    names.push_back(entry.path().filename());
+    if (entry.path().extension() != ".md") names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
 }
 
+// ImageNet is not built: its networks are.
 Configuration read(const std::string& name) {
-  return parse_run(kSource / "config" / name, {}, environment_of({}));
+  const fs::path path = kSource / "config" / name;
+  return name.find(".imagenet.") == std::string::npos
+             ? parse_run(path, std::vector<std::string>{"--dry-run"}, environment_of({}))
+             : parse_network(path, {}, environment_of({}));
+}
+
+// The parts of config.<method>.<phase>.<dataset>.<precision>.<network>.
+struct FileName {
+  std::string method, phase, dataset, precision, network;
+};
+
+FileName parts_of(const std::string& name) {
+  std::vector<std::string> parts;
+  std::istringstream stream(name);
+  for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  EXPECT_EQ(parts.size(), 6u) << name;
+  EXPECT_EQ(parts.at(0), "config") << name;
+  return {parts.at(1), parts.at(2), parts.at(3), parts.at(4), parts.at(5)};
 }
 
 TEST(ConfigFolder, HoldsTheRunsThatTheReadmeNames) {
@@ -70,6 +92,7 @@ std::string precision_of(const ModelOptions& model) {
 }
 
 std::string method_of(const ModelOptions& model) {
+  if (model.reshape_resolution) return "ldq";
   if (!model.fm.enable) return "baseline";
   switch (model.fm.method) {
     case Method::dorefa:
@@ -94,17 +117,84 @@ std::string method_of(const ModelOptions& model) {
 
 TEST(ConfigFolder, HoldsFilesThatDoWhatTheirNamesSay) {
   for (const std::string& name : config_files()) {
+    const FileName parts = parts_of(name);
     const Configuration configuration = read(name);
     const Options& options = configuration.options;
     EXPECT_THAT(configuration.warnings, IsEmpty()) << name;
-    EXPECT_THAT(name, HasSubstr("." + options.data.dataset + ".")) << name;
-    EXPECT_THAT(name, HasSubstr("." + options.model.name)) << name;
-    EXPECT_EQ(options.train.pretrained.empty(), name.find(".finetune.") == std::string::npos)
+    EXPECT_EQ(parts.dataset, options.data.dataset) << name;
+    EXPECT_EQ(parts.network, options.model.name) << name;
+    EXPECT_EQ(parts.precision, precision_of(options.model)) << name;
+    EXPECT_EQ(parts.method, method_of(options.model)) << name;
+    EXPECT_EQ(parts.phase == "train-scratch", options.train.pretrained.empty()) << name;
+    EXPECT_EQ(parts.phase == "eval", options.train.evaluate) << name;
+    EXPECT_EQ(parts.phase == "eval", options.train.epochs == 0) << name;
+    EXPECT_TRUE(parts.phase == "eval" || parts.phase == "finetune" ||
+                parts.phase == "train-scratch")
         << name;
-    EXPECT_THAT(name, HasSubstr("." + precision_of(options.model) + ".")) << name;
-    EXPECT_EQ(name.find("config." + method_of(options.model) + "."), 0u) << name;
-    EXPECT_GT(options.train.epochs, 0) << name;
   }
+}
+
+TEST(ConfigFolder, HasEveryMethodInEveryPhaseOnEveryDataSet) {
+  const std::vector<std::string> files = config_files();
+  const auto has = [&](const std::string& method, const std::string& phase,
+                       const std::string& dataset, const std::string& precision) {
+    const std::string network = dataset == "imagenet" ? "resnet18" : "resnet20";
+    const std::string name =
+        fmt::format("config.{}.{}.{}.{}.{}", method, phase, dataset, precision, network);
+    EXPECT_THAT(files, testing::Contains(name));
+  };
+  for (const char* dataset : {"cifar10", "cifar100", "imagenet"}) {
+    for (const char* phase : {"eval", "train-scratch"}) has("baseline", phase, dataset, "fp");
+    for (const char* phase : {"eval", "train-scratch", "finetune"}) {
+      for (const char* method : {"dorefa", "pact", "lsq", "lq-net", "non-uniform"})
+        has(method, phase, dataset, "2bit");
+      for (const char* method : {"xnor", "xnorpp", "bireal", "group-net"})
+        has(method, phase, dataset, "bin");
+      has("non-uniform", phase, dataset, "ter");
+      has("ldq", phase, dataset, phase == std::string("train-scratch") ? "fp" : "2bit");
+    }
+  }
+}
+
+// What another config leaves: the best epoch, which exists only if it trains.
+TEST(ConfigFolder, StartsFromWeightsThatAnotherOfItsFilesTrainsOrThatArePublic) {
+  const std::string best = "-model_best.pth.tar";
+  std::map<std::string, ModelOptions> trained;
+  for (const std::string& name : config_files()) {
+    const Options options = read(name).options;
+    if (options.train.epochs > 0) trained[options.train.case_name + best] = options.model;
+  }
+  for (const std::string& name : config_files()) {
+    const Options options = read(name).options;
+    const std::string& weights = options.train.pretrained;
+    if (weights.empty() || weights == "cifar100_resnet20.pth.tar") continue;
+    ASSERT_TRUE(trained.contains(weights)) << name << ": " << weights;
+    EXPECT_EQ(trained[weights].name, options.model.name) << name;
+    EXPECT_EQ(trained[weights].width_alpha, options.model.width_alpha) << name;
+    if (!options.train.evaluate) continue;
+    ModelOptions evaluated = options.model;
+    evaluated.batch_size = trained[weights].batch_size;
+    EXPECT_EQ(evaluated, trained[weights]) << name << " evaluates another network than was trained";
+  }
+}
+
+TEST(ConfigFolder, SaysWhatToExpectAtTheHeadOfEachFile) {
+  for (const std::string& name : config_files()) {
+    const std::string text = core::read_file(kSource / "config" / name);
+    EXPECT_THAT(text, testing::StartsWith("# ")) << name;
+    const std::string head = text.substr(0, text.find("\n\n"));
+    EXPECT_THAT(head, testing::AnyOf(HasSubstr("Expect"), HasSubstr("Not measured here"))) << name;
+  }
+}
+
+TEST(ConfigFolder, IsIndexedByItsReadme) {
+  const std::string readme = core::read_file(kSource / "config/README.md");
+  std::vector<std::string> named;
+  const std::regex link("\\]\\((config\\.[^)]*)\\)");
+  for (std::sregex_iterator it(readme.begin(), readme.end(), link), end; it != end; ++it)
+    named.push_back((*it)[1]);
+  std::sort(named.begin(), named.end());
+  EXPECT_EQ(named, config_files());
 }
 
 TEST(ConfigFolder, NamesTheCasesOfItsFilesDifferently) {

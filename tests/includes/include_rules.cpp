@@ -20,13 +20,15 @@ const std::map<std::string, Rule>& rules() {
   static const std::map<std::string, Rule> table = {
       {"core", {{}, false}},
       {"config", {{"core"}, false}},
+      {"events", {{"core"}, false}},
       {"kernels", {{"core"}, false}},
       {"tensor", {{"kernels"}, true}},
       {"data", {{"config", "tensor"}, true}},
       {"quant", {{"config", "tensor"}, true}},
       {"nn", {{"quant"}, true}},
       {"models", {{"nn"}, true}},
-      {"train", {{"models", "data"}, true}},
+      {"train", {{"models", "data", "events"}, true}},
+      {"report", {{"train"}, true}},
       {"runtime", {{"kernels"}, false}},
       {"deploy", {{"models", "runtime"}, true}},
   };

@@ -25,7 +25,8 @@ TEST(Philox, GivesThePublishedTestVectors) {
 TEST(RandomBits, DifferInSeedPurposeEpochAndIndex) {
   std::set<uint32_t> seen;
   for (uint64_t seed : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32}) {
-    for (Purpose purpose : {Purpose::augmentation, Purpose::order, Purpose::fake_pixels}) {
+    for (Purpose purpose : {Purpose::augmentation, Purpose::order, Purpose::fake_pixels,
+                            Purpose::mixup_share, Purpose::mixup_partner}) {
       for (int64_t epoch : {0, 1, 300}) {
         for (int64_t index : {int64_t{0}, int64_t{1}, int64_t{1} << 32}) {
           seen.insert(random_bits(seed, purpose, epoch, index).word[0]);
@@ -33,7 +34,7 @@ TEST(RandomBits, DifferInSeedPurposeEpochAndIndex) {
       }
     }
   }
-  EXPECT_EQ(seen.size(), 3u * 3 * 3 * 3);
+  EXPECT_EQ(seen.size(), 3u * 5 * 3 * 3);
 }
 
 TEST(UniformBelow, CoversTheRangeFromItsFirstToItsLastNumber) {

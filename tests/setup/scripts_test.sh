@@ -98,4 +98,28 @@ fake nvcc 'echo "Cuda compilation tools, release 13.0, V13.0.88"'
 LOWBIT_PRESET=cpu setup choose_preset
 [ "$output" = cpu ] || fail "cpu was expected"
 
+# entry SCRIPT ARGUMENT...: an entry script in a project whose setup is silent and whose program prints
+# its arguments.
+entry() {
+  local script=$1
+  mkdir -p "$folder/project/tools/setup" "$folder/project/build/cpu"
+  cp "$root/$script" "$folder/project/"
+  cp "$root/tools/setup/build.sh" "$folder/project/tools/setup/"
+  echo 'echo set up' >"$folder/project/setup.sh"
+  printf '#!/bin/bash\necho "$@"\nexit 7\n' >"$folder/project/build/cpu/lowbit"
+  chmod +x "$folder/project/build/cpu/lowbit"
+  status=0
+  output=$(LOWBIT_PRESET=cpu bash "$folder/project/$script" "${@:2}" 2>&1) || status=$?
+}
+
+begin "train.sh sets up, then hands its arguments and the status on"
+entry train.sh CONFIG --lr 1
+expect_status 7
+[ "$output" = $'set up\ntrain CONFIG --lr 1' ] || fail "another call was expected"
+
+begin "start_on_terminate.sh sets up, then waits as lowbit after"
+entry start_on_terminate.sh 12 CONFIG 3 --lr 1
+expect_status 7
+[ "$output" = $'set up\nafter 12 CONFIG 3 --lr 1' ] || fail "another call was expected"
+
 echo "all of the setup's tests passed"

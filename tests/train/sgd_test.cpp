@@ -62,6 +62,55 @@ TEST(ParameterGroups, HoldEveryTrainedParameterOnceByWeightDecay) {
   EXPECT_EQ(groups[1].weight_decay, 0.5);
 }
 
+// A layer as quantized ones are: its weight beside the quantizer's parameters.
+struct QuantizedLayer : torch::nn::Module {
+  QuantizedLayer() {
+    layer = register_module("conv", std::make_shared<torch::nn::Module>());
+    layer->register_parameter("weight", torch::ones({2, 2, 1, 1}));
+    auto quantizer = layer->register_module("quant_weight", std::make_shared<torch::nn::Module>());
+    quantizer->register_parameter("level_num", torch::ones({1}), /*requires_grad=*/false);
+    quantizer->register_parameter("clip_val", torch::ones({2, 1, 1, 1}));
+    plain = register_module("fc", torch::nn::Linear(2, 2));
+  }
+  std::shared_ptr<torch::nn::Module> layer;
+  torch::nn::Linear plain = nullptr;
+};
+
+std::vector<RateSource> rate_sources(std::vector<std::string> custom_lr_list) {
+  config::TrainOptions options;
+  options.custom_lr_list = std::move(custom_lr_list);
+  std::vector<RateSource> result;
+  for (const char* name : {"conv.weight", "conv.quant_weight.clip_val", "fc.weight"})
+    result.push_back(rate_source(options, name, QuantizedLayer()));
+  return result;
+}
+
+TEST(RateSource, IsCustomForNamesOfTheList) {
+  using enum RateSource;
+  EXPECT_EQ(rate_sources({}), (std::vector{schedule, schedule, schedule}));
+  EXPECT_EQ(rate_sources({"clip_val"}), (std::vector{schedule, custom_schedule, schedule}));
+  EXPECT_EQ(rate_sources({"fc", "conv.w"}),
+            (std::vector{custom_schedule, schedule, custom_schedule}));
+}
+
+TEST(RateSource, IsConstantForQuantWeightAndTheWeightBesideIt) {
+  using enum RateSource;
+  EXPECT_EQ(rate_sources({"quant_weight"}), (std::vector{constant, constant, schedule}));
+  EXPECT_EQ(rate_sources({"conv.w", "quant_weight"}),
+            (std::vector{custom_schedule, constant, schedule}));
+}
+
+TEST(ParameterGroups, AreSplitByRateToo) {
+  config::TrainOptions options;
+  options.weight_decay = 0.5;
+  options.custom_lr_list = {"conv.weight"};
+  const auto groups = group_parameters(options, TwoLayers());
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0].rate, RateSource::schedule);
+  EXPECT_EQ(groups[1].names, (std::vector<std::string>{"conv.weight"}));
+  EXPECT_EQ(groups[1].rate, RateSource::custom_schedule);
+}
+
 class SgdRule : public testing::TestWithParam<bool> {};
 
 TEST_P(SgdRule, IsThatOfTheReferenceOptimizer) {

@@ -4,6 +4,7 @@
 
 #include "lowbit/models/factory.h"
 #include "lowbit/train/parameter_groups.h"
+#include "lowbit/train/sgd.h"
 #include "trainer_fixture.h"
 
 namespace lowbit::train {
@@ -17,14 +18,15 @@ class StepTest : public TrainerTest {
     const config::Options& options = options_;
     const torch::Device device = torch::kCPU;
     Sgd optimizer(group_parameters(options.train, network), options.train);
-    optimizer.set_learning_rate(0.1);
     LossScaler scaler(false, device);
+    Update update(optimizer, scaler, options.train, /*batches=*/9);
+    update.begin(/*epoch=*/0, /*batch=*/0);
     EpochTotals totals(device);
     data::BatchSource source(
         data::load(options.data, data::Split::train),
         data::batch_options(options.data, data::Split::train, 1, kernels::Backend::cpu, device));
     BatchLoop loop =
-        training_loop({network, optimizer, scaler, totals}, source,
+        training_loop({network, update, totals, options.train}, source,
                       {.device = device, .compute_type = torch::kFloat32, .capture = false});
     loop.run(0, 8);
     return to_accuracy(totals.read().totals).loss;

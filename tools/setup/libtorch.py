@@ -5,7 +5,7 @@
 
 cpu     what a program needs that links libtorch_cpu
 cuda    and what libtorch_cuda needs of NVIDIA's libraries that this machine does not have
-python  and what `import torch` needs, for the tests that compare with PyTorch
+python  and what `import torch` needs, for the tests that compare with PyTorch, and TensorBoard
 
 Several checkouts may share FOLDER. Interrupted at any moment, the next call goes on: a wheel is
 unpacked aside and then moved, its dist-info last, so a wheel whose dist-info is there is whole.
@@ -51,8 +51,9 @@ WHEEL_OF_LIBRARY = {
 }
 CUDA_LIBRARIES = ["libtorch_cuda.so", "libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so"]
 
+# The last four: TensorBoard's reader of event files, without its server.
 PYTHON_WHEELS = ["filelock", "fsspec", "jinja2", "markupsafe", "mpmath", "networkx", "numpy",
-                 "sympy", "typing-extensions"]
+                 "sympy", "typing-extensions", "absl-py", "packaging", "protobuf", "tensorboard"]
 
 PURPOSES = ("cpu", "cuda", "python")
 

@@ -5,13 +5,14 @@
 
 build_packages=(
   build-essential ccache cmake ninja-build python3 python3-pip
-  libarchive-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libspdlog-dev nlohmann-json3-dev
-  zlib1g-dev
+  libarchive-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev libjpeg-dev libpng-dev
+  libprotobuf-dev libspdlog-dev nlohmann-json3-dev protobuf-compiler zlib1g-dev
 )
 # What the program and most tests can do without: where a release lacks one, that is a warning.
 optional_packages=(dataset-fashion-mnist)
 # The sources are formatted by this version of clang-format; others format a few places differently.
-optional_test_packages=(clang-format-14 shellcheck)
+# clang and its run-time library have the fuzzer.
+optional_test_packages=(clang clang-format-14 libclang-rt-dev shellcheck)
 
 # missing_of PACKAGE...: those that are not installed, one a line.
 missing_of() {

@@ -39,6 +39,9 @@ bool continues_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
 }
 
+constexpr size_t kMostCharacters = 1 << 20;
+constexpr int kDeepest = 100;
+
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file, const Environment& environment)
@@ -73,11 +76,19 @@ class Parser {
     return core::usage_error(format, std::forward<Args>(args)...).at(result_.name, line);
   }
 
-  void append(Argument& value, char c) const {
+  // A few lines of a="$a$a" would fill any memory.
+  void count(size_t characters) {
+    appended_ += characters;
+    if (appended_ > kMostCharacters)
+      throw error(line_, "the values of the file have more than {} characters", kMostCharacters);
+  }
+  void append(Argument& value, char c) {
+    count(1);
     value.text += c;
     value.lines.push_back(line_);
   }
-  static void append(Argument& value, const Argument& more) {
+  void append(Argument& value, const Argument& more) {
+    count(more.text.size());
     value.text += more.text;
     value.lines.insert(value.lines.end(), more.lines.begin(), more.lines.end());
   }
@@ -245,9 +256,13 @@ class Parser {
   // At the `{` of ${name}, ${name:-word}, ${name-word}, ${name:=word} or ${name=word}.
   Argument braced_name() {
     const int opened = line_;
+    if (++depth_ > kDeepest) throw error(opened, "${{..}} within one another too deeply");
     take();
     const std::string name(take_name());
-    if (!name.empty() && take_if("}")) return lookup(name);
+    if (!name.empty() && take_if("}")) {
+      --depth_;
+      return lookup(name);
+    }
     const bool empty_counts_as_unset = take_if(":");
     const bool assigns = peek() == '=';
     if (name.empty() || (!take_if("-") && !take_if("=")))
@@ -259,6 +274,7 @@ class Parser {
       bare_piece(word);
     }
     take();
+    --depth_;
     const std::optional<Argument> known = find(name);
     if (known && !(empty_counts_as_unset && known->text.empty())) return *known;
     if (assigns) result_.values[name] = word;
@@ -303,22 +319,18 @@ class Parser {
   const Environment& environment_;
   size_t position_ = 0;
   int line_ = 1;
+  int depth_ = 0;        // of ${..} within ${..}
+  size_t appended_ = 0;  // characters, to all values together
   ConfigFile result_;
   std::set<std::string> read_;  // names that some value refers to
 };
 
-core::Error no_such_file(const fs::path& path) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  const std::string nearest = core::nearest_name(path.filename().string(), names);
-  core::Error error = core::usage_error("there is no config file '{}'", path.string());
-  if (!nearest.empty())
-    error.suggest(path.has_parent_path() ? (folder / nearest).string() : nearest);
-  return error;
+// A word of `options` within quotes of its own: options="$options --lr_custom_step '30,60'".
+Argument without_quotes(const Argument& word) {
+  const std::string& text = word.text;
+  const bool quoted = text.size() > 1 && text.front() == text.back() &&
+                      (text.front() == '\'' || text.front() == '"');
+  return quoted ? word.slice(1, text.size() - 1) : word;
 }
 
 }  // namespace
@@ -344,7 +356,9 @@ ConfigFile parse_config(std::string_view content, std::string_view name,
 
 ConfigFile read_config(const fs::path& path, const Environment& environment) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) throw no_such_file(path);
+  if (!fs::exists(path, ignored))
+    throw core::usage_error("there is no config file '{}'", path.string())
+        .suggest(core::nearest_file(path));
   return parse_config(core::read_file(path), path.string(), environment);
 }
 
@@ -365,7 +379,8 @@ std::vector<Argument> arguments_of(const ConfigFile& file) {
     result.push_back(std::move(option));
     result.push_back(std::move(value));
   }
-  for (Argument& word : split(value_of(kOptions), " \t\r\n")) result.push_back(std::move(word));
+  for (const Argument& word : split(value_of(kOptions), " \t\r\n"))
+    result.push_back(without_quotes(word));
   return result;
 }
 

@@ -24,8 +24,10 @@ std::vector<Option> data_option_rows() {
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")
         .default_value = "of the data set";
   table.unbuilt_flag({"--addition_augment", "--aa"}, "color jitter and PCA lighting");
-  table.unbuilt_flag({"--mixup_enable"}, "mix pairs of samples");
-  table.unbuilt({"--mixup_alpha"}, "NUMBER", "0.7", "of the distribution that mixup draws from");
+  table.flag({"--mixup_enable"}, &DataOptions::mixup_enable,
+             "train on mixtures of two samples and of their labels");
+  table.number({"--mixup_alpha"}, &DataOptions::mixup_alpha, kNotNegative,
+               "mixup: the share of a sample is drawn from Beta(alpha, alpha); 0: no mixture");
   return std::move(table).rows();
 }
 

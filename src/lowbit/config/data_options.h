@@ -9,12 +9,14 @@ namespace lowbit::config {
 struct DataOptions {
   // fashion | cifar10 | cifar100 | fake (imagenet and dali: known, not built).
   std::string dataset = "imagenet";
-  std::string root;        // folder or archive; empty: the data set's usual place
-  int input_size = 224;    // pixels of a side; resolved like ModelOptions::input_size
-  int num_classes = 1000;  // resolved; for `fake`
-  int train_batch = 256;   // samples of a step
-  int val_batch = 50;      // < 1: no validation
-  int workers = 12;        // threads; capped to the usable cores
+  std::string root;           // folder or archive; empty: the data set's usual place
+  int input_size = 224;       // pixels of a side; resolved like ModelOptions::input_size
+  int num_classes = 1000;     // resolved; for `fake`
+  int train_batch = 256;      // samples of a step
+  int val_batch = 50;         // < 1: no validation
+  bool mixup_enable = false;  // mixtures of two samples of a batch, see train/mixup.h
+  double mixup_alpha = 0.7;
+  int workers = 12;  // threads; capped to the usable cores
   // Per channel, of values in 0..1; resolved from --mean/--std or the data set's own.
   std::array<double, 3> mean{}, std{1, 1, 1};
 

@@ -174,6 +174,40 @@ std::string config_names_table() {
   return text + "| `options` | any, as on a command line | |\n";
 }
 
+constexpr const char* kPolicy = R"(
+## Policy files
+
+What `--policy FILE` names sets attributes of single quantizers: bits by layer, changes while training.
+
+    # from the start
+    on init :
+      by_index: 0 1 2
+      by_tag: fm wt
+      bit: 4
+    # before epochs 10 and 20
+    on epoch : 10 20
+      by_tag: wt
+      progressive: True
+      level_num: -1
+
+Sections: `on init :` after the network is built, `on epoch : 10 20` before the training of those epochs
+(from 0); `on norm :` and `on eltwise :` are read, but norms and sums of branches are not quantized. A
+section holds blocks: selectors, then attributes; a selector behind an attribute opens the next block.
+`by_index: all` or `0 1 2`: layers that can be quantized, in the order of checkpoints; `by_tag: fm wt
+ot`; a selector that is missing means all. An epoch's new quantizers keep what the old ones have learned
+where it still fits. A checkpoint holds the policy's text.
+
+| attribute | value | meaning |
+|---|---|---|
+)";
+
+std::string policy_table() {
+  std::string text = kPolicy;
+  for (const AttributeText& row : policy_attributes())
+    text += fmt::format("| {} | {} | {} |\n", row.names, cell(code(row.values)), row.help);
+  return text;
+}
+
 constexpr const char* kIntroduction = R"(# Options
 
 Written by the program from its tables of options; a test keeps it current. `lowbit train -h` shows
@@ -182,7 +216,7 @@ the same.
 An option is given in the config file (`options="$options --lr 0.1"`) or on the command line, which
 wins. `--lr 0.1`, `--lr=0.1` and, for one-letter names, `-j2` are the same thing said in three ways. A
 comma stands between the entries of a list; `none` is the empty one. What is marked "not built yet" is
-refused by name, unless it is given its default.
+refused by name, unless it is given its default; with `--dry-run` it is a warning.
 
 ## Config files
 
@@ -209,7 +243,8 @@ std::string help_text() {
 }
 
 std::string options_markdown() {
-  return kIntroduction + config_names_table() + kShell + options_tables() + keyword_tables();
+  return kIntroduction + config_names_table() + kShell + options_tables() + keyword_tables() +
+         policy_table();
 }
 
 }  // namespace lowbit::config

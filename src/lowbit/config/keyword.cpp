@@ -16,6 +16,13 @@ const Keyword* find_keyword(const std::string& name) {
   return nullptr;
 }
 
+const Keyword& known_keyword(const Argument& word) {
+  if (const Keyword* keyword = find_keyword(word.text)) return *keyword;
+  throw at(core::usage_error("unknown keyword '{}'", word.text)
+               .suggest(core::nearest_name(word.text, keyword_names())),
+           word);
+}
+
 std::vector<std::string> keyword_names() {
   std::vector<std::string> names;
   for (const KeywordGroup& group : keyword_groups())

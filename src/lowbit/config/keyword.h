@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/config/argument.h"
 #include "lowbit/config/options.h"
 
 namespace lowbit::config {
@@ -37,6 +38,12 @@ const std::vector<KeywordGroup>& keyword_groups();
 
 // The table itself: keyword_table.cpp.
 std::vector<KeywordGroup> keyword_table();
+
+// What may stand between the words.
+inline constexpr const char* kKeywordSeparators = ", \t\r\n";
+
+// The row of a word; a usage error with its place and the nearest word if there is none.
+const Keyword& known_keyword(const Argument& word);
 
 // nullptr if there is no such word.
 const Keyword* find_keyword(const std::string& name);

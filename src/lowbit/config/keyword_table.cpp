@@ -24,6 +24,11 @@ void set_method(Options& options) {
   (options.model.*tag).method = method;
 }
 
+template <Criterion criterion>
+void set_criterion(Options& options) {
+  options.train.criterion = criterion;
+}
+
 // PACT quantizes activations; its weights are DoReFa's.
 void set_pact(Options& options) {
   options.model.fm.method = options.model.ot.method = Method::pact;
@@ -381,18 +386,21 @@ KeywordGroup method_detail_words() {
 }
 
 KeywordGroup training_words() {
-  return {"Training and tools",
-          false,
-          {{"debug", "the same as --verbose", [](Options& o) { o.train.verbose = true; }},
-           {.name = "label-smooth", .help = "label smoothing", .built = false},
-           {.name = "focal-loss", .help = "focal loss", .built = false},
-           {.name = "probe", .help = "dump tensors", .built = false},
-           {.name = "lr-test", .help = "only print the schedule", .built = false},
-           {"mean", "from old files", nullptr, never},
-           {"raw", "from old files", nullptr, never},
-           {"save", "from old files", nullptr, never},
-           {"keepdim", "from old files", nullptr, never},
-           {"postbn", "from old files", nullptr, never}}};
+  return {
+      "Training and tools",
+      false,
+      {{"debug", "the same as --verbose", [](Options& o) { o.train.verbose = true; }},
+       {"label-smooth", "label smoothing (--label_smooth)", set_criterion<Criterion::label_smooth>},
+       {"focal-loss", "focal loss (--focal_gamma, --focal_alpha)", set_criterion<Criterion::focal>},
+       {"probe", "dump tensors (--probe_list, --probe_index, --probe_iteration)",
+        [](Options& o) { o.train.probe = true; }},
+       {"lr-test", "only print the learning rate of every epoch",
+        [](Options& o) { o.train.lr_test = true; }},
+       {"mean", "from old files", nullptr, never},
+       {"raw", "from old files", nullptr, never},
+       {"save", "from old files", nullptr, never},
+       {"keepdim", "from old files", nullptr, never},
+       {"postbn", "from old files", nullptr, never}}};
 }
 
 }  // namespace

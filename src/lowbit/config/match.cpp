@@ -157,16 +157,23 @@ void require_built_default(const Option& option, const std::string& value) {
         .detail("Built: " + option.value);
 }
 
-std::vector<std::string> apply(const GivenOptions& given, bool model_only, Options& options) {
+std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options) {
   std::vector<std::string> warnings;
   for (const auto& [name, each] : given) {
     const Option& option = *each.option;
-    const bool passes_over = model_only && !option.describes_model;
+    const bool passes_over = purpose == Purpose::network && !option.describes_model;
     if (!option.built) {
-      if (!passes_over && !changes_nothing(each))
+      if (passes_over || changes_nothing(each)) continue;
+      if (purpose != Purpose::dry_run)
         throw at(core::usage_error("option '{}' is not built yet", name), each.name);
+      warnings.push_back(fmt::format("{}: option '{}' is not built yet: a run stops here",
+                                     each.name.place(), name));
     } else if (is_unbuilt(option, each.text())) {
-      if (!passes_over) throw_unbuilt_value(each);
+      if (passes_over) continue;
+      if (purpose != Purpose::dry_run) throw_unbuilt_value(each);
+      option.set(options, each.words);
+      warnings.push_back(fmt::format("{}: option '{}': '{}' is not built yet: a run stops here",
+                                     each.where().place(), name, each.text()));
     } else if (!option.without_effect.empty() && !changes_nothing(each)) {
       warnings.push_back(fmt::format("{}: option '{}' has no effect {}", each.name.place(), name,
                                      option.without_effect));

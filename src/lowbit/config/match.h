@@ -31,10 +31,16 @@ const Option* find_option(const std::string& name);
 // with one.
 void match(std::span<const Argument> words, GivenOptions& given);
 
-// Puts the given values into the fields. Usage errors: a value that is wrong, an option or a value
-// that is not built. `model_only` passes over the unbuilt where it does not describe the network.
-// Returns warnings: options without effect.
-std::vector<std::string> apply(const GivenOptions& given, bool model_only, Options& options);
+// What a configuration is for.
+enum class Purpose {
+  run,      // what is not built is a usage error
+  dry_run,  // a run that is only described: what is not built is a warning
+  network,  // no training: what is not built is passed over where it does not describe the network
+};
+
+// Puts the given values into the fields. Usage errors: a value that is wrong; an option or a value
+// that is not built, as `purpose` says. Returns warnings: options without effect.
+std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options);
 
 // A usage error if the option's value, which the user did not give, is not built.
 void require_built_default(const Option& option, const std::string& value);

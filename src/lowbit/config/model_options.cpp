@@ -68,13 +68,14 @@ std::vector<Option> model_option_rows() {
   table.flag({"--padding_after_quant"}, &ModelOptions::padding_after_quant,
              "pad the quantized map with zeros instead of quantizing the padded map");
   table.integer({"--base"}, &ModelOptions::base, between(1, 64), "branches of a block (Group-Net)");
-  table.unbuilt({"--block_alpha"}, "NUMBER", "1", "factor on the number of blocks");
+  table.number({"--block_alpha"}, &ModelOptions::block_alpha, between(1.0 / 64, 64),
+               "factor on the number of blocks of each stage, rounded, at least 1");
   table.choice({"--stem_kernel"}, &ModelOptions::stem_kernel, {{"1", 1}, {"3", 3}}, {},
                "kernel of the space-to-depth stem");
   table.text({"--order"}, &ModelOptions::shrink_order, "LETTERS",
              "ReShapeResolution: its layers, letters c (convolution), b (norm), a (activation)");
-  table.unbuilt({"--policy"}, "FILE", "none", "file that sets quantizer attributes by layer");
-  table.unbuilt_flag({"--re_init"}, "initialize anew after loading");
+  table.text({"--policy"}, &ModelOptions::policy_file, "FILE",
+             "file that sets attributes of quantizers by layer and epoch");
   return std::move(table).rows();
 }
 

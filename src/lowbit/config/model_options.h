@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/config/policy.h"
 #include "lowbit/config/quant_options.h"
 
 namespace lowbit::config {
@@ -38,6 +39,7 @@ struct ModelOptions {
   Norm norm = Norm::batch;
   int base = 1;            // branches of a block (Group-Net), >= 1
   double width_alpha = 1;  // factor on every width, > 0
+  double block_alpha = 1;  // factor on the number of blocks of a stage, > 0
   int num_classes = 1000;  // the parser resolves: option, else keyword, else data set
   int input_size = 224;    // pixels; resolved likewise
   int batch_size = 256;    // of a training step; part of nElements (element-scale, scale-element)
@@ -87,6 +89,10 @@ struct ModelOptions {
   int proxquant_step = 5;
 
   QuantOptions fm{.half_range = true}, wt, ot;
+  // What a policy file says beside them. Its text counts: the parser reads the file.
+  std::string policy_file;
+  Policy policy;
+
   const QuantOptions& tag(Tag t) const { return t == Tag::fm ? fm : t == Tag::wt ? wt : ot; }
 
   bool operator==(const ModelOptions&) const = default;

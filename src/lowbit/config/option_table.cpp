@@ -35,9 +35,14 @@ std::string described(const Range& range) {
   return text.empty() ? "" : fmt::format(" ({})", text);
 }
 
+// How errors call it: "option '--lr'", or the attribute "'bit'" of a policy file.
+std::string subject(const std::string& name) {
+  return fmt::format("{}'{}'", name.starts_with("-") ? "option " : "", name);
+}
+
 core::Error out_of_range(const std::string& option, const Argument& value, const Range& range) {
   return at(
-      core::usage_error("option '{}': {} is out of range ({})", option, value.text, range.text()),
+      core::usage_error("{}: {} is out of range ({})", subject(option), value.text, range.text()),
       value);
 }
 
@@ -72,7 +77,7 @@ int64_t parse_integer(const std::string& option, const Argument& value, const Ra
       number = static_cast<int64_t>(*real);
   }
   if (!number && !is_integer(value.text))
-    throw at(core::usage_error("option '{}': '{}' is not an integer{}", option, value.text,
+    throw at(core::usage_error("{}: '{}' is not an integer{}", subject(option), value.text,
                                described(range)),
              value);
   if (!number || !range.contains(static_cast<double>(*number)))
@@ -82,14 +87,14 @@ int64_t parse_integer(const std::string& option, const Argument& value, const Ra
 
 uint64_t parse_seed(const std::string& option, const Argument& value) {
   if (const std::optional<uint64_t> number = whole_text_as<uint64_t>(value.text)) return *number;
-  throw at(core::usage_error("option '{}': '{}' is not an integer (0..2^64-1)", option, value.text),
+  throw at(core::usage_error("{}: '{}' is not an integer (0..2^64-1)", subject(option), value.text),
            value);
 }
 
 double parse_number(const std::string& option, const Argument& value, const Range& range) {
   const std::optional<double> number = whole_text_as<double>(value.text);
   if (!number || !std::isfinite(*number))
-    throw at(core::usage_error("option '{}': '{}' is not a number{}", option, value.text,
+    throw at(core::usage_error("{}: '{}' is not a number{}", subject(option), value.text,
                                described(range)),
              value);
   if (!range.contains(*number)) throw out_of_range(option, value, range);
@@ -98,7 +103,7 @@ double parse_number(const std::string& option, const Argument& value, const Rang
 
 core::Error unknown_value(const std::string& option, const Argument& value,
                           const std::vector<std::string>& names) {
-  return at(core::usage_error("option '{}': unknown value '{}'", option, value.text)
+  return at(core::usage_error("{}: unknown value '{}'", subject(option), value.text)
                 .suggest(core::nearest_name(value.text, names))
                 .detail("Known values: " + join(names, " ")),
             value);

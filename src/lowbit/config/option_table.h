@@ -1,16 +1,20 @@
 // Builds the rows of an option table from the fields of a typed struct.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lowbit/config/interval.h"
 #include "lowbit/config/option.h"
 
 namespace lowbit::config {
 
+// `option` may also be an attribute of a policy file: then without a dash at its start.
+//
 // The value of `option` as a number; a usage error that names option, value, range and place if it
 // is none or out of range. "2.0" is an integer only where `float_spelling` says so.
 int64_t parse_integer(const std::string& option, const Argument& value, const Range& range,
@@ -83,6 +87,27 @@ class OptionTable {
         [field](const Struct& s) { return fmt::format("{}", s.*field); });
   }
 
+  // A number that may be absent.
+  Option& optional_number(Names names, std::optional<double> Struct::*field, Range range,
+                          std::string help) {
+    return add(
+        std::move(names), "NUMBER", range.text(), std::move(help),
+        [field, range](Struct& s, const std::string& name, const Words& words) {
+          s.*field = is_none(words[0].text) ? std::nullopt
+                                            : std::optional(parse_number(name, words[0], range));
+        },
+        [field](const Struct& s) { return s.*field ? fmt::format("{}", *(s.*field)) : "none"; });
+  }
+
+  Option& interval(Names names, Interval Struct::*field, std::string help) {
+    return add(
+        std::move(names), "STEPS|MINUTESm", "", std::move(help),
+        [field](Struct& s, const std::string& name, const Words& words) {
+          s.*field = parse_interval(name, words[0]);
+        },
+        [field](const Struct& s) { return interval_text(s.*field); });
+  }
+
   // Three numbers, a comma between them.
   Option& triple(Names names, std::array<double, 3> Struct::*field, Range range, std::string help) {
     return add(
@@ -120,6 +145,21 @@ class OptionTable {
         });
   }
 
+  // Integers in any order, blanks or commas between them.
+  Option& integers(Names names, std::vector<int> Struct::*field, Range range, std::string help) {
+    Option& row = add(
+        std::move(names), "INT ..", range.text(), std::move(help),
+        [field, range](Struct& s, const std::string& name, const Words& words) {
+          (s.*field).clear();
+          for (const Argument& word : words)
+            for (const Argument& part : split(word, " ,"))
+              (s.*field).push_back(static_cast<int>(parse_integer(name, part, within_int(range))));
+        },
+        [field](const Struct& s) { return fmt::format("{}", fmt::join(s.*field, " ")); });
+    row.arity = Arity::many;
+    return row;
+  }
+
   Option& words(Names names, std::vector<std::string> Struct::*field, std::string help) {
     return add(
         std::move(names), "TEXT,TEXT,..", "", std::move(help),
@@ -153,7 +193,8 @@ class OptionTable {
     return row;
   }
 
-  // One of some names; those of `unbuilt` are known, but not built.
+  // One of some names; those of `unbuilt` are known, but not built: a field of text takes them, any
+  // other stays as it is.
   template <class T>
   Option& choice(Names names, T Struct::*field, std::vector<Choice<T>> choices, Names unbuilt,
                  std::string help) {
@@ -170,7 +211,9 @@ class OptionTable {
             }
             known.push_back(c.name);
           }
-          throw unknown_value(name, words[0], known);
+          if (std::find(unbuilt.begin(), unbuilt.end(), words[0].text) == unbuilt.end())
+            throw unknown_value(name, words[0], known);
+          if constexpr (std::is_same_v<T, std::string>) s.*field = words[0].text;
         },
         [field, choices, unbuilt](const Struct& s) -> std::string {
           for (const Choice<T>& c : choices)
@@ -196,6 +239,12 @@ class OptionTable {
                         std::string help) {
     Option& row = add_row(std::move(names), std::move(value), "", std::move(help));
     row.default_value = std::move(default_value);
+    return row;
+  }
+
+  Option& flag_without_field(Names names, std::string help) {
+    Option& row = without_field(std::move(names), "", "false", std::move(help));
+    row.arity = Arity::none;
     return row;
   }
 

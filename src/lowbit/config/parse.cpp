@@ -1,7 +1,9 @@
 #include "lowbit/config/parse.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lowbit/config/keyword.h"
 #include "lowbit/config/match.h"
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/resolve.h"
@@ -41,10 +43,12 @@ std::vector<std::string> words_of(const Option& option, const GivenOptions& give
   return value == "true" ? std::vector<std::string>{option.name()} : std::vector<std::string>{};
 }
 
-Configuration configure(const GivenOptions& given, bool model_only) {
+Configuration configure(const GivenOptions& given, Purpose purpose,
+                        const std::optional<std::string>& stored_policy = std::nullopt) {
+  if (purpose == Purpose::run && given.count("--dry-run")) purpose = Purpose::dry_run;
   Configuration result;
-  result.warnings = apply(given, model_only, result.options);
-  Resolution resolution = resolve(given, model_only, result.options);
+  result.warnings = apply(given, purpose, result.options);
+  Resolution resolution = resolve(given, purpose, stored_policy, result.options);
   for (std::string& warning : resolution.warnings) result.warnings.push_back(std::move(warning));
   for (const Option& option : all_options()) {
     if (!option.stands_for.empty()) continue;
@@ -58,7 +62,7 @@ Configuration configure(const GivenOptions& given, bool model_only) {
 // What is in `given` counts least, the command line most.
 Configuration configure(const std::optional<std::filesystem::path>& config_file,
                         std::span<const std::string> command_line, const Environment& environment,
-                        bool model_only, GivenOptions given = {}) {
+                        Purpose purpose, GivenOptions given = {}) {
   std::vector<std::string> warnings;
   if (config_file) {
     ConfigFile file = read_config(*config_file, environment);
@@ -66,7 +70,7 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
     match(arguments_of(file), given);
   }
   match(from_source(command_line, "command line"), given);
-  Configuration result = configure(given, model_only);
+  Configuration result = configure(given, purpose);
   result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
   return result;
 }
@@ -75,22 +79,26 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
 
 std::string Configuration::to_json() const {
   // A path may hold bytes that are no UTF-8; a checkpoint must not fail for it.
-  return nlohmann::json{{"arguments", arguments}}.dump(-1, ' ', false,
-                                                       nlohmann::json::error_handler_t::replace);
+  nlohmann::json json = {{"arguments", arguments}};
+  if (!options.model.policy.text.empty()) json["policy"] = options.model.policy.text;
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Configuration Configuration::from_json(std::string_view json,
                                        std::span<const std::string> command_line) {
   std::vector<std::string> arguments;
+  std::optional<std::string> policy;
   try {
-    arguments = nlohmann::json::parse(json).at("arguments").get<std::vector<std::string>>();
+    const nlohmann::json stored = nlohmann::json::parse(json);
+    arguments = stored.at("arguments").get<std::vector<std::string>>();
+    if (stored.contains("policy")) policy = stored.at("policy").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
     throw core::failure("the description in the checkpoint is damaged").detail(error.what());
   }
   GivenOptions given;
   match(from_source(arguments, "checkpoint"), given);
   match(from_source(command_line, "command line"), given);
-  return configure(given, false);
+  return configure(given, Purpose::run, policy);
 }
 
 Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
@@ -98,17 +106,34 @@ Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
   GivenOptions given;
   if (const std::optional<std::string> delay = environment("DELAY"); delay && !delay->empty())
     match(from_source(std::vector<std::string>{"--delay", *delay}, "environment DELAY"), given);
-  return configure(config_file, command_line, environment, /*model_only=*/false, std::move(given));
+  return configure(config_file, command_line, environment, Purpose::run, std::move(given));
 }
 
 Configuration parse_network(const std::optional<std::filesystem::path>& config_file,
                             std::span<const std::string> command_line,
                             const Environment& environment) {
-  return configure(config_file, command_line, environment, /*model_only=*/true);
+  return configure(config_file, command_line, environment, Purpose::network);
 }
 
 Configuration parse_options(std::span<const std::string> command_line) {
   return parse_network(std::nullopt, command_line);
+}
+
+Options parse_values(std::span<const std::string> command_line, Options defaults) {
+  GivenOptions given;
+  match(from_source(command_line, "command line"), given);
+  for (const auto& [name, each] : given) {
+    const std::vector<std::string>& unbuilt = each.option->unbuilt_values;
+    if (name == "--keyword")
+      for (const Argument& word : split(each.words.front(), kKeywordSeparators))
+        known_keyword(word);
+    else if (std::find(unbuilt.begin(), unbuilt.end(), each.text()) == unbuilt.end() &&
+             each.option->set)
+      each.option->set(defaults, each.words);
+  }
+  if (const auto dataset = given.find("--dataset"); dataset != given.end())
+    defaults.data.dataset = dataset->second.text();
+  return defaults;
 }
 
 }  // namespace lowbit::config

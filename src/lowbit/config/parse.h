@@ -28,9 +28,9 @@ struct Configuration {
   std::vector<Setting> settings;      // every option, in the order of the help
   std::vector<std::string> warnings;  // one line each, with the place: what has no effect, and why
   std::vector<std::string>
-      arguments;  // a command line that gives the same options without any file
+      arguments;  // a command line that gives the same options without a config file
 
-  // The arguments, for a checkpoint.
+  // The arguments and the text of the policy file, for a checkpoint.
   std::string to_json() const;
   // The configuration of a checkpoint, changed by `command_line`. What follows from the data set
   // (classes, input size, normalization, stem) stays that of the checkpoint unless given here. An
@@ -40,8 +40,9 @@ struct Configuration {
 };
 
 // A run: the options of the file, if there is one, then those of the command line (without program,
-// verb and file), which win. DELAY in the environment is --delay. Every error is a usage error with
-// its place; training.md calls it wrong use.
+// verb and file), which win. DELAY in the environment is --delay. With --dry-run what is not built
+// is a warning, and so is a policy file that is missing. Every error is a usage error with its
+// place; training.md calls it wrong use.
 Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
                         std::span<const std::string> command_line,
                         const Environment& environment = process_environment());
@@ -54,6 +55,11 @@ Configuration parse_network(const std::optional<std::filesystem::path>& config_f
 
 // The same without a file.
 Configuration parse_options(std::span<const std::string> command_line);
+
+// The values given, into `defaults`, for what needs neither a network nor a run: nothing is
+// resolved and nothing need be built. Usage errors for unknown options and keywords and for wrong
+// values.
+Options parse_values(std::span<const std::string> command_line, Options defaults = {});
 
 // Every option with its value, range and default, and every keyword: for a terminal of 100 columns.
 std::string help_text();

@@ -38,7 +38,7 @@ enum class XnorFactor { none, channel, resolution };
 
 // The loss added to the training loss for the difference of a tensor and its quantized values (set
 // by policies). QDL: |sum(x y) / sum(y y) - 1|.
-enum class QuantLoss { none, l1, l2, qdl };
+enum class QuantLoss { l1, l2, qdl };
 
 struct QuantOptions {
   bool enable = false;
@@ -72,8 +72,13 @@ struct QuantOptions {
   bool proxquant = false;  // https://arxiv.org/abs/1810.00861: the result is mixed with its input
   int proxquant_step = 5;  // over how many epochs (or, below 10, steps of the learning rate)
 
-  QuantLoss loss = QuantLoss::none;
+  bool loss_enable = false;
+  QuantLoss loss_function = QuantLoss::l2;
   double loss_alpha = 1;  // its factor
+
+  // A change of the number of levels while training scales a learned clip value, so that the
+  // distance of two levels stays (set by policies).
+  bool progressive = false;
 
   // Number of levels; only for an enabled tag (the parser has checked that one of the two is
   // given).

@@ -1,12 +1,18 @@
 #include "lowbit/config/resolve.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "lowbit/config/keyword.h"
 #include "lowbit/config/option_table.h"
+#include "lowbit/config/quant_levels.h"
+#include "lowbit/config/train_checks.h"
+#include "lowbit/core/files.h"
 
 namespace lowbit::config {
 namespace {
+
+namespace fs = std::filesystem;
 
 // What a data set says about the network and its input.
 struct DataFacts {
@@ -32,8 +38,9 @@ const DataFacts* facts_of(const std::string& name) {
 
 class Resolver {
  public:
-  Resolver(const GivenOptions& given, bool model_only, Options& options)
-      : given_(given), model_only_(model_only), options_(options) {}
+  Resolver(const GivenOptions& given, Purpose purpose,
+           const std::optional<std::string>& stored_policy, Options& options)
+      : given_(given), purpose_(purpose), stored_policy_(stored_policy), options_(options) {}
 
   Resolution run() {
     options_.model.family = family_of(options_.model.name);
@@ -46,7 +53,12 @@ class Resolver {
       share_with_tag(tag);
       check_tag(tag);
     }
-    if (!model_only_) check_training();
+    read_policy();
+    if (purpose_ != Purpose::network) {
+      check_training();
+      for (std::string& warning : check_training_options(given_, options_.train, options_.data))
+        result_.warnings.push_back(std::move(warning));
+    }
     warn_about_idle_keywords();
     return std::move(result_);
   }
@@ -72,14 +84,13 @@ class Resolver {
   void read_keywords() {
     const Given* given = find("--keyword");
     if (given == nullptr) return;
-    for (const Argument& word : split(given->words.front(), ", \t\r\n")) {
-      const Keyword* keyword = find_keyword(word.text);
-      if (keyword == nullptr)
-        throw at(core::usage_error("unknown keyword '{}'", word.text)
-                     .suggest(core::nearest_name(word.text, keyword_names())),
-                 word);
-      if (!keyword->built)
+    for (const Argument& word : split(given->words.front(), kKeywordSeparators)) {
+      const Keyword& keyword = known_keyword(word);
+      if (!keyword.built && purpose_ != Purpose::dry_run)
         throw at(core::usage_error("keyword '{}' is not built yet", word.text), word);
+      if (!keyword.built)
+        warn(word.place(),
+             fmt::format("keyword '{}' is not built yet: a run stops here", word.text));
       if (keywords_.emplace(word.text, word).second) result_.keywords.push_back(word.text);
     }
     for (const auto& [name, word] : keywords_) require_partner(*find_keyword(name), word);
@@ -116,7 +127,7 @@ class Resolver {
     options_.data.num_classes = options_.model.num_classes;
     options_.data.input_size = options_.model.input_size;
     options_.model.batch_size = options_.data.train_batch;
-    if (!model_only_ && of_data_set) check_data_set(*of_data_set);
+    if (purpose_ != Purpose::network && of_data_set) check_data_set(*of_data_set);
   }
 
   template <class T>
@@ -228,6 +239,12 @@ class Resolver {
       warn(width->name.place(),
            fmt::format("option '--width_alpha' has no effect: model '{}' does not read it",
                        model.name));
+    const bool fixed_depth = model.family == Family::mobilenetv1 ||
+                             model.family == Family::vgg_small || model.family == Family::nin;
+    if (const Given* depth = find("--block_alpha"); depth && fixed_depth && model.block_alpha != 1)
+      warn(depth->name.place(),
+           fmt::format("option '--block_alpha' has no effect: model '{}' does not read it",
+                       model.name));
     if (model.family == Family::mobilenetv1 && model.bireal_skip && model.block_skip)
       throw located(core::usage_error("keywords 'bireal' and 'block_skip' exclude each other"),
                     {"--keyword"});
@@ -236,12 +253,18 @@ class Resolver {
                     {"--keyword"});
   }
 
+  QuantOptions& mutable_tag(Tag tag) {
+    return tag == Tag::fm   ? options_.model.fm
+           : tag == Tag::wt ? options_.model.wt
+                            : options_.model.ot;
+  }
+
   // What is given once for all tags.
   void share_with_tag(Tag tag) {
     static constexpr const char* kOptions[] = {"--fm_stable", "--wt_stable", "--ot_stable"};
-    QuantOptions* quants[] = {&options_.model.fm, &options_.model.wt, &options_.model.ot};
-    QuantOptions& quant = *quants[static_cast<size_t>(tag)];
-    quant.stable = options_.model.stable;
+    QuantOptions& quant = mutable_tag(tag);
+    const bool in_epochs = options_.model.stable == 0 && options_.train.stable_epoch > 0;
+    quant.stable = in_epochs ? kStableOfEpochs : options_.model.stable;
     quant.proxquant_step = options_.model.proxquant_step;
     const std::string option = kOptions[static_cast<size_t>(tag)];
     const Given* own = find(option);
@@ -264,6 +287,8 @@ class Resolver {
                             "beside dorefa",
                             enable),
           where);
+    // It has no other number of them.
+    if (quant.method == Method::xnor && !quant.bit && !quant.level) mutable_tag(tag).bit = 1;
     if (!quant.bit && !quant.level)
       throw at(core::usage_error("'{0}' without '--{1}_bit' or '--{1}_level'", enable, name),
                where);
@@ -292,19 +317,36 @@ class Resolver {
 
   // Numbers of levels that a method does not have.
   void check_levels(Tag tag, const std::string& name, const QuantOptions& quant) {
-    const int levels = quant.levels();
-    const auto refuse = [&](const char* method, const char* possible) {
-      const std::string level = "--" + name + "_level", bit = "--" + name + "_bit";
-      throw located(core::usage_error("{} has {} levels, not {}", method, possible, levels),
-                    {level.c_str(), bit.c_str()});
-    };
-    if (quant.method == Method::non_uniform) {
-      const bool half = tag != Tag::wt && quant.half_range;
-      if (half ? levels > 4 : levels != 3)
-        refuse(half ? "non-uniform in half range" : "non-uniform in full range",
-               half ? "2 to 4" : "3");
+    const std::string fault = level_fault(tag, quant);
+    const std::string level = "--" + name + "_level", bit = "--" + name + "_bit";
+    if (!fault.empty()) throw located(core::usage_error("{}", fault), {level.c_str(), bit.c_str()});
+  }
+
+  // --policy names a file: as it stands, or beside the config file that says so.
+  void read_policy() {
+    const std::string& name = options_.model.policy_file;
+    if (name.empty()) return;
+    const Argument& where = find("--policy")->where();
+    if (where.source == "checkpoint" && stored_policy_) {
+      options_.model.policy = parse_policy(*stored_policy_, name);
+    } else if (const std::optional<fs::path> file = find_policy(where)) {
+      options_.model.policy = parse_policy(core::read_file(*file), file->string());
+    } else if (purpose_ == Purpose::dry_run) {
+      warn(where.place(), fmt::format("option '--policy': there is no file '{}'", name));
+    } else {
+      throw at(core::usage_error("option '--policy': there is no file '{}'", name)
+                   .suggest(core::nearest_file(name)),
+               where);
     }
-    if (quant.method == Method::xnor && levels != 2) refuse("xnor", "2");
+    for (const std::string& warning : options_.model.policy.warnings) warn("", warning);
+  }
+
+  static std::optional<fs::path> find_policy(const Argument& name) {
+    std::error_code ignored;
+    for (const fs::path& path :
+         {fs::path(name.text), fs::path(name.source).parent_path() / name.text})
+      if (fs::is_regular_file(path, ignored)) return path;
+    return std::nullopt;
   }
 
   void warn_about_disabled(const std::string& tag, const std::string& enable) {
@@ -326,7 +368,12 @@ class Resolver {
       throw located(core::usage_error("option '--case': '{}' cannot be part of a file name",
                                       name ? name->text() : ""),
                     {"--case"});
-    if (!find("--dataset")) require_built_default(*find_option("--dataset"), options_.data.dataset);
+    if (keywords_.count("label-smooth") && keywords_.count("focal-loss"))
+      throw located(
+          core::usage_error("keywords 'label-smooth' and 'focal-loss' exclude each other"),
+          {"--keyword"});
+    if (!find("--dataset") && purpose_ == Purpose::run)
+      require_built_default(*find_option("--dataset"), options_.data.dataset);
   }
 
   void warn_about_idle_keywords() {
@@ -341,7 +388,8 @@ class Resolver {
   }
 
   const GivenOptions& given_;
-  const bool model_only_;
+  const Purpose purpose_;
+  const std::optional<std::string>& stored_policy_;
   Options& options_;
   std::map<std::string, Argument> keywords_;
   Resolution result_;
@@ -349,8 +397,9 @@ class Resolver {
 
 }  // namespace
 
-Resolution resolve(const GivenOptions& given, bool model_only, Options& options) {
-  return Resolver(given, model_only, options).run();
+Resolution resolve(const GivenOptions& given, Purpose purpose,
+                   const std::optional<std::string>& stored_policy, Options& options) {
+  return Resolver(given, purpose, stored_policy, options).run();
 }
 
 }  // namespace lowbit::config

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,9 @@ struct Resolution {
 };
 
 // Completes `options`, into which `given` has been applied. A usage error names what is unknown,
-// not built or impossible. `model_only` leaves out what concerns training and its data.
-Resolution resolve(const GivenOptions& given, bool model_only, Options& options);
+// not built or impossible. Purpose::network leaves out what concerns training and its data. The
+// text of a policy that a checkpoint brings along takes the place of the file that it came from.
+Resolution resolve(const GivenOptions& given, Purpose purpose,
+                   const std::optional<std::string>& stored_policy, Options& options);
 
 }  // namespace lowbit::config

@@ -13,7 +13,10 @@ auto table_of_group(const char* group) {
 std::vector<Option> optimization_rows() {
   auto table = table_of_group("Training");
   table.integer({"--epochs"}, &TrainOptions::epochs, between(0, 1000000), "passes over the data");
-  table.unbuilt({"--optimizer"}, "SGD|ADAM", "SGD", "optimizer");
+  table.integer({"--extra_epoch"}, &TrainOptions::extra_epoch, between(0, 1000000),
+                "epochs after those, at the learning rate of the last");
+  table.choice({"--optimizer"}, &TrainOptions::optimizer,
+               {{"SGD", OptimizerKind::sgd}, {"ADAM", OptimizerKind::adam}}, {}, "optimizer");
   table.number({"--lr"}, &TrainOptions::lr, kNotNegative, "learning rate at the start");
   table.choice({"--lr_policy"}, &TrainOptions::lr_policy,
                {{"decay", LrPolicy::decay},
@@ -21,16 +24,19 @@ std::vector<Option> optimization_rows() {
                 {"fix_step", LrPolicy::fix_step},
                 {"custom_step", LrPolicy::custom_step},
                 {"poly", LrPolicy::poly},
-                {"cos", LrPolicy::cos}},
-               {"sgdr", "sgdr_step"}, "how the learning rate falls with the epochs");
+                {"cos", LrPolicy::cos},
+                {"sgdr", LrPolicy::sgdr},
+                {"sgdr_step", LrPolicy::sgdr_step}},
+               {}, "how the learning rate falls");
   table.number({"--lr_decay"}, &TrainOptions::lr_decay, kNotNegative,
-               "decay, fix_step, custom_step: factor; poly: power");
+               "decay, fix_step, custom_step, sgdr_step: factor; poly: power");
   table.number({"--eta_min"}, &TrainOptions::eta_min, kNotNegative,
-               "poly, cos: learning rate at the end");
+               "poly, cos, sgdr, sgdr_step: learning rate at the end");
   table.integer({"--lr_fix_step"}, &TrainOptions::lr_fix_step, at_least(1),
                 "fix_step: epochs between steps");
   table.ascending({"--lr_custom_step"}, &TrainOptions::lr_custom_step, kNotNegative,
-                  "custom_step: epochs of the steps; poly, cos: epochs where it starts again");
+                  "custom_step: epochs of the steps; poly, cos, sgdr, sgdr_step: epochs where it "
+                  "starts again");
   table.number({"--momentum"}, &TrainOptions::momentum, {.min = 0, .max = 1, .below_max = true},
                "of SGD");
   table.flag({"--nesterov"}, &TrainOptions::nesterov, "Nesterov momentum");
@@ -45,24 +51,50 @@ std::vector<Option> optimization_rows() {
   table.number({"--custom_decay"}, &TrainOptions::custom_decay, kNotNegative,
                "weight decay of custom_decay_list");
   table.seed({"--seed"}, &TrainOptions::seed, "of initialization, order and augmentation");
-  table.unbuilt({"--iter-size"}, "INT", "1", "batches whose gradients are summed for a step");
-  table.unbuilt({"--grad_clip"}, "NUMBER", "none", "bound on the gradient");
-  table.unbuilt({"--custom_lr_list"}, "TEXT,TEXT,..", "none",
-                "parts of parameter names whose learning rate is custom_lr");
-  table.unbuilt({"--custom_lr"}, "NUMBER", "1e-5", "learning rate of custom_lr_list");
-  table.unbuilt({"--warmup"}, "INT", "0", "iterations that only gather statistics");
-  table.unbuilt({"--warmup_epoch"}, "INT", "0", "the same in epochs");
-  table.unbuilt({"--wakeup"}, "INT", "0", "iterations in which the learning rate rises");
-  table.unbuilt({"--wakeup_epoch"}, "INT", "0", "the same in epochs");
-  table.unbuilt({"--stable_epoch"}, "INT", "0", "--stable in epochs");
-  table.unbuilt({"--extra_epoch"}, "INT", "0", "epochs at the last learning rate");
-  table.unbuilt({"--label_smooth"}, "NUMBER", "0.1", "label smoothing of keyword label-smooth");
-  table.unbuilt({"--focal_gamma"}, "NUMBER", "2", "of keyword focal-loss");
-  table.unbuilt({"--focal_alpha"}, "NUMBER", "-1", "of keyword focal-loss");
-  table.unbuilt({"--distill_teacher"}, "MODEL", "none", "network to learn from");
-  table.unbuilt({"--distill_loss_alpha"}, "NUMBER", "0.1", "weight of the teacher");
-  table.unbuilt({"--distill_loss_temperature"}, "NUMBER", "5", "temperature of the teacher");
-  table.unbuilt({"--distill_loss_type"}, "soft|soft-b|hard", "soft", "kind of the teacher's loss");
+  table.integer({"--iter-size"}, &TrainOptions::iter_size, at_least(1),
+                "batches whose gradients are summed for a step of the optimizer");
+  table.optional_number({"--grad_clip"}, &TrainOptions::grad_clip, kPositive,
+                        "bound on the norm of all gradients together");
+  table.words({"--custom_lr_list"}, &TrainOptions::custom_lr_list,
+              "parts of parameter names whose learning rate starts at custom_lr; quant_weight: it "
+              "stays there, also that of the quantized weight");
+  table.number({"--custom_lr"}, &TrainOptions::custom_lr, kNotNegative,
+               "learning rate of custom_lr_list");
+  table.integer({"--warmup"}, &TrainOptions::warmup, kNotNegative,
+                "iterations at the start that only gather statistics");
+  table.integer({"--warmup_epoch"}, &TrainOptions::warmup_epoch, kNotNegative,
+                "the same in epochs, where warmup is 0");
+  table.integer({"--wakeup"}, &TrainOptions::wakeup, kNotNegative,
+                "iterations at the start in which the learning rate rises from 0");
+  table.integer({"--wakeup_epoch"}, &TrainOptions::wakeup_epoch, kNotNegative,
+                "the same in epochs, where wakeup is 0");
+  table.integer({"--stable_epoch"}, &TrainOptions::stable_epoch, kNotNegative,
+                "--stable in epochs, where that is 0; a copy of the checkpoint is kept at its end");
+  return std::move(table).rows();
+}
+
+std::vector<Option> loss_rows() {
+  auto table = table_of_group("Loss");
+  table.number({"--label_smooth"}, &TrainOptions::label_smooth, between(0, 1),
+               "share of the label that keyword label-smooth spreads over all classes");
+  table.number({"--focal_gamma"}, &TrainOptions::focal_gamma, kNotNegative,
+               "keyword focal-loss: how little easy samples count");
+  table.number({"--focal_alpha"}, &TrainOptions::focal_alpha, {.max = 1},
+               "keyword focal-loss: weight of the target class; below 0: none");
+  table.text({"--distill_teacher"}, &TrainOptions::distill_teacher, "MODEL",
+             "network to learn from");
+  table.text({"--distill_weights"}, &TrainOptions::distill_weights, "FILE",
+             "its weights, under weights_dir/<teacher>/ or a path; none: the name of pretrained");
+  table.number({"--distill_loss_alpha"}, &TrainOptions::distill_alpha, between(0, 1),
+               "share of the teacher in the loss");
+  table.number({"--distill_loss_temperature"}, &TrainOptions::distill_temperature, kPositive,
+               "temperature of both softmaxes");
+  table.choice(
+      {"--distill_loss_type"}, &TrainOptions::distill_loss,
+      {{"soft", DistillLoss::soft}, {"soft-b", DistillLoss::soft_b}, {"hard", DistillLoss::hard}},
+      {},
+      "soft: temperature^2 times the divergence, its mean over samples and classes; "
+      "soft-b: cross-entropy to the teacher's softmax; hard: to its best class");
   return std::move(table).rows();
 }
 
@@ -71,24 +103,37 @@ std::vector<Option> file_rows() {
   table.text({"--case"}, &TrainOptions::case_name, "NAME", "names the files of the run");
   table.text({"--pretrained"}, &TrainOptions::pretrained, "FILE",
              "weights to start from, under weights_dir/<model>/ or a path");
-  table.flag({"--resume", "-r"}, &TrainOptions::resume, "go on from resume_file");
+  table.flag({"--resume", "-r"}, &TrainOptions::resume,
+             "go on from resume_file; from the start where the run has saved nothing yet");
   table.text({"--resume_file"}, &TrainOptions::resume_file, "FILE", "checkpoint to go on from");
   table.flag({"--evaluate", "-e"}, &TrainOptions::evaluate, "only evaluate");
   table.text({"--weights_dir"}, &TrainOptions::weights_dir, "FOLDER", "where checkpoints lie");
   table.text({"--log_dir"}, &TrainOptions::log_dir, "FOLDER", "where logs lie");
   table.integer({"--save_freq", "-s"}, &TrainOptions::save_freq, at_least(-1),
                 "epochs between kept checkpoints; below 1: none");
+  table.interval({"--save_every"}, &TrainOptions::save_every,
+                 "saves also within an epoch: 500 (steps), 10m (30s, 2h); none: after each epoch");
   table.integer({"--report_freq"}, &TrainOptions::report_freq, at_least(1),
                 "iterations between reports");
-  table.flag({"--verbose"}, &TrainOptions::verbose, "log details");
+  table.flag({"--verbose"}, &TrainOptions::verbose,
+             "log details, and what every quantizer does, at the start and after each epoch");
   table.flag({"--dry-run"}, &TrainOptions::dry_run,
              "read and build everything, print the effective configuration, stop");
-  table.unbuilt_flag({"--tensorboard"}, "write TensorBoard events");
-  table.unbuilt({"--resume_scope"}, "TEXT,TEXT,..", "none", "entries of the checkpoint to load");
-  table.unbuilt({"--unresume_scope"}, "TEXT,TEXT,..", "none", "entries to leave out");
-  table.unbuilt({"--probe_list"}, "TEXT,TEXT,..", "none", "tensors that keyword probe dumps");
-  table.unbuilt({"--probe_index"}, "INT,INT,..", "none", "quantizers that keyword probe dumps");
-  table.unbuilt({"--probe_iteration"}, "INT,INT,..", "none", "when keyword probe dumps");
+  table.flag({"--tensorboard"}, &TrainOptions::tensorboard,
+             "write TensorBoard event files into the folder of the run");
+  table.words({"--resume_scope"}, &TrainOptions::resume_scope,
+              "parts of the names of a checkpoint's entries to load; none: all");
+  table.words({"--unresume_scope"}, &TrainOptions::unresume_scope,
+              "parts of the names of a checkpoint's entries to leave out");
+  table.flag({"--re_init"}, &TrainOptions::re_init,
+             "clip values and other state of quantizers start anew after --pretrained is loaded");
+  table.words({"--probe_list"}, &TrainOptions::probe_list,
+              "keyword probe: parts of the names of what it dumps; none: input, quant_activation, "
+              "quant_weight, output");
+  table.ascending({"--probe_index"}, &TrainOptions::probe_index, kNotNegative,
+                  "keyword probe: layers, by the index of policy files; none: all");
+  table.ascending({"--probe_iteration"}, &TrainOptions::probe_iteration, kNotNegative,
+                  "keyword probe: iterations of the run, from 0, before which it dumps");
   return std::move(table).rows();
 }
 
@@ -112,16 +157,20 @@ std::vector<Option> machine_rows() {
       {{"auto", StepMode::automatic}, {"graph", StepMode::graph}, {"eager", StepMode::eager}}, {},
       "graph: a training step is one CUDA graph");
   table.flag({"--deterministic"}, &TrainOptions::deterministic, "the same bits in every run");
-  table.unbuilt({"--opt_level"}, "O0|O1|O2|O3", "O1", "flavor of mixed precision");
-  Option& devices = table.unbuilt({"--device-ids", "-g"}, "INT..", "0 1 2 3",
-                                  "GPUs to use; the first of the default");
-  devices.arity = Arity::many;
-  devices.harmless_values = {"0"};
-  table.unbuilt_flag({"--sync_bn"}, "BatchNorm statistics over all GPUs");
-  table.unbuilt_flag({"--distributed"}, "one process for each GPU");
+  table.choice(
+      {"--opt_level"}, &TrainOptions::opt_level,
+      {{"O0", OptLevel::O0}, {"O1", OptLevel::O1}, {"O2", OptLevel::O2}, {"O3", OptLevel::O3}}, {},
+      "of --fp16: O0 computes in fp32, the others alike");
+  table.integers({"--device-ids", "-g"}, &TrainOptions::device_ids, kNotNegative,
+                 "GPUs: the first that exists is used");
+  for (const auto& [name, help] :
+       {std::pair("--sync_bn", "BatchNorm statistics over all processes"),
+        std::pair("--distributed", "one process for each GPU")})
+    table.flag_without_field({name}, help).without_effect = "with one process";
   table.unbuilt({"--world_size"}, "INT", "1", "number of processes");
   table.unbuilt({"--rank"}, "INT", "0", "number of this process");
-  table.unbuilt({"--delay"}, "SECONDS", "0", "pause after each iteration; default: DELAY, if set");
+  table.number({"--delay"}, &TrainOptions::delay, between(0, 86400),
+               "seconds of pause after each iteration; default: DELAY of the environment, if set");
   return std::move(table).rows();
 }
 
@@ -129,7 +178,7 @@ std::vector<Option> machine_rows() {
 
 std::vector<Option> train_option_rows() {
   std::vector<Option> all = optimization_rows();
-  for (auto* rows : {file_rows, machine_rows})
+  for (auto* rows : {loss_rows, file_rows, machine_rows})
     for (Option& row : rows()) all.push_back(std::move(row));
   return all;
 }

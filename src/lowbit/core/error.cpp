@@ -60,6 +60,9 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return result;
   };
+  // Nobody means a name in a text that long, and the distance takes the product of both lengths.
+  constexpr size_t kLongest = 200;
+  if (name.size() > kLongest) return "";
   const std::string wanted = lower(name);
   std::string best;
   // Almost any two names of three letters are two edits apart.

@@ -1,13 +1,16 @@
 #include "lowbit/core/files.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
+#include "lowbit/core/descriptor.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::core {
@@ -18,21 +21,6 @@ std::string reason() {
   return std::strerror(errno);
 }
 
-// Closes what it opened, whatever happens in between.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags) : value_(::open(path.c_str(), flags, 0644)) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
 void sync(const fs::path& path, int flags) {
   const Descriptor file(path, flags);
   if (file.get() < 0 || ::fsync(file.get()) != 0)
@@ -41,6 +29,29 @@ void sync(const fs::path& path, int flags) {
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+bool lives(pid_t process) {
+  return ::kill(process, 0) == 0 || errno != ESRCH;
+}
+
+constexpr std::string_view kUnfinished = ".tmp";
+
+// The process id keeps two programs that save the same name from sharing the unfinished file.
+fs::path unfinished_name(const fs::path& path) {
+  return fmt::format("{}.{}{}", path.string(), ::getpid(), kUnfinished);
+}
+
+// Lets `kept` name what `path` names, in one step; `path` keeps its name where the file system can
+// give a file two of them, so that there is no moment without a file of that name.
+void keep_as(const fs::path& path, const fs::path& kept) {
+  if (::access(path.c_str(), F_OK) != 0) return;
+  const fs::path link = unfinished_name(kept);
+  const bool linked = ::link(path.c_str(), link.c_str()) == 0;
+  if (::rename((linked ? link : path).c_str(), kept.c_str()) != 0)
+    throw failure("cannot replace '{}': {}", kept.string(), reason());
+  // To rename one name of a file to another name of the same file does nothing.
+  if (linked) ::unlink(link.c_str());
 }
 
 }  // namespace
@@ -57,13 +68,13 @@ std::string read_file(const fs::path& path) {
   return std::move(content).str();
 }
 
-void replace_file(const fs::path& path, const std::function<void(const fs::path&)>& write) {
-  // The process id keeps two programs that save the same name from sharing the unfinished file.
-  fs::path unfinished = path;
-  unfinished += "." + std::to_string(::getpid()) + ".tmp";
+void replace_file(const fs::path& path, const std::function<void(const fs::path&)>& write,
+                  const fs::path& kept) {
+  const fs::path unfinished = unfinished_name(path);
   try {
     write(unfinished);
     sync(unfinished, O_RDONLY);
+    if (!kept.empty()) keep_as(path, kept);
     if (::rename(unfinished.c_str(), path.c_str()) != 0)
       throw failure("cannot replace '{}': {}", path.string(), reason());
     // The rename itself is only durable once the folder is.
@@ -75,8 +86,8 @@ void replace_file(const fs::path& path, const std::function<void(const fs::path&
   }
 }
 
-void replace_file(const fs::path& path, std::string_view content) {
-  replace_file(path, [&](const fs::path& unfinished) {
+void replace_file(const fs::path& path, std::string_view content, const fs::path& kept) {
+  const auto write = [&](const fs::path& unfinished) {
     const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
     std::string_view rest = content;
     while (file.get() >= 0 && !rest.empty()) {
@@ -87,7 +98,34 @@ void replace_file(const fs::path& path, std::string_view content) {
     }
     if (file.get() < 0 || !rest.empty())
       throw failure("cannot write '{}': {}", path.string(), reason());
-  });
+  };
+  replace_file(path, write, kept);
+}
+
+void remove_unfinished(const fs::path& folder, const std::function<bool(const fs::path&)>& ours) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() != kUnfinished) continue;
+    const fs::path numbered = entry.path().stem(), path = numbered.stem();
+    const std::string number = numbered.extension().string();
+    pid_t process = 0;
+    const auto [end, error] = std::from_chars(number.data() + std::min<size_t>(1, number.size()),
+                                              number.data() + number.size(), process);
+    const bool is_number = error == std::errc() && end == number.data() + number.size();
+    if (is_number && process > 0 && ours(folder / path) && !lives(process))
+      fs::remove(entry.path(), ignored);
+  }
+}
+
+std::string nearest_file(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  const std::string nearest = nearest_name(path.filename().string(), names);
+  return nearest.empty() || !path.has_parent_path() ? nearest : (folder / nearest).string();
 }
 
 void make_writable_folder(const fs::path& folder) {

@@ -14,10 +14,22 @@ std::string read_file(const std::filesystem::path& path);
 
 // Gives `write` the path of a new file beside `path`, then syncs it and renames it over `path`. If
 // anything fails (full disk, read-only folder, an exception in `write`) the new file is removed,
-// `path` keeps its old content, and an Error (failure) says why.
+// `path` keeps its old content, and an Error (failure) says why. `kept`, if not empty: a path in
+// the same folder that the old content then has; whenever the process dies, `path` or `kept` is
+// whole.
 void replace_file(const std::filesystem::path& path,
-                  const std::function<void(const std::filesystem::path&)>& write);
-void replace_file(const std::filesystem::path& path, std::string_view content);
+                  const std::function<void(const std::filesystem::path&)>& write,
+                  const std::filesystem::path& kept = {});
+void replace_file(const std::filesystem::path& path, std::string_view content,
+                  const std::filesystem::path& kept = {});
+
+// Removes what replace_file had not finished in processes that were killed, of the paths
+// (FOLDER/NAME) for which `ours` is true.
+void remove_unfinished(const std::filesystem::path& folder,
+                       const std::function<bool(const std::filesystem::path&)>& ours);
+
+// The file beside `path` whose name is nearest to that of `path`, for an error; "" if none is near.
+std::string nearest_file(const std::filesystem::path& path);
 
 // Creates the folder with its parents; an Error (failure) naming it if that is impossible or if it
 // cannot be written to.

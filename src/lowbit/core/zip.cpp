@@ -13,7 +13,7 @@ namespace {
 // Records of PKWARE's APPNOTE.TXT, 4.3: signature and size of the fixed part.
 constexpr uint32_t kLocalHeader = 0x04034b50, kDirectoryEntry = 0x02014b50;
 constexpr uint32_t kEnd = 0x06054b50, kEnd64 = 0x06064b50, kEnd64Locator = 0x07064b50;
-constexpr size_t kLocalHeaderSize = 30, kDirectoryEntrySize = 46;
+constexpr size_t kLocalHeaderSize = 30;
 constexpr size_t kEndSize = 22, kEnd64Size = 56, kEnd64LocatorSize = 20;
 
 constexpr uint16_t kZip64Field = 1, kPaddingField = 0x4246;

@@ -4,9 +4,11 @@
 #include "lowbit/models/mobilenetv1.h"
 #include "lowbit/models/mobilenetv2.h"
 #include "lowbit/models/nin.h"
+#include "lowbit/models/policy.h"
 #include "lowbit/models/pytorch_resnet.h"
 #include "lowbit/models/resnet.h"
 #include "lowbit/models/vgg_small.h"
+#include "lowbit/models/width.h"
 
 namespace lowbit::models {
 namespace {
@@ -16,19 +18,26 @@ struct Row {
   std::shared_ptr<Network> (*make)(const config::ModelOptions&);
 };
 
+// --block_alpha: the number of blocks of each stage. One that has none stays so.
+std::vector<int> scaled_blocks(std::vector<int> blocks, const config::ModelOptions& options) {
+  for (int& count : blocks)
+    if (count > 0) count = scaled_count(count, options);
+  return blocks;
+}
+
 template <int... blocks>
 std::shared_ptr<Network> resnet(const config::ModelOptions& options) {
-  return make_resnet(options, {blocks...});
+  return make_resnet(options, scaled_blocks({blocks...}, options));
 }
 
 template <int... blocks>
 std::shared_ptr<Network> bottleneck_resnet(const config::ModelOptions& options) {
-  return make_resnet(options, {blocks...}, /*bottleneck=*/true);
+  return make_resnet(options, scaled_blocks({blocks...}, options), /*bottleneck=*/true);
 }
 
 template <bool bottleneck, int... blocks>
 std::shared_ptr<Network> pytorch_resnet(const config::ModelOptions& options) {
-  return make_pytorch_resnet(options, {{blocks...}, bottleneck});
+  return make_pytorch_resnet(options, {scaled_blocks({blocks...}, options), bottleneck});
 }
 
 // clang-format off
@@ -64,7 +73,11 @@ std::vector<std::string> network_names() {
 
 std::shared_ptr<Network> make_network(const config::ModelOptions& options) {
   for (const Row& row : kFactory)
-    if (options.name == row.name) return row.make(options);
+    if (options.name == row.name) {
+      std::shared_ptr<Network> network = row.make(options);
+      apply_policy(*network, config::PolicyEvent::init);
+      return network;
+    }
   const std::vector<std::string> names = network_names();
   std::string all = "models:";
   for (const std::string& name : names) all += " " + name;

@@ -9,9 +9,9 @@
 
 namespace lowbit::models {
 
-// The network options.name on the CPU, in float32 and training mode, its weights drawn from torch's
-// default generator of the CPU (torch::manual_seed). An unknown name, or options that the family
-// cannot have, are an Error (usage).
+// The network options.name, its policy for `on init` applied, on the CPU, in float32 and training
+// mode, its weights drawn from torch's default generator of the CPU (torch::manual_seed). An
+// unknown name, or options that the family cannot have, are an Error (usage).
 std::shared_ptr<Network> make_network(const config::ModelOptions& options);
 
 // All values of options.name.

@@ -58,7 +58,7 @@ int64_t MobileNetV2::add_blocks(int64_t channels, std::vector<nn::LayerPtr>& lay
   for (const Stage& stage : kStages) {
     const bool keeps_size = options().cifar_stem && &stage == &kStages[1];
     const int64_t out = scaled_width(stage.width, options());
-    for (int i = 0; i < stage.count; ++i) {
+    for (int i = 0; i < scaled_count(stage.count, options()); ++i) {
       const int64_t stride = i > 0 || keeps_size ? 1 : stage.stride;
       layers.push_back(std::make_shared<InvertedResidual>(
           InvertedShape{channels, out, stage.expansion, stride}, options()));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lowbit/nn/conv.h"
+#include "lowbit/quant/factory.h"
 
 namespace lowbit::models {
 namespace {
@@ -141,19 +142,38 @@ void Network::set_proxquant(double p) {
   for (quant::Quantizer* quantizer : quantizers_) quantizer->set_proxquant(p);
 }
 
-void Network::probe(const torch::Tensor& images, const nn::Layer::Probe& probe) {
+nn::QuantLayer::Change Network::requantize(size_t layer, config::Tag tag,
+                                           const config::QuantOptions& options) {
+  nn::QuantLayer::Change change = quant_layers_.at(layer)->requantize(tag, options);
+  if (change.replaced) collect_modules();
+  return change;
+}
+
+void Network::restart_quantizers() {
   const torch::NoGradGuard no_grad;
-  const auto probe_all = [this](const nn::Layer::Probe* value) {
-    for (nn::Layer* layer : layers_) layer->set_probe(value);
+  for (quant::Quantizer* quantizer : quantizers_) {
+    const auto start = quant::make_quantizer(quantizer->shape(), quantizer->options());
+    const std::vector<NamedTensor> from = state_of(*start), to = state_of(*quantizer);
+    for (size_t i = 0; i < to.size(); ++i) torch::Tensor(to[i].tensor).copy_(from[i].tensor);
+  }
+}
+
+void Network::probe(const torch::Tensor& images, const nn::Layer::Probe& probe,
+                    const quant::Quantizer::Probe* quantizer_probe) {
+  const torch::NoGradGuard no_grad;
+  const auto probe_all = [this](const nn::Layer::Probe* of_layers,
+                                const quant::Quantizer::Probe* of_quantizers) {
+    for (nn::Layer* layer : layers_) layer->set_probe(of_layers);
+    for (quant::Quantizer* quantizer : quantizers_) quantizer->set_probe(of_quantizers);
   };
-  probe_all(&probe);
+  probe_all(&probe, quantizer_probe);
   try {
     logits(images);
   } catch (...) {
-    probe_all(nullptr);
+    probe_all(nullptr, nullptr);
     throw;
   }
-  probe_all(nullptr);
+  probe_all(nullptr, nullptr);
 }
 
 std::string Network::first_non_finite_layer(const torch::Tensor& images) {
@@ -165,6 +185,14 @@ std::string Network::first_non_finite_layer(const torch::Tensor& images) {
 }
 
 void Network::modules_are_complete() {
+  collect_modules();
+}
+
+void Network::collect_modules() {
+  layers_.clear();
+  quant_layers_.clear();
+  quantizers_.clear();
+  batch_norms_.clear();
   for (const auto& item : named_modules(/*name_prefix=*/"", /*include_self=*/false)) {
     torch::nn::Module* module = item.value().get();
     if (auto* layer = dynamic_cast<nn::Layer*>(module)) {

@@ -63,9 +63,17 @@ class Network : public torch::nn::Module {
   // Of every quantizer: quant::Quantizer::set_proxquant.
   void set_proxquant(double p);
 
+  // Gives a quantizer of quant_layers()[layer] other options: nn::QuantLayer::requantize.
+  nn::QuantLayer::Change requantize(size_t layer, config::Tag tag,
+                                    const config::QuantOptions& options);
+  // Lets every quantizer start anew, as its options say.
+  void restart_quantizers();
+
   // A forward pass without gradient, in the present mode (statistics change in training) and not
-  // counted, of which `probe` sees every layer, in the order of computation.
-  void probe(const torch::Tensor& images, const nn::Layer::Probe& probe);
+  // counted, of which `probe` sees every layer, in the order of computation, and `quantizer_probe`,
+  // if there is one, every quantizer.
+  void probe(const torch::Tensor& images, const nn::Layer::Probe& probe,
+             const quant::Quantizer::Probe* quantizer_probe = nullptr);
 
   // The name of the first layer, in the order of computation, whose output for these images is not
   // finite; "" if none. Runs a pass as probe() does.
@@ -79,6 +87,7 @@ class Network : public torch::nn::Module {
 
  private:
   void count_forward();
+  void collect_modules();
 
   config::ModelOptions options_;
   std::vector<nn::Layer*> layers_;

@@ -47,8 +47,7 @@ ResNet::ResNet(const config::ModelOptions& options, const std::vector<int>& bloc
   if (stem_pool_) register_module("maxpool", stem_pool_);
   const int64_t features = add_stages(width, blocks, bottleneck);
   add_norms(width, features);
-  classifier_ =
-      register_module("fc", std::make_shared<nn::Linear>(features, options.num_classes));
+  classifier_ = register_module("fc", std::make_shared<nn::Linear>(features, options.num_classes));
   if (options.fixup) add_fixup();
   modules_are_complete();
 }

@@ -19,8 +19,8 @@ QuantConv2d::QuantConv2d(const ConvShape& shape, const config::ModelOptions& opt
 //   grad_y * (q(0)/c - 0/c) = 0 each.
 // It then costs no copy.
 bool QuantConv2d::pads_before_quantizing() const {
-  return activation_quantizer_ && shape().padding > 0 && !padding_after_quant_ &&
-         !activation_quantizer_->keeps_zero();
+  return quantizer(config::Tag::fm) && shape().padding > 0 && !padding_after_quant_ &&
+         !quantizer(config::Tag::fm)->keeps_zero();
 }
 
 torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
@@ -31,11 +31,12 @@ torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
     features = torch::constant_pad_nd(features, {padding, padding, padding, padding});
     padding = 0;
   }
-  if (activation_quantizer_) features = activation_quantizer_->forward(features, type);
-  const torch::Tensor quantized =
-      weight_quantizer_ ? weight_quantizer_->forward(weight(), type) : weight().to(type);
+  if (quantizer(config::Tag::fm)) features = quantizer(config::Tag::fm)->forward(features, type);
+  const torch::Tensor quantized = quantizer(config::Tag::wt)
+                                      ? quantizer(config::Tag::wt)->forward(weight(), type)
+                                      : weight().to(type);
   const torch::Tensor y = convolve(features, quantized, padding);
-  return output_quantizer_ ? output_quantizer_->forward(y, type) : y;
+  return quantizer(config::Tag::ot) ? quantizer(config::Tag::ot)->forward(y, type) : y;
 }
 
 }  // namespace lowbit::nn

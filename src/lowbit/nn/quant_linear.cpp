@@ -12,11 +12,13 @@ QuantLinear::QuantLinear(int64_t in, int64_t out, const config::ModelOptions& op
 torch::Tensor QuantLinear::compute(const torch::Tensor& x) {
   const torch::ScalarType type = weight_.scalar_type();
   torch::Tensor features = x.to(type);
-  if (activation_quantizer_)
-    features = activation_quantizer_->forward(features.unflatten(1, {-1, 1, 1}), type).flatten(1);
-  if (!weight_quantizer_) return torch::linear(features, weight_, bias_);
+  if (quantizer(config::Tag::fm))
+    features =
+        quantizer(config::Tag::fm)->forward(features.unflatten(1, {-1, 1, 1}), type).flatten(1);
+  if (!quantizer(config::Tag::wt)) return torch::linear(features, weight_, bias_);
   const torch::Tensor quantized =
-      weight_quantizer_->forward(weight_.view({1, 1, weight_.size(0), weight_.size(1)}), type);
+      quantizer(config::Tag::wt)
+          ->forward(weight_.view({1, 1, weight_.size(0), weight_.size(1)}), type);
   return torch::linear(features, quantized.view_as(weight_), bias_);
 }
 

@@ -169,6 +169,9 @@ class DorefaWeight : public Quantizer {
     if (options.gamma) gamma_ = register_parameter("gamma", torch::ones({groups(), 1, 1, 1}));
   }
 
+  // Two levels may be another formula.
+  bool follows_level_num() const override { return !options().binary_mean; }
+
   Lowering lower(const torch::Tensor& x) const override {
     const WeightNormalization normalization(x, *this);
     const torch::Tensor normalized = normalization.normalize(x);

@@ -127,6 +127,7 @@ class Lq : public Quantizer {
   }
 
   bool counts_evaluation() const override { return false; }
+  bool follows_level_num() const override { return false; }
 
   std::string trouble() const override {
     if (!unsolved_.defined() || unsolved_.item<float>() == 0) return "";

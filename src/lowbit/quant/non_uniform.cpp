@@ -145,6 +145,7 @@ class NonUniform : public Quantizer {
     return lowering;
   }
 
+  bool follows_level_num() const override { return false; }
   bool counts_training_twice() const override { return basis_.defined(); }
 
  protected:

@@ -3,6 +3,8 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/factory.h"
+#include "lowbit/quant/probe.h"
 
 namespace lowbit::quant {
 
@@ -18,6 +20,7 @@ Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& option
 }
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
+  ProbeScope::notify(*this, x);
   torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(x, type) : quantize(x, type);
   if (options_.proxquant && is_training()) {
     if (!proxquant_.defined() || proxquant_.device() != x.device())
@@ -26,6 +29,7 @@ torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type)
     y = x.to(type) * p + y * (1 - p);
   }
   loss_ = is_training() ? loss_of(x, y) : torch::Tensor();
+  if (probe_) (*probe_)(*this, x, y);
   return y;
 }
 
@@ -48,13 +52,13 @@ torch::Tensor Quantizer::warm_up(const torch::Tensor& x, torch::ScalarType type)
 }
 
 torch::Tensor Quantizer::loss_of(const torch::Tensor& x, const torch::Tensor& y) const {
-  if (options_.loss == config::QuantLoss::none) return {};
+  if (!options_.loss_enable) return {};
   const torch::ScalarType type = iteration_.scalar_type();
   const torch::Tensor a = x.to(type), b = y.to(type);
   torch::Tensor loss;
-  if (options_.loss == config::QuantLoss::l1) {
+  if (options_.loss_function == config::QuantLoss::l1) {
     loss = torch::l1_loss(a, b);
-  } else if (options_.loss == config::QuantLoss::l2) {
+  } else if (options_.loss_function == config::QuantLoss::l2) {
     loss = torch::mse_loss(a, b);
   } else {
     // Where all of y is 0 there is no ratio: then the loss is 0, and so is its gradient.
@@ -66,7 +70,8 @@ torch::Tensor Quantizer::loss_of(const torch::Tensor& x, const torch::Tensor& y)
 }
 
 void Quantizer::set_loss(config::QuantLoss loss, double alpha) {
-  options_.loss = loss;
+  options_.loss_enable = true;
+  options_.loss_function = loss;
   options_.loss_alpha = alpha;
 }
 
@@ -86,7 +91,30 @@ torch::Tensor Quantizer::set_level_num(int levels) {
   torch::Tensor clip = clip_value();
   if (clip.defined()) clip.mul_((wanted - 1.0) / (old - 1.0));
   level_num_.fill_(wanted);
+  options_.level = wanted;
   return clip;
+}
+
+std::vector<torch::Tensor> Quantizer::inherit(const Quantizer& old) {
+  const torch::NoGradGuard no_grad;
+  const std::shared_ptr<Quantizer> start = make_quantizer(old.shape(), old.options());
+  std::vector<torch::Tensor> started;
+  const auto take = [&started](const auto& mine, const auto& theirs, const auto& begun) {
+    for (const auto& item : mine) {
+      torch::Tensor tensor = item.value();
+      const torch::Tensor* learned = theirs.find(item.key());
+      const torch::Tensor* began = begun.find(item.key());
+      if (learned && began && tensor.sizes() == began->sizes() &&
+          torch::equal(tensor.detach().to(began->options()), *began))
+        tensor.copy_(*learned);
+      else
+        started.push_back(tensor);
+    }
+  };
+  take(named_parameters(), old.named_parameters(), start->named_parameters());
+  take(named_buffers(), old.named_buffers(), start->named_buffers());
+  set_proxquant(old.proxquant());
+  return started;
 }
 
 std::vector<int64_t> Quantizer::per_group_shape() const {

@@ -4,7 +4,9 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "lowbit/config/quant_options.h"
 #include "lowbit/quant/grouped_tensor.h"
@@ -32,7 +34,8 @@ class Quantizer : public torch::nn::Module {
   // The loss that the last forward pass adds to the training loss, a scalar; undefined: none, as
   // always in evaluation.
   const torch::Tensor& loss() const { return loss_; }
-  // Which one that is, and its factor. It is a part of the step: a captured one keeps the old.
+  // Turns it on; which one that is, and its factor. It is a part of the step: a captured one keeps
+  // the old.
   void set_loss(config::QuantLoss loss, double alpha);
 
   // What went wrong in training passes that went on nevertheless, for a warning; "" if nothing.
@@ -45,12 +48,25 @@ class Quantizer : public torch::nn::Module {
   void set_proxquant(double p);
   double proxquant() const { return proxquant_value_; }
 
+  // Sees a quantizer, what it was given, and what it has just returned.
+  using Probe = std::function<void(const Quantizer&, const torch::Tensor&, const torch::Tensor&)>;
+  // Null: none. The caller keeps the probe alive.
+  void set_probe(const Probe* probe) { probe_ = probe; }
+
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
   // its momentum is then out of date (train::Sgd::clear_momentum). Undefined: there is none. Too
   // few or too many levels are an Error (usage). Waits for the device; a captured step takes the
   // new number.
   torch::Tensor set_level_num(int levels);
+  // Whether the method reads that number at run time. Otherwise another number of levels takes
+  // another quantizer.
+  virtual bool follows_level_num() const { return true; }
+
+  // Takes over what `old` has learned: every parameter and buffer of the same name, shape and start
+  // value, where `old` began with the options it has now. The others stay as they are and are
+  // returned. Waits for the device.
+  std::vector<torch::Tensor> inherit(const Quantizer& old);
 
   // Whether 0 becomes exactly 0 and adds nothing to any gradient, so that zeros padded before the
   // quantizer are the same as zeros padded after it.
@@ -97,6 +113,7 @@ class Quantizer : public torch::nn::Module {
   torch::Tensor proxquant_;  // p, [1] float64, once it was needed
   double proxquant_value_ = 0;
   torch::Tensor loss_;
+  const Probe* probe_ = nullptr;
   mutable Workspace workspace_;
 
   torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);

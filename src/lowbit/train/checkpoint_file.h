@@ -18,9 +18,11 @@ Value read_checkpoint(const std::filesystem::path& path);
 // Whether the file begins as one of these formats does, and not as text. Not one that is missing.
 bool looks_like_checkpoint(const std::filesystem::path& path);
 
-// Writes `root` so that `path` holds either its old or the new content (core::replace_file).
+// Writes `root` so that `path` holds either its old or the new content; the old content then stays
+// as `kept`, if that is not empty (core::replace_file).
 // Tensors of any device and layout are written contiguous; those that are one and the same, once.
 // An Opaque value cannot be written: an Error (failure) says where it stands.
-void write_checkpoint(const std::filesystem::path& path, const Value& root);
+void write_checkpoint(const std::filesystem::path& path, const Value& root,
+                      const std::filesystem::path& kept = {});
 
 }  // namespace lowbit::train

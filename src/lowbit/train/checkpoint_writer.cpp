@@ -151,9 +151,10 @@ std::string to_archive(const Value& root) {
 
 }  // namespace
 
-void write_checkpoint(const std::filesystem::path& path, const Value& root) {
+void write_checkpoint(const std::filesystem::path& path, const Value& root,
+                      const std::filesystem::path& kept) {
   try {
-    core::replace_file(path, to_archive(root));
+    core::replace_file(path, to_archive(root), kept);
   } catch (const c10::Error& error) {
     throw core::failure("cannot write '{}': {}", path.string(), error.what_without_backtrace());
   }

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <limits>
 
@@ -32,6 +33,17 @@ std::string why_no_gpu() {
 #endif
 }
 
+torch::Device first_gpu(const std::vector<int>& ids) {
+  int count = 0;
+#ifdef LOWBIT_CUDA
+  count = static_cast<int>(torch::cuda::device_count());
+#endif
+  for (const int id : ids)
+    if (id < count) return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(id));
+  throw core::usage_error("--device-ids {}: there are {} GPUs, counted from 0", fmt::join(ids, " "),
+                          count);
+}
+
 // A step frees and allocates the same large tensors again and again. By default glibc gives such
 // memory back to the system every time, and the pages that come in its place are cleared first: a
 // tenth of the time of a quantized step. The memory of the process stays at its peak instead.
@@ -49,7 +61,7 @@ torch::Device choose_device(const config::TrainOptions& options) {
       options.precision == config::Precision::fp16 || options.precision == config::Precision::bf16;
   if (options.device != config::Device::cpu) {
     const std::string reason = why_no_gpu();
-    if (reason.empty()) return torch::Device(torch::kCUDA, 0);
+    if (reason.empty()) return first_gpu(options.device_ids);
     if (options.device == config::Device::cuda)
       throw core::usage_error("--device cuda: {}", reason);
     core::warn_once(fmt::format("{}: running on the CPU{}", reason,
@@ -79,11 +91,16 @@ torch::ScalarType parameter_type(config::Precision precision) {
 }
 
 #ifdef LOWBIT_CUDA
+// Makes the device current, too.
 struct DeviceScope::Stream {
-  c10::cuda::CUDAStreamGuard guard{c10::cuda::getStreamFromPool(/*isHighPriority=*/true)};
+  explicit Stream(torch::Device device)
+      : guard(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index())) {}
+  c10::cuda::CUDAStreamGuard guard;
 };
 #else
-struct DeviceScope::Stream {};
+struct DeviceScope::Stream {
+  explicit Stream(torch::Device) {}
+};
 #endif
 
 DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& options) {
@@ -98,7 +115,7 @@ DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& optio
   context.setBenchmarkCuDNN(!options.deterministic);
   context.setAllowTF32CuDNN(false);
   if (device.is_cuda())
-    stream_ = std::make_unique<Stream>();
+    stream_ = std::make_unique<Stream>(device);
   else {
     threads_.emplace();
     keep_freed_memory();

@@ -23,18 +23,33 @@ torch::Tensor LossScaler::scale(const torch::Tensor& loss) const {
 
 torch::Tensor LossScaler::unscale(const std::vector<torch::Tensor>& gradients,
                                   const torch::Tensor& halted) {
-  if (!enabled_) return halted;
+  return enabled_ ? multiply(gradients, factor_.reciprocal(), halted) : halted;
+}
+
+torch::Tensor LossScaler::check(const std::vector<torch::Tensor>& gradients,
+                                const torch::Tensor& halted) {
+  return enabled_ ? multiply(gradients, torch::ones_like(factor_), halted) : halted;
+}
+
+// Multiplies in place and finds what is not finite.
+torch::Tensor LossScaler::multiply(const std::vector<torch::Tensor>& gradients,
+                                   const torch::Tensor& factor, const torch::Tensor& halted) {
   skip_.copy_(halted);
   std::vector<torch::Tensor> defined;
   for (const torch::Tensor& gradient : gradients)
     if (gradient.defined()) defined.push_back(gradient);
-  at::_amp_foreach_non_finite_check_and_unscale_(defined, skip_, factor_.reciprocal());
+  at::_amp_foreach_non_finite_check_and_unscale_(defined, skip_, factor);
   return skip_;
 }
 
-void LossScaler::update() {
-  if (enabled_)
-    at::_amp_update_scale_(factor_, growth_tracker_, skip_, growth, backoff, growth_interval);
+void LossScaler::update(const torch::Tensor& wait) {
+  if (!enabled_) return;
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor factor = factor_.clone(), tracker = growth_tracker_.clone();
+  at::_amp_update_scale_(factor_, growth_tracker_, skip_, growth, backoff, growth_interval);
+  if (!wait.defined()) return;
+  factor_.copy_(torch::where(wait, factor, factor_));
+  growth_tracker_.copy_(torch::where(wait, tracker, growth_tracker_));
 }
 
 }  // namespace lowbit::train

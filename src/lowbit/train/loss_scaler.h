@@ -21,8 +21,12 @@ class LossScaler {
   // where the step must be left out: a gradient is not finite, or `halted` is 1.
   torch::Tensor unscale(const std::vector<torch::Tensor>& gradients, const torch::Tensor& halted);
 
-  // Adapts the factor to what unscale found.
-  void update();
+  // The same for gradients that are unscaled already, such as a sum of them.
+  torch::Tensor check(const std::vector<torch::Tensor>& gradients, const torch::Tensor& halted);
+
+  // Adapts the factor to what unscale or check found last; not where `wait` (bool scalar on the
+  // device) is true. Undefined: never.
+  void update(const torch::Tensor& wait = {});
 
   bool enabled() const { return enabled_; }
   // What a checkpoint keeps: the factor (float32) and the steps since it last changed (int32).
@@ -30,6 +34,9 @@ class LossScaler {
   torch::Tensor growth_tracker() const { return growth_tracker_; }
 
  private:
+  torch::Tensor multiply(const std::vector<torch::Tensor>& gradients, const torch::Tensor& factor,
+                         const torch::Tensor& halted);
+
   bool enabled_;
   torch::Tensor factor_, growth_tracker_, skip_;
 };

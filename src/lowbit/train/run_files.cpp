@@ -11,50 +11,92 @@ namespace lowbit::train {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::string_view kCopySuffix = "-checkpoint.pth.tar";
+
 fs::path model_folder(const config::Options& options) {
   return fs::path(options.train.weights_dir) / options.model.name;
 }
 
-fs::path first_existing(const std::vector<fs::path>& places, const char* option) {
-  std::string looked;
-  for (const fs::path& place : places) {
-    std::error_code ignored;
+// Empty if there is none.
+fs::path first_existing(const std::vector<fs::path>& places) {
+  std::error_code ignored;
+  for (const fs::path& place : places)
     if (fs::is_regular_file(place, ignored)) return place;
+  return {};
+}
+
+fs::path require_one(const std::vector<fs::path>& places, const char* option) {
+  if (fs::path found = first_existing(places); !found.empty()) return found;
+  std::string looked;
+  for (const fs::path& place : places)
     looked += fmt::format("{}  looked for {}", looked.empty() ? "" : "\n", place.string());
-  }
   throw core::failure("{}: no file '{}'", option, places.back().string()).detail(looked);
 }
 
 }  // namespace
 
 RunFiles::RunFiles(const config::Options& options)
-    : log(fs::path(options.train.log_dir) / options.model.name /
-          (options.train.case_name + ".log")),
+    : folder(fs::path(options.train.log_dir) / options.model.name / options.train.case_name),
+      log(folder / "train.log"),
+      config(folder / "config"),
+      run(folder / "run.json"),
+      metrics(folder / "metrics.csv"),
+      layers(folder / "layers.csv"),
       prefix_(model_folder(options) / options.train.case_name) {
   checkpoint = prefix_.string() + "-checkpoint.pth.tar";
+  previous = prefix_.string() + "-checkpoint-previous.pth.tar";
+  lock = prefix_.string() + ".lock";
   best = prefix_.string() + "-model_best.pth.tar";
 }
 
-fs::path RunFiles::copy(int epochs) const {
-  return fmt::format("{}-epoch{}-checkpoint.pth.tar", prefix_.string(), epochs);
+fs::path RunFiles::copy(int epoch) const {
+  return fmt::format("{}-epoch{}{}", prefix_.string(), epoch, kCopySuffix);
+}
+
+fs::path RunFiles::probe(int64_t iteration) const {
+  return folder / "probe" / fmt::format("iteration-{}.pth", iteration);
 }
 
 void RunFiles::make_folders() const {
   core::make_writable_folder(checkpoint.parent_path());
-  core::make_writable_folder(log.parent_path());
+  core::make_writable_folder(folder);
+}
+
+core::FileLock RunFiles::lock_files() const {
+  return {lock, fmt::format("'{}'", checkpoint.string())};
+}
+
+void RunFiles::remove_unfinished() const {
+  core::remove_unfinished(checkpoint.parent_path(), [this](const fs::path& path) {
+    return path == checkpoint || path == previous || path == best || is_copy(path.string());
+  });
+}
+
+bool RunFiles::is_copy(std::string_view path) const {
+  const std::string begin = prefix_.string() + "-epoch";
+  if (!path.starts_with(begin) || !path.ends_with(kCopySuffix)) return false;
+  path.remove_prefix(begin.size());
+  return path.find_first_not_of("0123456789") == path.size() - kCopySuffix.size();
+}
+
+fs::path find_weights(const config::TrainOptions& options, const std::string& model,
+                      const std::string& name, const char* option) {
+  const fs::path folder = options.weights_dir;
+  return require_one({folder / model / name, folder / name, name}, option);
 }
 
 fs::path find_pretrained(const config::Options& options) {
-  const fs::path& name = options.train.pretrained;
-  return first_existing(
-      {model_folder(options) / name, fs::path(options.train.weights_dir) / name, name},
-      "--pretrained");
+  return find_weights(options.train, options.model.name, options.train.pretrained, "--pretrained");
 }
 
 fs::path find_resume_file(const config::Options& options) {
   const fs::path& name = options.train.resume_file;
   const fs::path folder = model_folder(options);
-  return first_existing(
+  if (name == config::TrainOptions().resume_file) {
+    const RunFiles files(options);
+    return first_existing({files.checkpoint, files.previous, folder / name, name});
+  }
+  return require_one(
       {folder / (options.train.case_name + "-" + name.string()), folder / name, name},
       "--resume_file");
 }

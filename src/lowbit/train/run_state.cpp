@@ -6,40 +6,66 @@ namespace lowbit::train {
 namespace {
 
 constexpr const char* own_entry = "lowbit";
+// In it, in the midst of iter_size batches alone: the sum of their gradients so far.
+constexpr const char* sum_entry = "gradient_sum";
 
-// As torch.optim.SGD.state_dict(): parameters are numbered through all groups.
-Dict optimizer_state(const Sgd& optimizer, double learning_rate) {
+// As the state_dict() of torch's optimizers of named parameters: they are numbered through all
+// groups. rates: of the groups.
+Dict optimizer_state(const Optimizer& optimizer, const std::vector<double>& rates) {
+  const std::vector<Optimizer::State> gathered = optimizer.state();
   Dict state;
-  for (size_t i = 0; i < optimizer.velocities().size(); ++i)
-    state.set(static_cast<int64_t>(i), Dict{{"momentum_buffer", optimizer.velocities()[i]}});
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    Dict entry;
+    for (const Optimizer::State& each : gathered) entry.set(each.name, each.tensors[i]);
+    state.set(static_cast<int64_t>(i), std::move(entry));
+  }
   List groups;
   int64_t number = 0;
-  for (const ParameterGroup& group : optimizer.groups()) {
-    List numbers;
-    for (size_t i = 0; i < group.parameters.size(); ++i) numbers.push_back(number++);
-    groups.push_back(Dict{{"lr", learning_rate},
-                          {"momentum", optimizer.momentum()},
-                          {"dampening", 0.0},
-                          {"weight_decay", group.weight_decay},
-                          {"nesterov", optimizer.nesterov()},
-                          {"params", std::move(numbers)}});
+  for (size_t i = 0; i < optimizer.groups().size(); ++i) {
+    const ParameterGroup& group = optimizer.groups()[i];
+    List numbers, names;
+    for (const std::string& name : group.names) {
+      numbers.push_back(number++);
+      names.push_back(name);
+    }
+    Dict entry = optimizer.settings(group);
+    entry.set("lr", rates[i]);
+    entry.set("params", std::move(numbers));
+    entry.set("param_names", std::move(names));
+    groups.push_back(std::move(entry));
   }
   return {{"state", std::move(state)}, {"param_groups", std::move(groups)}};
 }
 
-void restore_optimizer(const Dict& saved, Sgd& optimizer) {
+List numbers(const std::vector<double>& values) {
+  return {values.begin(), values.end()};
+}
+
+// As state_dict() of torch's schedulers, less what differs from class to class: any of them takes
+// it and goes on.
+Dict scheduler_state(const RunPosition& position, const Rates& rates) {
+  return {{"base_lrs", numbers(rates.base)},
+          {"last_epoch", position.epoch},
+          {"_step_count", position.epoch + 1},
+          {"_get_lr_called_within_step", false},
+          {"_last_lr", numbers(rates.now)}};
+}
+
+void restore_optimizer(const Dict& saved, const Optimizer& optimizer) {
   const Dict& state = saved.at("state").get<Dict>("optimizer.state");
-  const auto& velocities = optimizer.velocities();
-  if (state.size() != velocities.size())
+  const std::vector<Optimizer::State> gathered = optimizer.state();
+  if (state.size() != optimizer.parameters().size())
     throw core::failure("its optimizer has {} parameters, this run's {}", state.size(),
-                        velocities.size());
+                        optimizer.parameters().size());
   size_t i = 0;
   for (const auto& [number, entry] : state) {
     const std::string name = fmt::format("optimizer.state[{}]", i);
-    const auto& velocity = entry.get<Dict>(name).at("momentum_buffer").get<torch::Tensor>(name);
-    if (velocity.sizes() != velocities[i].sizes())
-      throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
-    velocities[i].copy_(velocity);
+    for (const Optimizer::State& each : gathered) {
+      const auto& tensor = entry.get<Dict>(name).at(each.name).get<torch::Tensor>(name);
+      if (tensor.sizes() != each.tensors[i].sizes())
+        throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
+      each.tensors[i].copy_(tensor);
+    }
     ++i;
   }
 }
@@ -48,7 +74,7 @@ Dict position_entry(const RunPosition& position) {
   return {{"epoch", position.epoch},          {"samples", position.samples},
           {"loss_sum", position.totals.loss}, {"top1", position.totals.top1},
           {"top5", position.totals.top5},     {"best_epoch", position.best_epoch},
-          {"best_top1", position.best_top1}};
+          {"best_top1", position.best_top1},  {"policy_epoch", position.policy_epoch}};
 }
 
 RunPosition position_from(const Dict& entry) {
@@ -61,6 +87,8 @@ RunPosition position_from(const Dict& entry) {
                      static_cast<double>(position.samples)};
   position.best_epoch = static_cast<int>(integer("best_epoch"));
   position.best_top1 = real("best_top1");
+  // Files of before there were policies lack it.
+  if (entry.find("policy_epoch")) position.policy_epoch = static_cast<int>(integer("policy_epoch"));
   return position;
 }
 
@@ -78,23 +106,26 @@ const Dict& own(const Value& checkpoint) {
 
 }  // namespace
 
-Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
+Dict checkpoint_of(const models::Network& network, const Update& update,
                    const RunPosition& position, const Description& description,
-                   double learning_rate) {
+                   const Rates& rates) {
   const torch::NoGradGuard no_grad;
   List class_names;
   for (const std::string& name : description.class_names) class_names.push_back(name);
+  const LossScaler& scaler = update.scaler();
+  Dict ours = {{"version", 1},
+               {"position", position_entry(position)},
+               {"configuration", description.configuration},
+               {"class_names", std::move(class_names)}};
+  if (const torch::Tensor sum = update.open_sum(); sum.defined()) ours.set(sum_entry, sum);
   return {{"epoch", position.epoch},
           {"state_dict", to_dict(named_tensors(network))},
-          {"optimizer", optimizer_state(optimizer, learning_rate)},
-          {"scheduler", Dict{{"last_epoch", position.epoch}}},
+          {"optimizer", optimizer_state(update.optimizer(), rates.now)},
+          {"scheduler", scheduler_state(position, rates)},
           {"best_acc", position.best_top1},
-          {"learning_rate", learning_rate},
+          {"learning_rate", rates.schedule},
           {"amp", Dict{{"scale", scaler.factor()}, {"growth_tracker", scaler.growth_tracker()}}},
-          {own_entry, Dict{{"version", 1},
-                           {"position", position_entry(position)},
-                           {"configuration", description.configuration},
-                           {"class_names", std::move(class_names)}}}};
+          {own_entry, std::move(ours)}};
 }
 
 bool has_description(const Value& checkpoint) {
@@ -114,21 +145,37 @@ Description description_of(const Value& checkpoint, const std::string& path) {
   }
 }
 
-RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler) {
+int policy_epoch_of(const Value& checkpoint) {
+  return position_from(own(checkpoint).at("position").get<Dict>("position")).policy_epoch;
+}
+
+int next_epoch(const Value& checkpoint, const std::string& path) {
+  const Dict* file = checkpoint.get_if<Dict>();
+  const Value* entry = file ? file->find("epoch") : nullptr;
+  const int64_t* epoch = entry ? entry->get_if<int64_t>() : nullptr;
+  constexpr int64_t kMost = 1'000'000'000;
+  if (!epoch || *epoch < 0 || *epoch > kMost)
+    throw core::failure("it does not say in which epoch its run was: use --pretrained").at(path);
+  return static_cast<int>(*epoch);
+}
+
+RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
+                        models::Network& network, Update& update) {
   const torch::NoGradGuard no_grad;
   try {
     const RunPosition position =
         position_from(own(checkpoint).at("position").get<Dict>("position"));
     const Dict& file = checkpoint.get<Dict>("the file");
-    const LoadReport report = load_state(network, state_dict(checkpoint));
-    if (!report.stayed.empty())
+    const LoadReport report = load_state(network, in_scope(state_dict(checkpoint), scope));
+    if (scope.takes_all() && !report.stayed.empty())
       throw core::failure("it lacks '{}' and {} more entries of the network", report.stayed[0],
                           report.stayed.size() - 1);
-    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), optimizer);
+    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), update.optimizer());
+    if (const Value* sum = own(checkpoint).find(sum_entry))
+      update.restore_sum(sum->get<torch::Tensor>(sum_entry));
     const Dict& amp = file.at("amp").get<Dict>("amp");
-    scaler.factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
-    scaler.growth_tracker().copy_(
+    update.scaler().factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
+    update.scaler().growth_tracker().copy_(
         amp.at("growth_tracker").get<torch::Tensor>("amp.growth_tracker"));
     return position;
   } catch (core::Error& error) {

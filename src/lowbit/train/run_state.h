@@ -7,9 +7,8 @@
 #include "lowbit/kernels/metrics.h"
 #include "lowbit/models/network.h"
 #include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loss_scaler.h"
-#include "lowbit/train/sgd.h"
 #include "lowbit/train/state_dict.h"
+#include "lowbit/train/update.h"
 
 namespace lowbit::train {
 
@@ -21,6 +20,7 @@ struct RunPosition {
   kernels::Totals totals{};  // of those
   double best_top1 = 0;      // per cent
   int best_epoch = 0;
+  int policy_epoch = -1;  // the last epoch whose part of the policy has been applied
 };
 
 // What a checkpoint says about the network beside its tensors.
@@ -29,11 +29,16 @@ struct Description {
   std::vector<std::string> class_names;
 };
 
+// Of the step that comes next.
+struct Rates {
+  double schedule = 0;            // without wake-up and custom rates
+  std::vector<double> base, now;  // by group of the optimizer: before the schedule, and after it
+};
+
 // The entries of PyTorch's usual training scripts (epoch, state_dict, optimizer, scheduler,
 // best_acc, learning_rate, amp) and one of our own, `lowbit`: position and description.
-Dict checkpoint_of(const models::Network& network, const Sgd& optimizer, const LossScaler& scaler,
-                   const RunPosition& position, const Description& description,
-                   double learning_rate);
+Dict checkpoint_of(const models::Network& network, const Update& update,
+                   const RunPosition& position, const Description& description, const Rates& rates);
 
 // Whether the file is a checkpoint of ours.
 bool has_description(const Value& checkpoint);
@@ -41,9 +46,17 @@ bool has_description(const Value& checkpoint);
 // The description inside a checkpoint of ours; an Error (failure) naming `path` for any other file.
 Description description_of(const Value& checkpoint, const std::string& path);
 
-// Puts a run back where checkpoint_of saw it. An Error (failure) naming `path` if the file lacks
-// what that takes (it is another program's, or of another network).
-RunPosition restore_run(const Value& checkpoint, const std::string& path, models::Network& network,
-                        Sgd& optimizer, LossScaler& scaler);
+// RunPosition::policy_epoch of a checkpoint of ours.
+int policy_epoch_of(const Value& checkpoint);
+
+// The epoch that a run goes on with, from 0: the entry `epoch`, as any training script has it. An
+// Error (failure) naming `path` if the file has none.
+int next_epoch(const Value& checkpoint, const std::string& path);
+
+// Puts a run back where checkpoint_of saw it, but for the entries that `scope` leaves out. An Error
+// (failure) naming `path` if the file lacks what that takes (it is another program's, or of another
+// network).
+RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
+                        models::Network& network, Update& update);
 
 }  // namespace lowbit::train

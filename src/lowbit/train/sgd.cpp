@@ -3,54 +3,34 @@
 #include <ATen/ops/_fused_sgd.h>
 
 namespace lowbit::train {
-namespace {
-
-// The fused update walks parameter and gradient in memory order, so both need the same strides.
-torch::Tensor in_layout_of(const torch::Tensor& parameter, const torch::Tensor& gradient) {
-  if (!gradient.defined()) return torch::zeros_like(parameter);
-  if (gradient.strides() == parameter.strides()) return gradient;
-  return torch::empty_like(parameter).copy_(gradient);
-}
-
-}  // namespace
 
 Sgd::Sgd(std::vector<ParameterGroup> groups, const config::TrainOptions& options)
-    : groups_(std::move(groups)), momentum_(options.momentum), nesterov_(options.nesterov) {
-  for (const ParameterGroup& group : groups_) {
-    names_.insert(names_.end(), group.names.begin(), group.names.end());
-    for (const torch::Tensor& parameter : group.parameters) {
-      parameters_.push_back(parameter);
-      velocities_.push_back(torch::zeros_like(parameter.detach()));
-    }
-  }
-  const auto device = parameters_.empty() ? torch::Device(torch::kCPU) : parameters_[0].device();
-  rate_ = torch::zeros({}, torch::dtype(torch::kFloat32).device(device));
-}
-
-void Sgd::set_learning_rate(double rate) {
-  rate_.fill_(rate);
-}
-
-void Sgd::clear_momentum(const torch::Tensor& parameter) {
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i].is_same(parameter)) velocities_[i].zero_();
-}
+    : Optimizer(std::move(groups)),
+      velocities_(zeros()),
+      momentum_(options.momentum),
+      nesterov_(options.nesterov) {}
 
 void Sgd::step(const std::vector<torch::Tensor>& gradients, const torch::Tensor& skip) {
   const torch::NoGradGuard no_grad;
-  size_t next = 0;
-  for (const ParameterGroup& group : groups_) {
-    std::vector<torch::Tensor> parameters, gradient, velocity;
-    for (const torch::Tensor& parameter : group.parameters) {
-      const size_t i = next++;
-      parameters.push_back(parameter);
-      gradient.push_back(in_layout_of(parameter, gradients[i]));
-      velocity.push_back(velocities_[i]);
-    }
-    at::_fused_sgd_(parameters, gradient, velocity, group.weight_decay, momentum_, rate_,
+  size_t first = 0;
+  for (size_t i = 0; i < groups().size(); ++i) {
+    const ParameterGroup& group = groups()[i];
+    // Without momentum the operator wants no buffers.
+    const auto velocities =
+        momentum_ == 0 ? std::vector<torch::Tensor>() : part(velocities_, first, group);
+    at::_fused_sgd_(group.parameters, gradients_of(gradients, first, group), velocities,
+                    group.weight_decay, momentum_, rate(i),
                     /*dampening=*/0, nesterov_, /*maximize=*/false, /*is_first_step=*/false,
                     /*grad_scale=*/{}, skip);
+    first += group.parameters.size();
   }
+}
+
+Dict Sgd::settings(const ParameterGroup& group) const {
+  return {{"momentum", momentum_},
+          {"dampening", 0.0},
+          {"weight_decay", group.weight_decay},
+          {"nesterov", nesterov_}};
 }
 
 }  // namespace lowbit::train

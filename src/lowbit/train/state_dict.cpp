@@ -70,6 +70,31 @@ Dict to_dict(const NamedTensors& tensors) {
   return Dict(std::move(entries));
 }
 
+bool LoadScope::takes(const std::string& name) const {
+  const auto in_name = [&name](const std::string& part) {
+    return name.find(part) != std::string::npos;
+  };
+  return (only.empty() || std::ranges::any_of(only, in_name)) &&
+         std::ranges::none_of(without, in_name);
+}
+
+NamedTensors in_scope(NamedTensors tensors, const LoadScope& scope) {
+  const auto require = [&tensors](const std::vector<std::string>& parts, const char* option) {
+    for (const std::string& part : parts)
+      if (std::ranges::none_of(tensors, [&part](const auto& entry) {
+            return entry.first.find(part) != std::string::npos;
+          }))
+        throw core::usage_error("{}: no entry of the checkpoint has '{}' in its name", option, part)
+            .detail("the file has: " + examples(tensors));
+  };
+  require(scope.only, "--resume_scope");
+  require(scope.without, "--unresume_scope");
+  std::erase_if(tensors, [&scope](const auto& entry) { return !scope.takes(entry.first); });
+  if (tensors.empty())
+    throw core::usage_error("--resume_scope and --unresume_scope leave nothing to load");
+  return tensors;
+}
+
 LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors) {
   const torch::NoGradGuard no_grad;
   std::unordered_map<std::string_view, const torch::Tensor*> sources;

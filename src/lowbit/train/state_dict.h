@@ -30,6 +30,19 @@ NamedTensors named_tensors(const torch::nn::Module& network);
 // As a checkpoint holds them: name -> tensor.
 Dict to_dict(const NamedTensors& tensors);
 
+// Which entries of a checkpoint are loaded, by parts of their names.
+struct LoadScope {
+  std::vector<std::string> only;     // --resume_scope; empty: all
+  std::vector<std::string> without;  // --unresume_scope
+
+  bool takes_all() const { return only.empty() && without.empty(); }
+  bool takes(const std::string& name) const;
+};
+
+// The entries that the scope takes. An Error (usage) names the part that no entry has, or the two
+// lists if they leave nothing.
+NamedTensors in_scope(NamedTensors tensors, const LoadScope& scope);
+
 // What load_state did not do by the letter, in the order of the network and of the file.
 struct LoadReport {
   // Names of the network: the file has no such entry, or of another size (both shapes follow).

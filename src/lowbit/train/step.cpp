@@ -1,17 +1,24 @@
 #include "lowbit/train/step.h"
 
+#include <algorithm>
+
 namespace lowbit::train {
 namespace {
 
-torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets) {
-  return torch::nn::functional::cross_entropy(logits, targets);
+torch::Tensor teacher_logits(models::Network* teacher, const torch::Tensor& images) {
+  const torch::NoGradGuard no_grad;
+  return teacher ? teacher->forward(images) : torch::Tensor();
 }
 
 // One training step in the order in which it happens. Nothing here waits for the device.
 void train_on(const TrainingParts& parts, data::BatchSource& source, const Batch& batch) {
   source.assemble(batch.images, batch.targets);
-  const torch::Tensor logits = parts.network.forward(batch.images);
-  torch::Tensor loss = cross_entropy(logits, batch.targets);
+  const torch::Tensor images = parts.mixup ? parts.mixup->mix(batch.images) : batch.images;
+  const Labels labels =
+      parts.mixup ? parts.mixup->mix_labels(batch.targets) : Labels{batch.targets, {}, {}};
+  const torch::Tensor logits = parts.network.forward(images);
+  torch::Tensor loss =
+      training_loss(parts.options, logits, labels, teacher_logits(parts.teacher, images));
   if (const torch::Tensor quantization = parts.network.quantization_loss(); quantization.defined())
     loss = loss + quantization;
   // Before the update: a loss that is not finite also keeps the update from happening.
@@ -19,11 +26,9 @@ void train_on(const TrainingParts& parts, data::BatchSource& source, const Batch
   // autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet
   // again.
   const std::vector<torch::Tensor> gradients = torch::autograd::grad(
-      {parts.scaler.scale(loss)}, parts.optimizer.parameters(), /*grad_outputs=*/{},
+      {parts.update.scale(loss)}, parts.update.parameters(), /*grad_outputs=*/{},
       /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
-  const torch::Tensor skip = parts.scaler.unscale(gradients, parts.totals.halted());
-  parts.optimizer.step(gradients, skip);
-  parts.scaler.update();
+  parts.update.apply(gradients, parts.totals.halted());
 }
 
 void validate_on(models::Network& network, EpochTotals& totals, data::BatchSource& source,
@@ -51,6 +56,15 @@ Batch make_batch(int64_t size, const data::BatchSource& source, const StepOption
   return {torch::empty({size, 3, source.height(), source.width()},
                        image_type.memory_format(torch::MemoryFormat::ChannelsLast)),
           torch::empty({size}, torch::dtype(torch::kInt64).device(options.device))};
+}
+
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count) {
+  StepOptions precise = options;
+  if (options.compute_type != torch::kFloat64) precise.compute_type = torch::kFloat32;
+  const Batch batch = make_batch(std::min(count, source.size()), source, precise);
+  source.start_epoch(0);
+  source.assemble(batch.images, batch.targets);
+  return batch.images;
 }
 
 std::string where_not_finite(models::Network& network, data::BatchSource& source,
@@ -81,14 +95,25 @@ void BatchLoop::run(int64_t position, int64_t size) {
   step->second.run();
 }
 
+void BatchLoop::start_over(std::vector<torch::Tensor> state) {
+  steps_.clear();
+  state_ = std::move(state);
+}
+
+std::vector<torch::Tensor> training_state(const TrainingParts& parts) {
+  std::vector<torch::Tensor> state = forward_state(parts.network, parts.totals);
+  for (const torch::Tensor& tensor : parts.update.state()) state.push_back(tensor);
+  // Of the teacher, counters of passes.
+  if (parts.teacher)
+    for (const quant::Quantizer* quantizer : parts.teacher->quantizers())
+      state.push_back(quantizer->iteration());
+  return state;
+}
+
 BatchLoop training_loop(TrainingParts parts, data::BatchSource& source,
                         const StepOptions& options) {
-  std::vector<torch::Tensor> state = forward_state(parts.network, parts.totals);
-  for (const torch::Tensor& velocity : parts.optimizer.velocities()) state.push_back(velocity);
-  state.push_back(parts.scaler.factor());
-  state.push_back(parts.scaler.growth_tracker());
   return {source, options, [parts, &source](const Batch& batch) { train_on(parts, source, batch); },
-          std::move(state)};
+          training_state(parts)};
 }
 
 BatchLoop validation_loop(models::Network& network, EpochTotals& totals, data::BatchSource& source,

@@ -10,9 +10,9 @@
 #include "lowbit/data/batches.h"
 #include "lowbit/models/network.h"
 #include "lowbit/train/epoch_totals.h"
-#include "lowbit/train/loss_scaler.h"
+#include "lowbit/train/mixup.h"
 #include "lowbit/train/replay.h"
-#include "lowbit/train/sgd.h"
+#include "lowbit/train/update.h"
 
 namespace lowbit::train {
 
@@ -30,6 +30,10 @@ struct Batch {
 };
 
 Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options);
+
+// The first `count` samples of the source (fewer, if it has fewer), of the type of the parameters.
+// The source stands at epoch 0 then.
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count);
 
 // For an error message: where in `network` the loss of samples first .. first + size - 1 stops
 // being finite, "layer 'NAME'" or "the loss itself". Runs them in the present mode and moves the
@@ -52,6 +56,9 @@ class BatchLoop {
   // cursor stands there.
   void run(int64_t position, int64_t size);
 
+  // For a network whose modules have been replaced: its steps are made anew (and captured).
+  void start_over(std::vector<torch::Tensor> state);
+
  private:
   data::BatchSource& source_;
   StepOptions options_;
@@ -64,10 +71,15 @@ class BatchLoop {
 // What a training step works on; all of it outlives the step.
 struct TrainingParts {
   models::Network& network;
-  Sgd& optimizer;
-  LossScaler& scaler;
+  Update& update;
   EpochTotals& totals;
+  const config::TrainOptions& options;  // of the loss
+  const Mixup* mixup = nullptr;         // null: samples stay as they are
+  models::Network* teacher = nullptr;   // in evaluation mode; null: none
 };
+
+// Every tensor that a training step changes and a later one reads.
+std::vector<torch::Tensor> training_state(const TrainingParts& parts);
 
 BatchLoop training_loop(TrainingParts parts, data::BatchSource& source, const StepOptions& options);
 

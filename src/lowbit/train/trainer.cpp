@@ -3,25 +3,52 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
+#include "lowbit/train/foreign_run.h"
+#include "lowbit/train/probe.h"
 #include "lowbit/train/schedule.h"
+#include "lowbit/train/teacher.h"
 
 namespace lowbit::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The options with what the device cannot do replaced.
-config::Options fit_to_device(config::Options options, torch::Device device) {
+int64_t batches_of(int64_t samples, int64_t batch) {
+  return (samples + batch - 1) / batch;
+}
+
+// The options with what the device cannot do replaced, and the warm-up of quantizers that is given
+// in epochs settled. A run that only evaluates has none, as it need not have the training set.
+config::Options settled(config::Options options, torch::Device device) {
   const bool half = options.train.precision == config::Precision::fp16 ||
                     options.train.precision == config::Precision::bf16;
   if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
+  const auto in_epochs = [&](config::Tag tag) {
+    return options.model.tag(tag).stable == config::kStableOfEpochs;
+  };
+  const bool needed =
+      in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
+  if (needed && !options.train.evaluate) {
+    const int64_t samples = data::load(options.data, data::Split::train).size();
+    settle_stable(options.model, options.train.stable_epoch,
+                  batches_of(samples, options.data.train_batch));
+  }
   return options;
+}
+
+// As checkpoints hold it. A run that was resumed is the same run.
+std::string stored(config::Configuration configuration) {
+  std::erase(configuration.arguments, "--resume");
+  return configuration.to_json();
 }
 
 StepOptions step_options(const config::TrainOptions& options, torch::Device device) {
@@ -51,6 +78,15 @@ void place(models::Network& network, const config::TrainOptions& options, torch:
   network.use_channels_last();
 }
 
+// Waits as long as --delay says, a signal cuts it short.
+void pause(double seconds) {
+  constexpr std::chrono::duration<double> longest(0.05);
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  for (auto left = end - Clock::now(); left.count() > 0 && !core::interrupted();
+       left = end - Clock::now())
+    std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(left, longest));
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -61,13 +97,18 @@ double median(std::vector<double> values) {
 }  // namespace
 
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
+    : Trainer(configuration, observer, find_start(configuration.options)) {}
+
+Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start)
     : device_(choose_device(configuration.options.train)),
-      options_(fit_to_device(configuration.options, device_)),
-      configuration_(configuration.to_json()),
+      options_(settled(configuration.options, device_)),
+      configuration_(stored(configuration)),
       observer_(observer),
       scope_(device_, options_.train),
       step_(step_options(options_.train, device_)),
-      files_(options_) {
+      files_(options_),
+      record_(configuration, files_),
+      start_(std::move(start)) {
   torch::manual_seed(options_.train.seed);
   network_ = models::make_network(options_.model);
   core::log().info("network: {}", network_->description());
@@ -80,14 +121,29 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
 }
 
 void Trainer::load_weights() {
-  if (options_.train.resume) {
-    resumed_path_ = find_resume_file(options_).string();
-    resumed_ = read_checkpoint(resumed_path_);
-    log_load(load_state(*network_, state_dict(*resumed_)), resumed_path_);
-  } else if (!options_.train.pretrained.empty()) {
-    const std::string path = find_pretrained(options_).string();
-    log_load(load_state(*network_, state_dict(read_checkpoint(path))), path);
+  if (!start_.warning.empty()) core::log().warn(start_.warning);
+  if (start_.checkpoint) {
+    if (has_description(*start_.checkpoint))
+      models::apply_policy_until(*network_, policy_epoch_of(*start_.checkpoint));
+    log_load(load_state(*network_, weights_of(*start_.checkpoint)), start_.path.string());
+    return;
   }
+  if (options_.train.resume)
+    core::log().info("-r: there is no {} yet: the run begins at its start",
+                     files_.checkpoint.string());
+  if (options_.train.pretrained.empty()) return;
+  const std::string path = find_pretrained(options_).string();
+  const Value file = read_checkpoint(path);
+  // To evaluate a network is to see it as it was when it was saved.
+  if (options_.train.evaluate && has_description(file))
+    models::apply_policy_until(*network_, policy_epoch_of(file));
+  log_load(load_state(*network_, weights_of(file)), path);
+  if (options_.train.re_init) network_->restart_quantizers();
+}
+
+NamedTensors Trainer::weights_of(const Value& checkpoint) const {
+  return in_scope(state_dict(checkpoint),
+                  {options_.train.resume_scope, options_.train.unresume_scope});
 }
 
 void Trainer::check_classes(const std::vector<std::string>& names) const {
@@ -112,10 +168,12 @@ Accuracy Trainer::evaluate() {
 std::optional<Accuracy> Trainer::full_precision_start() {
   config::ModelOptions plain = options_.model;
   const bool quantized = plain.fm.enable || plain.wt.enable || plain.ot.enable;
-  if (options_.train.pretrained.empty() || resumed_ || !quantized || !validation_) return {};
+  if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
+    return {};
   plain.fm.enable = plain.wt.enable = plain.ot.enable = false;
+  plain.policy = {};
   const auto network = models::make_network(plain);
-  load_state(*network, state_dict(read_checkpoint(find_pretrained(options_))));
+  load_state(*network, weights_of(read_checkpoint(find_pretrained(options_))));
   place(*network, options_.train, device_);
   // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
   // may well leave that range, which says nothing about the training.
@@ -131,20 +189,61 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   }
 }
 
+std::shared_ptr<models::Network> Trainer::teacher() const {
+  if (options_.train.distill_teacher.empty()) return nullptr;
+  const auto network = make_teacher(options_);
+  core::log().info("teacher: {}", network->description());
+  place(*network, options_.train, device_);
+  return network;
+}
+
 Trainer::Training::Training(Trainer& trainer)
-    : optimizer(group_parameters(trainer.options_.train, *trainer.network_),
-                trainer.options_.train),
+    : optimizer(make_optimizer(group_parameters(trainer.options_.train, *trainer.network_),
+                               trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
       source(data::load(trainer.options_.data, data::Split::train),
              data::batch_options(trainer.options_.data, data::Split::train,
                                  trainer.options_.train.seed, tensor::backend(trainer.device_),
                                  trainer.device_)),
-      loop(training_loop({*trainer.network_, optimizer, scaler, totals}, source, trainer.step_)) {
+      update(*optimizer, scaler, trainer.options_.train,
+             batches_of(source.size(), trainer.options_.data.train_batch)),
+      mixup(trainer.options_.data.mixup_enable
+                ? std::optional<Mixup>(std::in_place, trainer.options_.data.mixup_alpha,
+                                       trainer.options_.train.seed,
+                                       trainer.options_.data.train_batch, trainer.device_)
+                : std::nullopt),
+      teacher(trainer.teacher()),
+      loop(training_loop(parts(trainer), source, trainer.step_)),
+      saved(trainer.files_, trainer.start_),
+      save_clock(trainer.options_.train.save_every) {
   trainer.check_classes(source.class_names());
-  if (trainer.resumed_)
-    position =
-        restore_run(*trainer.resumed_, trainer.resumed_path_, *trainer.network_, optimizer, scaler);
+  if (trainer.start_.checkpoint) position = trainer.restore(*this);
+}
+
+TrainingParts Trainer::Training::parts(Trainer& trainer) {
+  return {.network = *trainer.network_,
+          .update = update,
+          .totals = totals,
+          .options = trainer.options_.train,
+          .mixup = mixup ? &*mixup : nullptr,
+          .teacher = teacher.get()};
+}
+
+RunPosition Trainer::restore(Training& training) const {
+  const Value& checkpoint = *start_.checkpoint;
+  const std::string path = start_.path.string();
+  const RunPosition position =
+      has_description(checkpoint)
+          ? restore_run(checkpoint, path,
+                        {options_.train.resume_scope, options_.train.unresume_scope}, *network_,
+                        training.update)
+          : restore_foreign_run(checkpoint, path, *network_, training.update);
+  if (position.epoch >= total_epochs(options_.train))
+    core::log().info("all {} epochs are trained already", total_epochs(options_.train));
+  else
+    core::log().info("going on in epoch {}, at image {}", position.epoch, position.samples);
+  return position;
 }
 
 RunResult Trainer::train() {
@@ -156,11 +255,16 @@ RunResult Trainer::train() {
                      result.full_precision_start->top1, result.full_precision_start->top5);
   Training training(*this);
   network_->train();
-  while (training.position.epoch < options_.train.epochs && !result.interrupted) {
+  // From here on -r means this run, not an earlier one of the same name; and a disk that is full is
+  // known before the first epoch.
+  if (!start_.checkpoint && total_epochs(options_.train) > 0) training.saved.save(state(training));
+  record_.start(training.position.epoch, result.full_precision_start, *network_,
+                statistics_images(training));
+  while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
     } else {
-      save(training, files_.checkpoint);
+      training.saved.save(state(training));
     }
     result.interrupted = core::interrupted();
   }
@@ -170,11 +274,56 @@ RunResult Trainer::train() {
   return result;
 }
 
+void Trainer::apply_policy(Training& training) {
+  RunPosition& position = training.position;
+  if (position.policy_epoch >= position.epoch) return;
+  position.policy_epoch = position.epoch;
+  const models::PolicyEffect effect =
+      models::apply_policy(*network_, config::PolicyEvent::epoch, position.epoch);
+  if (!effect.applied) return;
+  core::log().info("[epoch {}]: policy applied", position.epoch);
+  if (effect.replaced) {
+    // Steps refer to what is no longer there.
+    synchronize(device_);
+    auto optimizer = make_optimizer(group_parameters(options_.train, *network_), options_.train);
+    optimizer->inherit(*training.optimizer);
+    training.update.set_optimizer(*optimizer);
+    training.optimizer = std::move(optimizer);
+    training.loop.start_over(training_state(training.parts(*this)));
+    validation_steps_.reset();
+  }
+  for (const torch::Tensor& parameter : effect.started)
+    training.optimizer->clear_momentum(parameter);
+}
+
+void Trainer::probe_step(Training& training) {
+  const int64_t size = training.source.size(), batch = options_.data.train_batch,
+                first = training.position.samples;
+  const int64_t iteration = training.position.epoch * ((size + batch - 1) / batch) + first / batch;
+  const Probe probe(options_.train, *network_);
+  if (!probe.wants(iteration)) return;
+  const Batch next = make_batch(std::min(batch, size - first), training.source, step_);
+  training.source.assemble(next.images, next.targets);
+  const std::filesystem::path file = files_.probe(iteration);
+  core::make_writable_folder(file.parent_path());
+  write_checkpoint(file, probe.look(next.images));
+  training.source.set_cursor(first);
+  core::log().info("probe: wrote {}", file.string());
+}
+
+torch::Tensor Trainer::statistics_images(Training& training) {
+  // Shares of some hundred thousand values per layer: enough to judge by, and quick.
+  constexpr int64_t kImages = 16;
+  return validation_ ? validation_->first_images(kImages)
+                     : first_images(training.source, step_, kImages);
+}
+
 bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
+  apply_policy(training);
   const int64_t size = training.source.size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
-  training.optimizer.set_learning_rate(learning_rate(options_.train, position.epoch));
+  const int64_t first_step = position.epoch * batches_of(size, batch);
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source.start_epoch(position.epoch);
   training.source.set_cursor(position.samples);
@@ -183,21 +332,35 @@ bool Trainer::train_epoch(Training& training) {
   const auto start = Clock::now();
   for (int64_t iteration = 1; position.samples < size && !core::interrupted(); ++iteration) {
     const int64_t samples = std::min(batch, size - position.samples);
+    training.update.begin(position.epoch, position.samples / batch);
+    if (training.mixup) training.mixup->begin(position.epoch, position.samples / batch, samples);
+    if (options_.train.probe) probe_step(training);
     training.loop.run(position.samples, samples);
     position.samples += samples;
     if (iteration % options_.train.report_freq == 0)
       report(training, Clock::now() - start, samples_before);
+    if (position.samples < size &&
+        training.save_clock.is_due(first_step + position.samples / batch)) {
+      settle(training);
+      training.saved.save(state(training));
+    }
+    pause(options_.train.delay);
   }
-  const EpochTotals::Reading reading = training.totals.read();
+  settle(training);
   const std::chrono::duration<double> seconds = Clock::now() - start;
   observer_.on_pass_end();
   if (const std::string trouble = network_->quantizer_trouble(); !trouble.empty())
     core::warn_once(trouble);
-  if (reading.halted) explain_halt(training, reading.totals);
-  position.totals = reading.totals;
   if (position.samples < size) return false;
-  training.images_per_second.push_back((reading.totals.samples - samples_before) / seconds.count());
+  training.images_per_second.push_back((position.totals.samples - samples_before) /
+                                       seconds.count());
   return true;
+}
+
+void Trainer::settle(Training& training) {
+  const EpochTotals::Reading reading = training.totals.read();
+  if (reading.halted) explain_halt(training, reading.totals);
+  training.position.totals = reading.totals;
 }
 
 void Trainer::report(Training& training, std::chrono::duration<double> seconds,
@@ -208,7 +371,7 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
   observer_.on_progress(
       {.training = true,
        .epoch = training.position.epoch,
-       .epochs = options_.train.epochs,
+       .epochs = total_epochs(options_.train),
        .samples = static_cast<int64_t>(seen.totals.samples),
        .total = training.source.size(),
        .images_per_second = (seen.totals.samples - samples_before) / seconds.count(),
@@ -243,20 +406,35 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
     core::log().info("[epoch {}]: test_acc {:.2f} {:.2f}, best {:.2f}", epoch, result.last->top1,
                      result.last->top5, position.best_top1);
   }
+  record_.add({.epoch = epoch,
+               .learning_rate = learning_rate(options_.train, epoch),
+               .training = to_accuracy(position.totals),
+               .validation = result.last,
+               .best_top1 = position.best_top1,
+               .images_per_second = training.images_per_second.back(),
+               .loss_scale = training.scaler.factor().item<double>()},
+              *network_);
   position.epoch = epoch + 1;
   position.samples = 0;
   position.totals = {};
-  save(training, files_.checkpoint);
-  if (best && epoch > options_.train.epochs / 2) save(training, files_.best);
-  if (keeps_copy(options_.train, epoch)) save(training, files_.copy(epoch + 1));
+  // The newest state last: if the process dies before it is there, -r writes the others again.
+  const Value now = state(training);
+  if (best && epoch > options_.train.epochs / 2) write_checkpoint(files_.best, now);
+  if (keeps_copy(options_.train, epoch)) write_checkpoint(files_.copy(epoch), now);
+  training.saved.save(now);
 }
 
-void Trainer::save(const Training& training, const std::filesystem::path& path) const {
-  const int rated = std::min(training.position.epoch, std::max(options_.train.epochs - 1, 0));
-  write_checkpoint(path,
-                   checkpoint_of(*network_, training.optimizer, training.scaler, training.position,
-                                 {configuration_, training.source.class_names()},
-                                 learning_rate(options_.train, rated)));
+Value Trainer::state(const Training& training) const {
+  const RunPosition& position = training.position;
+  Rates rates;
+  rates.schedule = learning_rate(options_.train, position.epoch);
+  for (size_t group = 0; group < training.optimizer->groups().size(); ++group) {
+    rates.base.push_back(training.update.base_rate(group));
+    rates.now.push_back(training.update.learning_rate(
+        group, position.epoch, position.samples / options_.data.train_batch));
+  }
+  return checkpoint_of(*network_, training.update, position,
+                       {configuration_, training.source.class_names()}, rates);
 }
 
 }  // namespace lowbit::train

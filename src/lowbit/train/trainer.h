@@ -10,7 +10,11 @@
 #include "lowbit/train/device.h"
 #include "lowbit/train/observer.h"
 #include "lowbit/train/run_files.h"
+#include "lowbit/train/run_record.h"
+#include "lowbit/train/run_start.h"
 #include "lowbit/train/run_state.h"
+#include "lowbit/train/save_clock.h"
+#include "lowbit/train/saved_states.h"
 #include "lowbit/train/step.h"
 #include "lowbit/train/validation.h"
 
@@ -19,46 +23,73 @@ namespace lowbit::train {
 class Trainer {
  public:
   // Builds the network, loads weights and the validation set. Errors of kind usage for options that
-  // do not fit together, of kind failure for files. The observer outlives the trainer.
+  // do not fit together, of kind failure for files. The observer outlives the trainer. start: where
+  // the run goes on; by default find_start of the options.
   Trainer(const config::Configuration& configuration, Observer& observer);
+  Trainer(const config::Configuration& configuration, Observer& observer, RunStart start);
 
   // One pass over the validation set.
   Accuracy evaluate();
 
-  // Trains the epochs that are left; logs and saves each. Stops early, saved, when a signal arrives
+  // Trains the epochs that are left; logs and saves each, and within them as --save_every says; a
+  // new run also saves its start. Stops early, saved, when a signal arrives
   // (core::catch_interrupts). A loss that is not finite is an Error (failure) that names the epoch,
   // the iteration and the first layer whose output is not finite; the last checkpoint stays.
   RunResult train();
 
   const models::Network& network() const { return *network_; }
   const RunFiles& files() const { return files_; }
+  // Of the validation set, by label; empty if there is none.
+  std::vector<std::string> class_names() const {
+    return validation_ ? validation_->class_names() : std::vector<std::string>();
+  }
 
  private:
   // What exists only while training.
   struct Training {
     Training(Trainer& trainer);
+    TrainingParts parts(Trainer& trainer);
 
-    Sgd optimizer;
+    std::unique_ptr<Optimizer> optimizer;
     LossScaler scaler;
     EpochTotals totals;
     data::BatchSource source;
+    Update update;
+    std::optional<Mixup> mixup;
+    std::shared_ptr<models::Network> teacher;
     BatchLoop loop;
     RunPosition position;
+    SavedStates saved;
+    SaveClock save_clock;
     std::vector<double> images_per_second;  // by epoch
   };
 
   void load_weights();
+  // The entries of a checkpoint that --resume_scope and --unresume_scope take.
+  NamedTensors weights_of(const Value& checkpoint) const;
+  // What the policy says for the epoch that begins.
+  void apply_policy(Training& training);
+  // Keyword probe: writes what the step that comes next computes, if it is one of those asked for.
+  void probe_step(Training& training);
   void check_classes(const std::vector<std::string>& names) const;
   BatchLoop& validation_steps();
   std::optional<Accuracy> full_precision_start();
+  std::shared_ptr<models::Network> teacher() const;
 
+  // The fixed batch of the statistics of quantizers.
+  torch::Tensor statistics_images(Training& training);
+
+  RunPosition restore(Training& training) const;
   // One epoch from training.position on; false if a signal arrived in it.
   bool train_epoch(Training& training);
+  // Brings the totals of the epoch into training.position; waits for the device.
+  void settle(Training& training);
   // Throws the error that a loss that is not finite deserves.
   [[noreturn]] void explain_halt(Training& training, const kernels::Totals& totals);
   void report(Training& training, std::chrono::duration<double> seconds, double samples_before);
   void finish_epoch(Training& training, RunResult& result);
-  void save(const Training& training, const std::filesystem::path& path) const;
+  // What a checkpoint of this moment holds.
+  Value state(const Training& training) const;
 
   const torch::Device device_;
   const config::Options options_;
@@ -67,9 +98,9 @@ class Trainer {
   const DeviceScope scope_;
   const StepOptions step_;
   const RunFiles files_;
+  RunRecord record_;
   std::shared_ptr<models::Network> network_;
-  std::string resumed_path_;
-  std::optional<Value> resumed_;  // the checkpoint that is continued
+  const RunStart start_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<BatchLoop> validation_steps_;
 };

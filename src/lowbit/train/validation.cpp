@@ -5,6 +5,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/tensor/tensor.h"
+#include "lowbit/train/schedule.h"
 
 namespace lowbit::train {
 
@@ -40,7 +41,7 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
     const std::chrono::duration<double> seconds = Clock::now() - start;
     observer.on_progress({.training = false,
                           .epoch = epoch,
-                          .epochs = options_.train.epochs,
+                          .epochs = total_epochs(options_.train),
                           .samples = static_cast<int64_t>(seen.samples),
                           .total = size,
                           .images_per_second = seen.samples / seconds.count(),

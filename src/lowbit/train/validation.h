@@ -19,6 +19,9 @@ class Validation {
   // is not finite is an Error (failure) that names the first layer. epoch: for the observer.
   Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
 
+  // The first `count` images of the set, see train::first_images.
+  torch::Tensor first_images(int64_t count) { return train::first_images(source_, step_, count); }
+
   const std::vector<std::string>& class_names() const { return source_.class_names(); }
 
  private:

@@ -1,0 +1,40 @@
+#include "open_checkpoint.h"
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/models/policy.h"
+#include "lowbit/train/run_state.h"
+
+namespace lowbit::app {
+
+config::Configuration configuration_of(const train::Value& file, const std::string& path,
+                                       const Arguments& options, bool for_network) {
+  const bool described = train::has_description(file);
+  if (!described && options.empty())
+    throw core::usage_error("{}: does not describe its network, so that options have to", path)
+        .detail("for example: --model resnet20 --keyword cifar100,cbsa,origin --width_alpha 0.25");
+  config::Configuration configuration =
+      described ? config::Configuration::from_json(train::description_of(file, path).configuration,
+                                                   options)
+      : for_network ? config::parse_options(options)
+                    : config::parse_run(std::nullopt, options);
+  for (const std::string& warning : configuration.warnings) core::log().warn(warning);
+  return configuration;
+}
+
+LoadedNetwork load_network(const config::Options& options, const train::Value& file,
+                           const std::string& path) {
+  LoadedNetwork loaded{models::make_network(options.model), {}};
+  if (train::has_description(file))
+    models::apply_policy_until(*loaded.network, train::policy_epoch_of(file));
+  try {
+    loaded.report = train::load_state(*loaded.network, train::state_dict(file));
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+  return loaded;
+}
+
+}  // namespace lowbit::app

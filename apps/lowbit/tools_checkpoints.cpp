@@ -1,0 +1,114 @@
+// lowbit tools inspect | update | load | save | inference: what a checkpoint holds, under which
+// names, and what of it fits a network.
+#include <fmt/format.h>
+
+#include "console.h"
+#include "lowbit/core/error.h"
+#include "lowbit/models/convolutions.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/tools.h"
+#include "open_checkpoint.h"
+#include "tool_call.h"
+#include "tools.h"
+
+namespace lowbit::app {
+namespace {
+
+void print_list(const char* title, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  fmt::print("{} {}:\n", names.size(), title);
+  for (const std::string& name : names) fmt::print("  {}\n", name);
+}
+
+void print_report(const LoadedNetwork& loaded, const std::string& path) {
+  const train::LoadReport& report = loaded.report;
+  const size_t entries = train::named_tensors(*loaded.network).size();
+  fmt::print("{}\n", loaded.network->description());
+  if (report.stayed.empty() && report.unused.empty() && report.reshaped.empty())
+    fmt::print("all {} entries of the network are in {}\n", entries, path);
+  print_list("entries of the network that are not in the file, or of another size", report.stayed);
+  print_list("entries of the file that are left unused", report.unused);
+  print_list("entries that differ in shape only", report.reshaped);
+}
+
+LoadedNetwork load(const ToolCall& call) {
+  const std::string path = call.checkpoint();
+  const train::Value file = train::read_checkpoint(path);
+  const config::Configuration configuration =
+      configuration_of(file, path, call.network, /*for_network=*/true);
+  LoadedNetwork loaded = load_network(configuration.options, file, path);
+  print_report(loaded, path);
+  return loaded;
+}
+
+}  // namespace
+
+int inspect_checkpoint(const Arguments& arguments) {
+  const auto call = read_tool_call("inspect", "list what a checkpoint holds", arguments);
+  if (!call) return 0;
+  const std::string path = call->checkpoint();
+  try {
+    const std::string list = call->verbose_list.empty() ? "ratio,sep" : call->verbose_list;
+    fmt::print("{}", train::inspect(train::read_checkpoint(path), list));
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+  return 0;
+}
+
+int update_checkpoint(const Arguments& arguments) {
+  const auto call = read_tool_call("update", "rename the entries of a checkpoint", arguments);
+  if (!call) return 0;
+  const std::string path = call->checkpoint();
+  const std::string& target = call->require(call->new_file, "--new");
+  const std::string& from = call->require(call->mapping_from, "--mapping_from");
+  const std::string& to = call->require(call->mapping_to, "--mapping_to");
+  const train::NameMapping mapping = train::read_name_mapping(from, to);
+  const train::UpdateReport report = train::update_names(path, target, mapping, call->raw);
+  fmt::print("{} names changed, {} kept\n", report.renamed, report.kept);
+  for (const std::string& prefix : report.unmatched) fmt::print("matched nothing: {}\n", prefix);
+  for (const std::string& entry : report.dropped) fmt::print("left out: {}\n", entry);
+  for (const auto& written : report.written) fmt::print("wrote {}\n", written.string());
+  return 0;
+}
+
+int load_checkpoint(const Arguments& arguments) {
+  const auto call = read_tool_call("load", "say what of a checkpoint fits a network", arguments);
+  if (!call) return 0;
+  log_to_console();
+  load(*call);
+  return 0;
+}
+
+int save_checkpoint(const Arguments& arguments) {
+  const auto call = read_tool_call("save", "load, then write what the network holds", arguments);
+  if (!call) return 0;
+  log_to_console();
+  const std::string& target = call->require(call->new_file, "--new");
+  const LoadedNetwork loaded = load(*call);
+  train::write_checkpoint(target, train::to_dict(train::named_tensors(*loaded.network)));
+  fmt::print("wrote {}\n", target);
+  return 0;
+}
+
+int infer_once(const Arguments& arguments) {
+  const auto call = read_tool_call("inference", "list the convolutions of a pass", arguments);
+  if (!call) return 0;
+  log_to_console();
+  std::shared_ptr<models::Network> network;
+  if (call->names_checkpoint()) {
+    network = load(*call).network;
+  } else {
+    const config::Configuration configuration = config::parse_options(call->network);
+    for (const std::string& warning : configuration.warnings)
+      fmt::print(stderr, "warning: {}\n", warning);
+    network = models::make_network(configuration.options.model);
+    fmt::print("{}\n", network->description());
+  }
+  fmt::print("{}", models::format_convolutions(models::trace_convolutions(*network)));
+  return 0;
+}
+
+}  // namespace lowbit::app

@@ -1,0 +1,46 @@
+// lowbit tools parity | options | plot-quantizers: what the project checks itself with and what its
+// documentation is made of.
+#include <fmt/format.h>
+
+#include "lowbit/config/parse.h"
+#include "lowbit/models/parity.h"
+#include "lowbit/quant/pictures.h"
+#include "tool_call.h"
+#include "tools.h"
+
+namespace lowbit::app {
+
+int parity(const Arguments& arguments) {
+  const auto call = read_tool_call("parity", "compare networks with recorded runs, in float64",
+                                   arguments, "CASE");
+  if (!call) return 0;
+  const models::ToleranceTable tolerances = call->tolerances.empty()
+                                                ? models::ToleranceTable()
+                                                : models::ToleranceTable::read(call->tolerances);
+  size_t passed = 0;
+  for (const std::string& file : call->words) {
+    const models::ParityResult result = models::run_parity(file, tolerances);
+    fmt::print("{}\n", models::format_line(result));
+    std::fflush(stdout);
+    passed += result.ok;
+  }
+  fmt::print("{} of {} cases ok\n", passed, call->words.size());
+  return passed == call->words.size() ? 0 : 1;
+}
+
+int list_options(const Arguments& arguments) {
+  if (read_tool_call("options", "print docs/options.md", arguments))
+    fmt::print("{}", config::options_markdown());
+  return 0;
+}
+
+int plot_quantizers(const Arguments& arguments) {
+  const auto call = read_tool_call("plot-quantizers", "draw the pictures of docs/quantizers.md",
+                                   arguments, "FOLDER");
+  if (!call) return 0;
+  for (const std::string& folder : call->words)
+    for (const auto& path : quant::write_pictures(folder)) fmt::print("wrote {}\n", path.string());
+  return 0;
+}
+
+}  // namespace lowbit::app

@@ -1,0 +1,18 @@
+// Going on with a run that another program began.
+#pragma once
+
+#include <string>
+
+#include "lowbit/train/run_state.h"
+#include "lowbit/train/update.h"
+
+namespace lowbit::train {
+
+// Takes from a checkpoint of a PyTorch script (QTool's, torchvision's references) what it says of
+// its run: epoch, best_acc, state of the optimizer, loss scale; the network's tensors are loaded
+// already. Such a file numbers parameters in the order of the network. What it lacks, or what does
+// not fit, begins anew, with a warning. An Error (failure) naming `path` if it has no epoch.
+RunPosition restore_foreign_run(const Value& checkpoint, const std::string& path,
+                                const models::Network& network, Update& update);
+
+}  // namespace lowbit::train

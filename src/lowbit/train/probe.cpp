@@ -1,0 +1,119 @@
+#include "lowbit/train/probe.h"
+
+#include <algorithm>
+#include <map>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::train {
+namespace {
+
+using config::Tag;
+
+// Puts parameters and buffers back at the end: a pass in training mode moves statistics.
+class KeptState {
+ public:
+  explicit KeptState(const models::Network& network) : state_(network.state()) {
+    for (const models::NamedTensor& entry : state_)
+      copies_.push_back(entry.tensor.detach().clone());
+  }
+  ~KeptState() {
+    const torch::NoGradGuard no_grad;
+    for (size_t i = 0; i < state_.size(); ++i) state_[i].tensor.copy_(copies_[i]);
+  }
+  KeptState(const KeptState&) = delete;
+  KeptState& operator=(const KeptState&) = delete;
+
+ private:
+  std::vector<models::NamedTensor> state_;
+  std::vector<torch::Tensor> copies_;
+};
+
+// As the step itself counts before its pass.
+void count_pass(const models::Network& network) {
+  const torch::NoGradGuard no_grad;
+  for (const quant::Quantizer* quantizer : network.quantizers())
+    torch::Tensor(quantizer->iteration()).add_(quantizer->counts_training_twice() ? 2 : 1);
+}
+
+torch::Tensor on_host(const torch::Tensor& tensor) {
+  return tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true).contiguous();
+}
+
+}  // namespace
+
+Probe::Probe(const config::TrainOptions& options, models::Network& network)
+    : options_(options), network_(network) {
+  const auto& all = network.quant_layers();
+  for (const int index : options.probe_index) {
+    if (static_cast<size_t>(index) >= all.size())
+      throw core::usage_error(
+          "option '--probe_index': there is no layer {}: model '{}' has {}, 0 to {}", index,
+          network.options().name, all.size(), all.size() - 1);
+    layers_.push_back(all[static_cast<size_t>(index)]);
+  }
+  if (options.probe_index.empty()) layers_.assign(all.begin(), all.end());
+}
+
+bool Probe::wants(int64_t iteration) const {
+  return options_.probe &&
+         std::ranges::find(options_.probe_iteration, iteration) != options_.probe_iteration.end();
+}
+
+bool Probe::lists(const std::string& name) const {
+  return std::ranges::any_of(options_.probe_list, [&name](const std::string& part) {
+    return name.find(part) != std::string::npos;
+  });
+}
+
+bool Probe::has_layer(const std::string& name) const {
+  return options_.probe_index.empty() ||
+         std::ranges::any_of(layers_, [&name](const nn::QuantLayer* layer) {
+           return name.starts_with(layer->layer_path() + ".");
+         });
+}
+
+Dict Probe::look(const torch::Tensor& images) const {
+  std::vector<Dict::Entry> entries;
+  const bool usual = options_.probe_list.empty();
+  const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
+    if (usual || lists(name)) entries.emplace_back(name, on_host(tensor));
+  };
+  std::map<const quant::Quantizer*, std::string> quantizers;
+  for (const nn::QuantLayer* layer : layers_)
+    for (const auto& [tag, name] :
+         {std::pair(Tag::fm, ".quant_activation"), std::pair(Tag::wt, ".quant_weight"),
+          std::pair(Tag::ot, ".quant_output")})
+      if (layer->quantizer(tag))
+        quantizers[layer->quantizer(tag).get()] = layer->layer_path() + name;
+  const KeptState kept(network_);
+  if (!usual)
+    for (const models::NamedTensor& entry : network_.state())
+      if (has_layer(entry.name)) add(entry.name, entry.tensor);
+  count_pass(network_);
+  const quant::Quantizer::Probe of_quantizer = [&](const quant::Quantizer& quantizer,
+                                                   const torch::Tensor&, const torch::Tensor& y) {
+    if (const auto found = quantizers.find(&quantizer); found != quantizers.end())
+      add(found->second, y);
+  };
+  network_.probe(
+      images,
+      [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
+        const auto* quantized = dynamic_cast<const nn::QuantLayer*>(&layer);
+        if (!quantized || std::ranges::find(layers_, quantized) == layers_.end()) return;
+        add(layer.path() + ".input", x);
+        add(layer.path() + ".output", y);
+      },
+      &of_quantizer);
+  for (const std::string& part : options_.probe_list)
+    if (std::ranges::none_of(entries, [&part](const Dict::Entry& entry) {
+          return entry.first.get<std::string>("name").find(part) != std::string::npos;
+        }))
+      throw core::usage_error("option '--probe_list': no tensor has '{}' in its name", part)
+          .detail(
+              "names are those of the state dict, and PATH.input, PATH.quant_activation, "
+              "PATH.quant_weight, PATH.quant_output, PATH.output of its layers");
+  return Dict(std::move(entries));
+}
+
+}  // namespace lowbit::train
