@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Training speed of every CIFAR-100 config: images a second of the last of a few epochs, alone on the
+# Training speed of every method on CIFAR-100: images a second of the last of a few epochs, alone on the
 # machine.
 #
 #   bash bench/methods.sh PROGRAM CIFAR100_FOLDER WEIGHTS [options]
@@ -15,7 +15,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 printf '%-58s %10s\n' config images/s
-for config in "$root"/config/config.*.cifar100.*.resnet20; do
+for config in "$root"/config/config.{baseline.train-scratch,*.finetune}.cifar100.*.resnet20; do
   log=$scratch/$(basename "$config").log
   if ! "$program" train "$config" --root "$data" --pretrained "$weights" --epochs 3 \
     --weights_dir "$scratch" --log_dir "$scratch" "$@" >"$log" 2>&1; then

@@ -6,6 +6,7 @@
 
 #include "helpers.h"
 #include "lowbit/config/option.h"
+#include "lowbit/core/error.h"
 
 namespace lowbit::config {
 namespace {
@@ -131,6 +132,18 @@ TEST(ParseRun, PassesOnTheWarningsOfTheFileFirst) {
       file.run().warnings,
       ElementsAre(file.at(3) + ": variable 'epoch' is never used; did you mean 'epochs'?",
                   file.at(2) + ": keyword 'mean' has no effect: it is accepted from old files"));
+}
+
+// What an error says is missing may stand in the file under a misspelled name.
+TEST(ParseRun, AnErrorIsFollowedByTheWarningsOfTheFile) {
+  const TemporaryConfig file("dataset=fashion\nmodel=resnet20\nkeywrod=cbsa\n");
+  try {
+    file.run();
+    FAIL() << "no error";
+  } catch (const core::Error& error) {
+    EXPECT_THAT(error.details(), testing::HasSubstr("variable 'keywrod' is never used; did you "
+                                                    "mean 'keyword'?"));
+  }
 }
 
 TEST(ParseRun, NeedsABlockOrder) {

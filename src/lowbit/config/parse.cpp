@@ -70,9 +70,15 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
     match(arguments_of(file), given);
   }
   match(from_source(command_line, "command line"), given);
-  Configuration result = configure(given, purpose);
-  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-  return result;
+  try {
+    Configuration result = configure(given, purpose);
+    result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+    return result;
+  } catch (core::Error& error) {
+    // A misspelled name of the file may well be why something else is missing.
+    if (!warnings.empty()) error.detail(join(warnings, "\n"));
+    throw;
+  }
 }
 
 }  // namespace

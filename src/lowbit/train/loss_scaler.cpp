@@ -45,7 +45,11 @@ torch::Tensor LossScaler::multiply(const std::vector<torch::Tensor>& gradients,
 void LossScaler::update(const torch::Tensor& wait) {
   if (!enabled_) return;
   const torch::NoGradGuard no_grad;
-  const torch::Tensor factor = factor_.clone(), tracker = growth_tracker_.clone();
+  torch::Tensor factor, tracker;
+  if (wait.defined()) {
+    factor = factor_.clone();
+    tracker = growth_tracker_.clone();
+  }
   at::_amp_update_scale_(factor_, growth_tracker_, skip_, growth, backoff, growth_interval);
   if (!wait.defined()) return;
   factor_.copy_(torch::where(wait, factor, factor_));
