@@ -3,8 +3,8 @@
 #
 #   bash test.sh                    every test
 #   bash test.sh [ctest options]    as `bash test.sh -R quant` or `bash test.sh -L cuda`
-#   bash test.sh sanitize           the tests without LibTorch under the sanitizers, then, with
-#                                   clang, each fuzz target for LOWBIT_FUZZ_SECONDS (60)
+#   bash test.sh fuzz               with clang, each fuzz target for LOWBIT_FUZZ_SECONDS (60)
+#   bash test.sh sanitize           the tests without LibTorch under the sanitizers
 #
 # LOWBIT_DEPS and LOWBIT_PRESET are those of setup.sh.
 set -euo pipefail
@@ -46,23 +46,28 @@ fuzz() {
   echo "fuzz_$name: $(grep -o '^Done .*' "$found/log")"
 }
 
+# All at once: each is given its time, and none needs a core of its own.
 run_fuzzers() {
-  local deps target failed=0
+  local deps target run runs=() failed=0
   if ! command -v clang++ >/dev/null; then
     echo "skipped: there is no clang++ for the fuzz targets (package clang)"
     return
   fi
+  log_steps "$root/build/setup.log"
   deps=$(libtorch_folder "$root")
   step "build of the fuzz targets" build "$root" fuzz "$deps" fuzzers
   for target in "$root"/build/fuzz/tests/fuzz/fuzz_*; do
-    if [[ -x $target && -f $target ]]; then fuzz "$target" || failed=1; fi
+    if [[ -x $target && -f $target ]]; then
+      fuzz "$target" &
+      runs+=($!)
+    fi
   done
+  for run in "${runs[@]}"; do wait "$run" || failed=1; done
   return "$failed"
 }
 
-if [[ ${1:-} == sanitize ]]; then
-  run_sanitized_tests
-  run_fuzzers
-else
-  run_tests "$(choose_preset)" "$@"
-fi
+case ${1:-} in
+  sanitize) run_sanitized_tests ;;
+  fuzz) run_fuzzers ;;
+  *) run_tests "$(choose_preset)" "$@" ;;
+esac
