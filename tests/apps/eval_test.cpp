@@ -30,26 +30,11 @@ class Eval : public Program {
     return "bare.pth";
   }
 
-  const std::vector<std::string> network_ = {"--model",
-                                             "resnet20",
-                                             "--keyword",
-                                             "fashion,cbsa,origin,fix,singleconv,dorefa,lsq",
-                                             "--dataset",
-                                             "fashion",
-                                             "--width_alpha",
-                                             "0.125",
-                                             "--fm_enable",
-                                             "--fm_bit",
-                                             "2",
-                                             "--wt_enable",
-                                             "--wt_bit",
-                                             "2",
-                                             "--wt_adaptive",
-                                             "var-mean",
-                                             "--root",
-                                             "set",
-                                             "--device",
-                                             "cpu"};
+  const std::vector<std::string> network_ = [] {
+    std::vector<std::string> options = kNetwork;
+    options.insert(options.end(), {"--root", "set", "--device", "cpu"});
+    return options;
+  }();
 };
 
 TEST_F(Eval, NeedsNothingBesideACheckpointOfOurs) {

@@ -44,6 +44,24 @@ struct Finished {
   std::string out, err;
 };
 
+// The network of config.lsq as options.
+inline const std::vector<std::string> kNetwork = {"--model",
+                                                  "resnet20",
+                                                  "--keyword",
+                                                  "fashion,cbsa,origin,fix,singleconv,dorefa,lsq",
+                                                  "--dataset",
+                                                  "fashion",
+                                                  "--width_alpha",
+                                                  "0.125",
+                                                  "--fm_enable",
+                                                  "--fm_bit",
+                                                  "2",
+                                                  "--wt_enable",
+                                                  "--wt_bit",
+                                                  "2",
+                                                  "--wt_adaptive",
+                                                  "var-mean"};
+
 class Program : public testing::Test {
  protected:
   Program() {

@@ -13,23 +13,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-const std::vector<std::string> kNetwork = {"--model",
-                                           "resnet20",
-                                           "--keyword",
-                                           "fashion,cbsa,origin,fix,singleconv,dorefa,lsq",
-                                           "--dataset",
-                                           "fashion",
-                                           "--width_alpha",
-                                           "0.125",
-                                           "--fm_enable",
-                                           "--fm_bit",
-                                           "2",
-                                           "--wt_enable",
-                                           "--wt_bit",
-                                           "2",
-                                           "--wt_adaptive",
-                                           "var-mean"};
-
 class Tools : public Program {
  protected:
   Finished tool(std::vector<std::string> arguments, const std::vector<std::string>& more = {}) {

@@ -19,11 +19,6 @@ using testing::ElementsAreArray;
 using testing::IsNan;
 using testing::Pointwise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-using Values = std::vector<double>;
-
 Values activation_forward(const Target& target, const Values& x, double level_num,
                           double boundary) {
   const Array in(target.backend, target.x, x), out(target.backend, target.y, Values(x.size(), 99));

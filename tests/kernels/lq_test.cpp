@@ -20,9 +20,6 @@ using testing::Each;
 using testing::ElementsAreArray;
 using testing::Pointwise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 struct Problem {
   std::vector<double> x;
   std::vector<double> basis = {1, 2};  // [bits, groups]

@@ -18,9 +18,6 @@ using testing::DoubleNear;
 using testing::ElementsAreArray;
 using testing::Pointwise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 struct Problem {
   std::vector<double> x;
   std::vector<double> grad_y = std::vector<double>(x.size(), 1.0);

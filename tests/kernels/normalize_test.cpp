@@ -20,11 +20,6 @@ using testing::ElementsAreArray;
 using testing::IsNan;
 using testing::Pointwise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-using Values = std::vector<double>;
-
 Groups stretches(const Values& x, std::int64_t count) {
   return {static_cast<std::int64_t>(x.size()) / count, count};
 }

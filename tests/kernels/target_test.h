@@ -3,9 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <vector>
+
 #include "arrays.h"
 
 namespace lowbit::kernels {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+using Values = std::vector<double>;
 
 // Skips what needs a GPU on a machine without one.
 class TargetTest : public testing::TestWithParam<Target> {

@@ -18,11 +18,6 @@ using testing::ElementsAreArray;
 using testing::IsNan;
 using testing::Pointwise;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-using Values = std::vector<double>;
-
 struct Problem {
   Values x;
   Values grad_y = Values(x.size(), 1.0);
