@@ -1,7 +1,6 @@
 // lowbit after PID CONFIG [repeat] [options]: trains when a process has ended.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 
 #include "commands.h"
@@ -9,6 +8,7 @@
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
+#include "lowbit/core/number.h"
 #include "lowbit/train/run_files.h"
 #include "process.h"
 
@@ -34,10 +34,8 @@ struct Call {
 
 // Nothing if the word is no whole number of at least `least`.
 std::optional<int> number_of(const std::string& word, int least) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc() || end != word.data() + word.size() || number < least) return {};
-  return number;
+  const std::optional<int> number = core::number_of<int>(word);
+  return number && *number >= least ? number : std::nullopt;
 }
 
 Call read_call(const Arguments& arguments) {
@@ -104,11 +102,10 @@ int train_with_repetitions(const Call& call, const fs::path& checkpoint) {
 }  // namespace
 
 int after(const Arguments& arguments) {
-  for (const std::string& argument : arguments)
-    if (argument == "-h" || argument == "--help") {
-      fmt::print("{}\n{}", usage, config::help_text());
-      return 0;
-    }
+  if (ask_for_help(arguments)) {
+    fmt::print("{}\n{}", usage, config::help_text());
+    return 0;
+  }
   const Call call = read_call(arguments);
   // What is wrong with the call is said now, not when the process has ended.
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);

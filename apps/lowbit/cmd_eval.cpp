@@ -9,7 +9,7 @@
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/core/log.h"
+#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
@@ -54,7 +54,7 @@ config::Configuration configuration_for(const train::Value& checkpoint, const st
 // full precision. Anything else would be evaluated with random numbers.
 void require_weights(const config::Options& options, const train::Value& checkpoint,
                      const std::string& path) {
-  const train::LoadReport report = load_network(options, checkpoint, path).report;
+  const train::LoadReport report = train::load_network(options.model, checkpoint, path).report;
   const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
     return entry.find(".quant_") == std::string::npos;
   });
@@ -86,11 +86,10 @@ void require_classes(const std::vector<std::string>& trained,
 }  // namespace
 
 int eval(const Arguments& arguments) {
-  for (const std::string& argument : arguments)
-    if (argument == "-h" || argument == "--help") {
-      fmt::print("{}\n{}", usage, config::help_text());
-      return 0;
-    }
+  if (ask_for_help(arguments)) {
+    fmt::print("{}\n{}", usage, config::help_text());
+    return 0;
+  }
   if (arguments.empty()) {
     fmt::print(stderr, "{}", usage);
     return 2;
@@ -107,9 +106,7 @@ int eval(const Arguments& arguments) {
   train::Trainer trainer(configuration, display);
   if (train::has_description(checkpoint))
     require_classes(train::description_of(checkpoint, path).class_names, trainer.class_names());
-  const train::Accuracy accuracy = trainer.evaluate();
-  core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
-                   accuracy.top5);
+  evaluate(trainer);
   return 0;
 }
 

@@ -64,11 +64,10 @@ fs::path default_output(const Call& call, const std::vector<report::ReportedRun>
 }  // namespace
 
 int report(const Arguments& arguments) {
-  for (const std::string& argument : arguments)
-    if (argument == "-h" || argument == "--help") {
-      fmt::print("{}", usage);
-      return 0;
-    }
+  if (ask_for_help(arguments)) {
+    fmt::print("{}", usage);
+    return 0;
+  }
   const Call call = read_call(arguments);
   constexpr size_t kPictures = 48;  // of a run
   log_to_console();

@@ -10,6 +10,7 @@
 #include "lowbit/models/factory.h"
 #include "lowbit/models/summary.h"
 #include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/loaded_network.h"
 #include "open_checkpoint.h"
 
 namespace lowbit::app {
@@ -28,7 +29,7 @@ std::shared_ptr<models::Network> network_of_checkpoint(const std::string& path,
   const train::Value file = train::read_checkpoint(path);
   const config::Configuration configuration =
       configuration_of(file, path, options, /*for_network=*/true);
-  const LoadedNetwork loaded = load_network(configuration.options, file, path);
+  const train::LoadedNetwork loaded = train::load_network(configuration.options.model, file, path);
   if (!loaded.report.stayed.empty())
     core::log().warn(
         "{}: {} entries of the network are not in it, or of another size; the first: {}", path,
@@ -46,11 +47,10 @@ std::shared_ptr<models::Network> network_of_config(const std::optional<std::stri
 }  // namespace
 
 int summary(const Arguments& arguments) {
-  for (const std::string& argument : arguments)
-    if (argument == "-h" || argument == "--help") {
-      fmt::print("{}\n{}", usage, config::help_text());
-      return 0;
-    }
+  if (ask_for_help(arguments)) {
+    fmt::print("{}\n{}", usage, config::help_text());
+    return 0;
+  }
   if (arguments.empty()) {
     fmt::print(stderr, "{}", usage);
     return 2;

@@ -22,14 +22,11 @@ namespace {
 struct Call {
   std::optional<std::filesystem::path> config_file;
   Arguments options;
-  bool help = false;
 };
 
 // The config file may stand first or last, as scripts of either habit have it.
 Call split_call(const Arguments& arguments) {
   Call call;
-  for (const std::string& argument : arguments)
-    call.help = call.help || argument == "-h" || argument == "--help";
   call.options = arguments;
   if (!arguments.empty() && !arguments[0].starts_with("-")) {
     call.config_file = arguments[0];
@@ -66,9 +63,7 @@ int dry_run(const config::Configuration& configuration) {
 int evaluate_only(const config::Configuration& configuration) {
   ProgressDisplay display;
   train::Trainer trainer(configuration, display);
-  const train::Accuracy accuracy = trainer.evaluate();
-  core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
-                   accuracy.top5);
+  evaluate(trainer);
   return 0;
 }
 
@@ -92,14 +87,14 @@ int train_all(const config::Configuration& configuration) {
 }  // namespace
 
 int train(const Arguments& arguments) {
-  const Call call = split_call(arguments);
-  if (call.help) {
+  if (ask_for_help(arguments)) {
     fmt::print("usage: lowbit train [CONFIG] [options]\n\n{}", config::help_text());
     return 0;
   }
   if (arguments.empty())
     throw core::usage_error("train: neither a config file nor options are given")
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
+  const Call call = split_call(arguments);
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   log_to_console(configuration.options.train.verbose);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);

@@ -1,12 +1,20 @@
 // The verbs of the program: each takes the arguments behind its name and gives the exit status.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 namespace lowbit::app {
 
 using Arguments = std::vector<std::string>;
+
+// Whether -h or --help stands among them.
+inline bool ask_for_help(const Arguments& arguments) {
+  return std::ranges::any_of(arguments, [](const std::string& argument) {
+    return argument == "-h" || argument == "--help";
+  });
+}
 
 int train(const Arguments& arguments);
 int eval(const Arguments& arguments);

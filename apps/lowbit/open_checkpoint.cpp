@@ -2,8 +2,6 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
-#include "lowbit/models/factory.h"
-#include "lowbit/models/policy.h"
 #include "lowbit/train/run_state.h"
 
 namespace lowbit::app {
@@ -21,20 +19,6 @@ config::Configuration configuration_of(const train::Value& file, const std::stri
                     : config::parse_run(std::nullopt, options);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   return configuration;
-}
-
-LoadedNetwork load_network(const config::Options& options, const train::Value& file,
-                           const std::string& path) {
-  LoadedNetwork loaded{models::make_network(options.model), {}};
-  if (train::has_description(file))
-    models::apply_policy_until(*loaded.network, train::policy_epoch_of(file));
-  try {
-    loaded.report = train::load_state(*loaded.network, train::state_dict(file));
-  } catch (core::Error& error) {
-    error.at(path);
-    throw;
-  }
-  return loaded;
 }
 
 }  // namespace lowbit::app

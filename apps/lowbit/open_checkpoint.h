@@ -1,13 +1,11 @@
-// A checkpoint as a network: from its own description, or from options.
+// What a checkpoint says of its run, or options in its place.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "commands.h"
 #include "lowbit/config/parse.h"
-#include "lowbit/models/network.h"
-#include "lowbit/train/state_dict.h"
+#include "lowbit/train/value.h"
 
 namespace lowbit::app {
 
@@ -16,13 +14,5 @@ namespace lowbit::app {
 // for_network: nothing is trained or evaluated, as config::parse_network. Logs warnings.
 config::Configuration configuration_of(const train::Value& file, const std::string& path,
                                        const Arguments& options, bool for_network);
-
-// The network of the options on the CPU with the weights of `file`. Errors name `path`.
-struct LoadedNetwork {
-  std::shared_ptr<models::Network> network;
-  train::LoadReport report;
-};
-LoadedNetwork load_network(const config::Options& options, const train::Value& file,
-                           const std::string& path);
 
 }  // namespace lowbit::app

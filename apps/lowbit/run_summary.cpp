@@ -82,6 +82,12 @@ void warn_of_missing_files(const config::Options& options) {
   });
 }
 
+void evaluate(train::Trainer& trainer) {
+  const train::Accuracy accuracy = trainer.evaluate();
+  core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
+                   accuracy.top5);
+}
+
 void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
                    const train::RunResult& result) {
   spdlog::logger& log = core::log();

@@ -12,6 +12,9 @@ void require_inputs(const config::Options& options);
 // Logs a warning for each file that the run will need and that is not there.
 void warn_of_missing_files(const config::Options& options);
 
+// Evaluates, and logs the accuracy.
+void evaluate(train::Trainer& trainer);
+
 // Accuracy, size, where the files lie, what to try next.
 void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
                    const train::RunResult& result);

@@ -7,6 +7,7 @@
 #include "lowbit/models/convolutions.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/tools.h"
 #include "open_checkpoint.h"
 #include "tool_call.h"
@@ -21,7 +22,7 @@ void print_list(const char* title, const std::vector<std::string>& names) {
   for (const std::string& name : names) fmt::print("  {}\n", name);
 }
 
-void print_report(const LoadedNetwork& loaded, const std::string& path) {
+void print_report(const train::LoadedNetwork& loaded, const std::string& path) {
   const train::LoadReport& report = loaded.report;
   const size_t entries = train::named_tensors(*loaded.network).size();
   fmt::print("{}\n", loaded.network->description());
@@ -32,12 +33,12 @@ void print_report(const LoadedNetwork& loaded, const std::string& path) {
   print_list("entries that differ in shape only", report.reshaped);
 }
 
-LoadedNetwork load(const ToolCall& call) {
+train::LoadedNetwork load(const ToolCall& call) {
   const std::string path = call.checkpoint();
   const train::Value file = train::read_checkpoint(path);
   const config::Configuration configuration =
       configuration_of(file, path, call.network, /*for_network=*/true);
-  LoadedNetwork loaded = load_network(configuration.options, file, path);
+  train::LoadedNetwork loaded = train::load_network(configuration.options.model, file, path);
   print_report(loaded, path);
   return loaded;
 }
@@ -87,7 +88,7 @@ int save_checkpoint(const Arguments& arguments) {
   if (!call) return 0;
   log_to_console();
   const std::string& target = call->require(call->new_file, "--new");
-  const LoadedNetwork loaded = load(*call);
+  const train::LoadedNetwork loaded = load(*call);
   train::write_checkpoint(target, train::to_dict(train::named_tensors(*loaded.network)));
   fmt::print("wrote {}\n", target);
   return 0;

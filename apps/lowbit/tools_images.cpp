@@ -8,6 +8,7 @@
 
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/core/threads.h"
 #include "lowbit/data/dataset.h"
 #include "lowbit/data/image_files.h"
@@ -75,8 +76,7 @@ int verify_data(const Arguments& arguments) {
   if (!call) return 0;
   const config::Options options = values_of(*call);
   const fs::path root = options.data.root;
-  std::error_code ignored;
-  if (!root.empty() && fs::is_regular_file(root / "train.txt", ignored))
+  if (!root.empty() && core::is_file(root / "train.txt"))
     return verify_files(data::listed_images(root / "train.txt", root), threads_of(options));
   if (has_files_of_its_own(options.data.dataset)) return verify_set(options.data);
   call->require(options.data.root, "--root");

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
+
+#include "lowbit/core/number.h"
 
 namespace lowbit::config {
 namespace {
 
-// from_chars takes no plus sign.
 std::string_view without_plus(std::string_view text) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
   return text;
@@ -16,11 +16,7 @@ std::string_view without_plus(std::string_view text) {
 
 template <class T>
 std::optional<T> whole_text_as(std::string_view text) {
-  text = without_plus(text);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return core::number_of<T>(without_plus(text));
 }
 
 // An integer, however large.

@@ -36,6 +36,21 @@ struct Choice {
   T value;
 };
 
+template <class T>
+std::vector<std::string> names_of(const std::vector<Choice<T>>& choices) {
+  std::vector<std::string> names;
+  for (const Choice<T>& choice : choices) names.emplace_back(choice.name);
+  return names;
+}
+
+// Nothing if none has that name.
+template <class T>
+std::optional<T> value_of(const std::vector<Choice<T>>& choices, const std::string& name) {
+  for (const Choice<T>& choice : choices)
+    if (name == choice.name) return choice.value;
+  return std::nullopt;
+}
+
 // Rows of one group whose fields are in one struct. `part` finds it: [](auto& o) -> auto& { return
 // o.train; }
 template <class Struct, class Part>
@@ -198,22 +213,20 @@ class OptionTable {
   template <class T>
   Option& choice(Names names, T Struct::*field, std::vector<Choice<T>> choices, Names unbuilt,
                  std::string help) {
-    std::string value;
-    for (const Choice<T>& c : choices) value += (value.empty() ? "" : "|") + std::string(c.name);
     Option& row = add(
-        std::move(names), std::move(value), "", std::move(help),
+        std::move(names), join(names_of(choices), "|"), "", std::move(help),
         [field, choices, unbuilt](Struct& s, const std::string& name, const Words& words) {
-          Names known = unbuilt;
-          for (const Choice<T>& c : choices) {
-            if (words[0].text == c.name) {
-              s.*field = c.value;
-              return;
-            }
-            known.push_back(c.name);
+          const std::string& given = words[0].text;
+          if (const std::optional<T> value = value_of(choices, given)) {
+            s.*field = *value;
+            return;
           }
-          if (std::find(unbuilt.begin(), unbuilt.end(), words[0].text) == unbuilt.end())
+          if (std::find(unbuilt.begin(), unbuilt.end(), given) == unbuilt.end()) {
+            Names known = unbuilt;
+            for (std::string& each : names_of(choices)) known.push_back(std::move(each));
             throw unknown_value(name, words[0], known);
-          if constexpr (std::is_same_v<T, std::string>) s.*field = words[0].text;
+          }
+          if constexpr (std::is_same_v<T, std::string>) s.*field = given;
         },
         [field, choices, unbuilt](const Struct& s) -> std::string {
           for (const Choice<T>& c : choices)

@@ -47,20 +47,13 @@ Attribute number(std::vector<std::string> names, double QuantOptions::*field, Ra
 
 template <class T>
 std::string names_text(const std::vector<Choice<T>>& choices) {
-  std::string text;
-  for (const Choice<T>& choice : choices)
-    text += (text.empty() ? "" : "|") + std::string(choice.name);
-  return text;
+  return join(names_of(choices), "|");
 }
 
 template <class T>
 T chosen(const PolicyChange& change, const std::vector<Choice<T>>& choices) {
-  std::vector<std::string> names;
-  for (const Choice<T>& choice : choices) {
-    if (change.value.text == choice.name) return choice.value;
-    names.emplace_back(choice.name);
-  }
-  throw unknown_value(change.name.text, change.value, names);
+  if (const std::optional<T> value = value_of(choices, change.value.text)) return *value;
+  throw unknown_value(change.name.text, change.value, names_of(choices));
 }
 
 template <class T>

@@ -342,10 +342,9 @@ class Resolver {
   }
 
   static std::optional<fs::path> find_policy(const Argument& name) {
-    std::error_code ignored;
     for (const fs::path& path :
          {fs::path(name.text), fs::path(name.source).parent_path() / name.text})
-      if (fs::is_regular_file(path, ignored)) return path;
+      if (core::is_file(path)) return path;
     return std::nullopt;
   }
 

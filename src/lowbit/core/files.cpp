@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -12,6 +11,7 @@
 
 #include "lowbit/core/descriptor.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/number.h"
 
 namespace lowbit::core {
 namespace fs = std::filesystem;
@@ -107,14 +107,17 @@ void remove_unfinished(const fs::path& folder, const std::function<bool(const fs
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     if (entry.path().extension() != kUnfinished) continue;
     const fs::path numbered = entry.path().stem(), path = numbered.stem();
-    const std::string number = numbered.extension().string();
-    pid_t process = 0;
-    const auto [end, error] = std::from_chars(number.data() + std::min<size_t>(1, number.size()),
-                                              number.data() + number.size(), process);
-    const bool is_number = error == std::errc() && end == number.data() + number.size();
-    if (is_number && process > 0 && ours(folder / path) && !lives(process))
+    const std::string extension = numbered.extension().string();  // ".NUMBER"
+    const std::optional<pid_t> process =
+        number_of<pid_t>(std::string_view(extension).substr(extension.empty() ? 0 : 1));
+    if (process && *process > 0 && ours(folder / path) && !lives(*process))
       fs::remove(entry.path(), ignored);
   }
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
 }
 
 std::string nearest_file(const fs::path& path) {

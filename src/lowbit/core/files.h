@@ -28,6 +28,9 @@ void replace_file(const std::filesystem::path& path, std::string_view content,
 void remove_unfinished(const std::filesystem::path& folder,
                        const std::function<bool(const std::filesystem::path&)>& ours);
 
+// Whether there is a file, and not a folder, of that name; false where that cannot be seen.
+bool is_file(const std::filesystem::path& path);
+
 // The file beside `path` whose name is nearest to that of `path`, for an error; "" if none is near.
 std::string nearest_file(const std::filesystem::path& path);
 

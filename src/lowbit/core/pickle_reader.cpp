@@ -1,11 +1,11 @@
 #include <array>
 #include <bit>
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <unordered_map>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/number.h"
 #include "lowbit/core/pickle.h"
 #include "lowbit/core/pickle_opcodes.h"
 
@@ -170,10 +170,9 @@ class PickleReader {
 
   void decimal_int(std::string_view digits) {
     if (digits == "00" || digits == "01") return push(digits == "01" ? kTrueRef : kFalseRef);
-    int64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size()) fail("no decimal number");
-    push_integer(value);
+    const std::optional<int64_t> value = number_of<int64_t>(digits);
+    if (!value) fail("no decimal number");
+    push_integer(*value);
   }
 
   void long_int(std::string_view stored) {

@@ -11,11 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -37,7 +32,7 @@ fs::path file_of_line(const std::string& line, const fs::path& root) {
   const std::string unlabeled = line.substr(0, line.find_last_of(" \t"));
   for (const std::string& name : {line, unlabeled})
     for (const fs::path& path : {root / name, root / "train" / name})
-      if (is_file(path)) return path;
+      if (core::is_file(path)) return path;
   return root / unlabeled;
 }
 
@@ -63,7 +58,7 @@ std::vector<fs::path> images_in_class_folders(const fs::path& root) {
     for (const fs::path& folder : entries_of(split))
       if (is_folder(folder))
         for (const fs::path& file : entries_of(folder))
-          if (is_file(file)) images.push_back(file);
+          if (core::is_file(file)) images.push_back(file);
   if (images.empty())
     throw core::failure("'{}': no images in train/CLASS/, val/CLASS/ or CLASS/", root.string());
   return images;

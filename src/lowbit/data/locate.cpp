@@ -6,16 +6,12 @@
 #include <optional>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 
 namespace lowbit::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
 
 // A file that the user names is one of the set's or else its archive, under whatever name.
 std::optional<Location> locate_file(const Places& places, const fs::path& root,
@@ -29,15 +25,16 @@ std::optional<Location> locate_file(const Places& places, const fs::path& root,
 
 std::optional<Location> locate_in(const Places& places, const fs::path& root,
                                   std::span<const std::string> files) {
-  if (is_file(root)) return locate_file(places, root, files);
+  if (core::is_file(root)) return locate_file(places, root, files);
   std::vector<fs::path> folders = {root};
   for (const std::string& name : places.folders) folders.push_back(root / name);
   for (const fs::path& folder : folders) {
-    if (std::ranges::any_of(files, [&](const auto& name) { return is_file(folder / name); })) {
+    if (std::ranges::any_of(files,
+                            [&](const auto& name) { return core::is_file(folder / name); })) {
       return Location{folder, false};
     }
   }
-  if (!places.archive.empty() && is_file(root / places.archive)) {
+  if (!places.archive.empty() && core::is_file(root / places.archive)) {
     return Location{root / places.archive, true};
   }
   return std::nullopt;

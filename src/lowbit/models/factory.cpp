@@ -65,6 +65,12 @@ constexpr Row kFactory[] = {
 
 }  // namespace
 
+config::ModelOptions full_precision(config::ModelOptions options) {
+  options.fm.enable = options.wt.enable = options.ot.enable = false;
+  options.policy = {};
+  return options;
+}
+
 std::vector<std::string> network_names() {
   std::vector<std::string> names;
   for (const Row& row : kFactory) names.emplace_back(row.name);

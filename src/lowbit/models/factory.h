@@ -14,6 +14,9 @@ namespace lowbit::models {
 // unknown name, or options that the family cannot have, are an Error (usage).
 std::shared_ptr<Network> make_network(const config::ModelOptions& options);
 
+// The same network without quantizers, and so without a policy.
+config::ModelOptions full_precision(config::ModelOptions options);
+
 // All values of options.name.
 std::vector<std::string> network_names();
 

@@ -14,8 +14,8 @@
 #include "lowbit/tensor/tensor.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/device.h"
+#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/run_files.h"
-#include "lowbit/train/state_dict.h"
 #include "lowbit/train/step.h"
 
 namespace lowbit::report {
@@ -43,16 +43,11 @@ config::Options options_of(const RunData& run, const std::vector<std::string>& c
 
 std::shared_ptr<models::Network> load(const config::ModelOptions& model, const fs::path& path,
                                       torch::Device device) {
-  const auto network = models::make_network(model);
-  train::load_state(*network, train::state_dict(train::read_checkpoint(path)));
+  const auto network =
+      train::load_network(model, train::read_checkpoint(path), path.string()).network;
   network->to(device, torch::kFloat32);
   network->eval();
   return network;
-}
-
-config::ModelOptions without_quantizers(config::ModelOptions model) {
-  model.fm.enable = model.wt.enable = model.ot.enable = false;
-  return model;
 }
 
 // The samples of a set in batches of float32, on a device.
@@ -154,7 +149,8 @@ Flips find_flips(const RunData& run, const std::vector<std::string>& command_lin
   try {
     const torch::Device device = train::choose_device(options.train);
     const train::DeviceScope scope(device, options.train);
-    const auto before = load(without_quantizers(model), train::find_pretrained(options), device);
+    const auto before =
+        load(models::full_precision(model), train::find_pretrained(options), device);
     const auto after = load(model, run.checkpoint, device);
     Images images(options, device);
     return compare(images, predict(images, *before, *after), most);

@@ -14,14 +14,12 @@ namespace lowbit::report {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kRunFile = "run.json";
-constexpr const char* kMetricsFile = "metrics.csv";
-constexpr const char* kLayersFile = "layers.csv";
+using train::kLayersFile;
+using train::kMetricsFile;
+using train::kRunFile;
 
 bool is_run(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::is_regular_file(folder / kRunFile, ignored) &&
-         fs::is_regular_file(folder / kMetricsFile, ignored);
+  return core::is_file(folder / kRunFile) && core::is_file(folder / kMetricsFile);
 }
 
 void read_description(const fs::path& path, RunData& run) {
@@ -45,9 +43,7 @@ RunData read_run(const fs::path& folder) {
   run.folder = folder;
   read_description(folder / kRunFile, run);
   run.epochs = train::read_metrics(folder / kMetricsFile);
-  std::error_code ignored;
-  if (fs::is_regular_file(folder / kLayersFile, ignored))
-    run.layers = train::read_layers(folder / kLayersFile);
+  if (core::is_file(folder / kLayersFile)) run.layers = train::read_layers(folder / kLayersFile);
   return run;
 }
 
@@ -90,7 +86,7 @@ std::string RunData::setting(const std::string& option) const {
 
 std::vector<RunData> read_runs(const fs::path& path) {
   std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) return {run_of_checkpoint(path)};
+  if (core::is_file(path)) return {run_of_checkpoint(path)};
   if (!fs::is_directory(path, ignored))
     throw core::failure("no run, checkpoint or folder '{}'", path.string())
         .suggest(nearest_sibling(path));

@@ -1,11 +1,11 @@
 #include "lowbit/train/name_lists.h"
 
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/number.h"
 
 namespace lowbit::train {
 namespace {
@@ -16,10 +16,9 @@ core::Error no_order(std::string_view text) {
 }
 
 size_t read_number(std::string_view text, std::string_view whole) {
-  size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) throw no_order(whole);
-  return number;
+  const std::optional<size_t> number = core::number_of<size_t>(text);
+  if (!number) throw no_order(whole);
+  return *number;
 }
 
 }  // namespace

@@ -19,9 +19,8 @@ fs::path model_folder(const config::Options& options) {
 
 // Empty if there is none.
 fs::path first_existing(const std::vector<fs::path>& places) {
-  std::error_code ignored;
   for (const fs::path& place : places)
-    if (fs::is_regular_file(place, ignored)) return place;
+    if (core::is_file(place)) return place;
   return {};
 }
 
@@ -39,9 +38,9 @@ RunFiles::RunFiles(const config::Options& options)
     : folder(fs::path(options.train.log_dir) / options.model.name / options.train.case_name),
       log(folder / "train.log"),
       config(folder / "config"),
-      run(folder / "run.json"),
-      metrics(folder / "metrics.csv"),
-      layers(folder / "layers.csv"),
+      run(folder / kRunFile),
+      metrics(folder / kMetricsFile),
+      layers(folder / kLayersFile),
       prefix_(model_folder(options) / options.train.case_name) {
   checkpoint = prefix_.string() + "-checkpoint.pth.tar";
   previous = prefix_.string() + "-checkpoint-previous.pth.tar";

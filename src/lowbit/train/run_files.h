@@ -9,6 +9,11 @@
 
 namespace lowbit::train {
 
+// In the folder of a run.
+inline constexpr const char* kRunFile = "run.json";
+inline constexpr const char* kMetricsFile = "metrics.csv";
+inline constexpr const char* kLayersFile = "layers.csv";
+
 struct RunFiles {
   explicit RunFiles(const config::Options& options);
 

@@ -1,10 +1,10 @@
 #include "lowbit/train/run_log.h"
 
-#include <charconv>
 #include <string_view>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/number.h"
 
 namespace lowbit::train {
 namespace fs = std::filesystem;
@@ -16,12 +16,9 @@ int epoch_of(std::string_view line) {
   const size_t at = line.find(kBegin);
   if (at == std::string_view::npos) return -1;
   line.remove_prefix(at + kBegin.size());
-  int epoch = -1;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), epoch);
-  return error == std::errc() &&
-                 line.substr(static_cast<size_t>(end - line.data())).starts_with(']')
-             ? epoch
-             : -1;
+  const size_t end = line.find(']');
+  if (end == std::string_view::npos) return -1;
+  return core::number_of<int>(line.substr(0, end)).value_or(-1);
 }
 
 // The part of a log that stands before the first line of an epoch from `epoch` on, without a last
@@ -39,9 +36,9 @@ std::string_view before_epoch(std::string_view log, int epoch) {
 }  // namespace
 
 void begin_log(const fs::path& log, const RunStart& start) {
-  std::error_code error;
-  if (!fs::is_regular_file(log, error)) return;
+  if (!core::is_file(log)) return;
   if (!start.checkpoint) {
+    std::error_code error;
     fs::rename(log, log.string() + ".old", error);
     if (error) throw core::failure("cannot rename '{}': {}", log.string(), error.message());
     return;

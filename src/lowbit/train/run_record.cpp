@@ -16,58 +16,52 @@ nlohmann::json to_json(const Accuracy& accuracy) {
   return {{"loss", accuracy.loss}, {"top1", accuracy.top1}, {"top5", accuracy.top5}};
 }
 
-std::string run_json_of(const config::Configuration& configuration, const RunFiles& files) {
+nlohmann::json run_json(const config::Configuration& configuration, const RunFiles& files) {
   nlohmann::json settings = nlohmann::json::array();
   for (const config::Setting& setting : configuration.settings)
     settings.push_back(
         {{"name", setting.name}, {"value", setting.value}, {"source", setting.source}});
-  const nlohmann::json run = {{"arguments", configuration.arguments},
-                              {"settings", std::move(settings)},
-                              {"model", configuration.options.model.name},
-                              {"case", configuration.options.train.case_name},
-                              {"checkpoint", fs::absolute(files.checkpoint).string()},
-                              {"working_folder", fs::current_path().string()}};
-  // A path may hold bytes that are no UTF-8.
-  return run.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return {{"arguments", configuration.arguments},
+          {"settings", std::move(settings)},
+          {"model", configuration.options.model.name},
+          {"case", configuration.options.train.case_name},
+          {"checkpoint", fs::absolute(files.checkpoint).string()},
+          {"working_folder", fs::current_path().string()}};
 }
 
 }  // namespace
 
 RunRecord::RunRecord(const config::Configuration& configuration, RunFiles files)
-    : config_text_(config::config_text(configuration)),
-      run_json_(run_json_of(configuration, files)),
-      resumes_(configuration.options.train.resume),
-      tensorboard_(configuration.options.train.tensorboard),
-      verbose_(configuration.options.train.verbose),
-      files_(std::move(files)) {}
+    : configuration_(configuration), files_(std::move(files)) {}
 
 RunRecord::~RunRecord() = default;
 
 void RunRecord::start(int epoch, const std::optional<Accuracy>& full_precision_start,
                       models::Network& network, const torch::Tensor& images) {
   write_run(full_precision_start);
-  core::replace_file(files_.config, config_text_);
+  core::replace_file(files_.config, config::config_text(configuration_));
   truncate_metrics(files_.metrics, epoch);
   truncate_layers(files_.layers, epoch);
-  if (tensorboard_) events_ = std::make_unique<EventLog>(files_.folder, epoch);
+  if (options().tensorboard) events_ = std::make_unique<EventLog>(files_.folder, epoch);
   images_ = images;
-  if (verbose_) log_lines(models::layer_statistics(network, images_));
+  if (options().verbose) log_lines(models::layer_statistics(network, images_));
   last_row_ = std::chrono::steady_clock::now();
 }
 
 // A run that goes on does not measure its start again.
 void RunRecord::write_run(const std::optional<Accuracy>& full_precision_start) const {
-  nlohmann::json run = nlohmann::json::parse(run_json_);
-  std::error_code ignored;
+  nlohmann::json run = run_json(configuration_, files_);
   if (full_precision_start) {
     run["full_precision_start"] = to_json(*full_precision_start);
-  } else if (resumes_ && fs::is_regular_file(files_.run, ignored)) {
+  } else if (options().resume && core::is_file(files_.run)) {
     const nlohmann::json before =
         nlohmann::json::parse(core::read_file(files_.run), nullptr, /*allow_exceptions=*/false);
     if (before.is_object() && before.contains("full_precision_start"))
       run["full_precision_start"] = before["full_precision_start"];
   }
-  core::replace_file(files_.run, run.dump(1) + "\n");
+  // A path may hold bytes that are no UTF-8.
+  core::replace_file(files_.run,
+                     run.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void RunRecord::add(EpochMetrics metrics, models::Network& network) {
@@ -78,7 +72,7 @@ void RunRecord::add(EpochMetrics metrics, models::Network& network) {
   last_row_ = now;
   append_metrics(files_.metrics, metrics);
   append_layers(files_.layers, metrics.epoch, layers);
-  if (verbose_) log_lines(layers);
+  if (options().verbose) log_lines(layers);
   if (events_) events_->add(metrics, layers);
 }
 

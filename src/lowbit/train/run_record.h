@@ -37,8 +37,9 @@ class RunRecord {
   void write_run(const std::optional<Accuracy>& full_precision_start) const;
   void log_lines(const std::vector<models::QuantizerStatistics>& layers) const;
 
-  const std::string config_text_, run_json_;
-  const bool resumes_, tensorboard_, verbose_;
+  const config::TrainOptions& options() const { return configuration_.options.train; }
+
+  const config::Configuration configuration_;
   const RunFiles files_;
   torch::Tensor images_;
   std::unique_ptr<EventLog> events_;  // null without --tensorboard

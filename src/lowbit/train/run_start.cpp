@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/run_files.h"
 #include "lowbit/train/run_state.h"
 
 namespace lowbit::train {
-namespace fs = std::filesystem;
 namespace {
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
 
 // The state before the newest one, whose reading failed with `newest`.
 void fall_back(const RunFiles& files, const core::Error& newest, RunStart& start) {
@@ -46,7 +41,7 @@ RunStart find_start(const config::Options& options) {
   try {
     start.checkpoint = read_checkpoint(start.path);
   } catch (const core::Error& error) {
-    if (start.path != files.checkpoint || !is_file(files.previous)) throw;
+    if (start.path != files.checkpoint || !core::is_file(files.previous)) throw;
     fall_back(files, error, start);
   }
   return start;

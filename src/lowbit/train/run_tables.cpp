@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <fstream>
 #include <limits>
 #include <string_view>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/number.h"
 
 namespace lowbit::train {
 namespace fs = std::filesystem;
@@ -49,9 +49,9 @@ void append(const fs::path& path, const std::string& rows) {
 }
 
 bool is_kept(std::string_view row, int epochs) {
-  int epoch = -1;
-  const auto [end, error] = std::from_chars(row.data(), row.data() + row.size(), epoch);
-  return error == std::errc() && end != row.data() + row.size() && *end == ',' && epoch < epochs;
+  const size_t comma = row.find(',');
+  const std::optional<int> epoch = core::number_of<int>(row.substr(0, comma));
+  return comma != std::string_view::npos && epoch && *epoch < epochs;
 }
 
 // Calls see(begin of the next line, its length) for every line with an end.
@@ -96,11 +96,9 @@ class Columns {
  private:
   template <class T>
   static T number(std::string_view text) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-      throw core::failure("'{}' is no number", text);
-    return value;
+    const std::optional<T> value = core::number_of<T>(text);
+    if (!value) throw core::failure("'{}' is no number", text);
+    return *value;
   }
 
   std::vector<std::string_view> parts_;
@@ -179,8 +177,7 @@ LayerRow layer_of(Columns& row) {
 }  // namespace
 
 void truncate_to_epoch(const fs::path& csv, const std::string& header, int epochs) {
-  std::error_code ignored;
-  const std::string old = fs::is_regular_file(csv, ignored) ? core::read_file(csv) : "";
+  const std::string old = core::is_file(csv) ? core::read_file(csv) : "";
   std::string kept = header + "\n";
   if (old.starts_with(kept))
     for_each_line(std::string_view(old).substr(kept.size()), [&](std::string_view row) {

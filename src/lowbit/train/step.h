@@ -59,6 +59,8 @@ class BatchLoop {
   // For a network whose modules have been replaced: its steps are made anew (and captured).
   void start_over(std::vector<torch::Tensor> state);
 
+  const StepOptions& options() const { return options_; }
+
  private:
   data::BatchSource& source_;
   StepOptions options_;

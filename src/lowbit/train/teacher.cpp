@@ -4,27 +4,22 @@
 #include "lowbit/core/error.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/run_files.h"
 #include "lowbit/train/run_state.h"
-#include "lowbit/train/state_dict.h"
 
 namespace lowbit::train {
 namespace {
 
-config::ModelOptions full_precision(config::ModelOptions options, const std::string& model) {
-  options.name = model;
-  options.family = config::family_of(model);
-  options.fm.enable = options.wt.enable = options.ot.enable = false;
-  return options;
-}
-
 config::ModelOptions structure_of(const Value& checkpoint, const std::string& path,
                                   const config::Options& options) {
   const std::string& model = options.train.distill_teacher;
-  if (!has_description(checkpoint)) return full_precision(options.model, model);
-  config::ModelOptions teacher =
-      config::Configuration::from_json(description_of(checkpoint, path).configuration)
-          .options.model;
+  config::ModelOptions teacher = models::full_precision(options.model);
+  teacher.name = model;
+  teacher.family = config::family_of(model);
+  if (!has_description(checkpoint)) return teacher;
+  teacher = config::Configuration::from_json(description_of(checkpoint, path).configuration)
+                .options.model;
   if (teacher.name != model)
     throw core::failure("'{}' is no {}: it is a {}", path, model, teacher.name);
   return teacher;
@@ -46,8 +41,7 @@ std::shared_ptr<models::Network> make_teacher(const config::Options& options) {
   if (structure.num_classes != options.model.num_classes)
     throw core::usage_error("the teacher has {} classes, the student {}", structure.num_classes,
                             options.model.num_classes);
-  const auto teacher = models::make_network(structure);
-  const LoadReport report = load_state(*teacher, state_dict(checkpoint));
+  const auto [teacher, report] = load_network(structure, checkpoint, path);
   if (!report.stayed.empty())
     throw core::failure("the teacher's file '{}' lacks '{}' and {} more entries of {}", path,
                         report.stayed[0], report.stayed.size() - 1, structure.name);

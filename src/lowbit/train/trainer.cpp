@@ -156,7 +156,8 @@ void Trainer::check_classes(const std::vector<std::string>& names) const {
 BatchLoop& Trainer::validation_steps() {
   if (!validation_)
     throw core::usage_error("--val_batch_size {}: there is no validation", options_.data.val_batch);
-  if (!validation_steps_) validation_steps_.reset(new BatchLoop(validation_->loop_for(*network_)));
+  if (!validation_steps_)
+    validation_steps_.reset(new BatchLoop(validation_->loop_for(*network_, step_)));
   return *validation_steps_;
 }
 
@@ -166,23 +167,20 @@ Accuracy Trainer::evaluate() {
 }
 
 std::optional<Accuracy> Trainer::full_precision_start() {
-  config::ModelOptions plain = options_.model;
-  const bool quantized = plain.fm.enable || plain.wt.enable || plain.ot.enable;
+  const config::ModelOptions& model = options_.model;
+  const bool quantized = model.fm.enable || model.wt.enable || model.ot.enable;
   if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
     return {};
-  plain.fm.enable = plain.wt.enable = plain.ot.enable = false;
-  plain.policy = {};
-  const auto network = models::make_network(plain);
+  const auto network = models::make_network(models::full_precision(model));
   load_state(*network, weights_of(read_checkpoint(find_pretrained(options_))));
   place(*network, options_.train, device_);
   // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
   // may well leave that range, which says nothing about the training.
   StepOptions step = step_;
   step.compute_type = parameter_type(options_.train.precision);
-  Validation validation(options_, step);
-  BatchLoop steps = validation.loop_for(*network);
+  BatchLoop steps = validation_->loop_for(*network, step);
   try {
-    return validation.run(*network, steps, observer_, 0);
+    return validation_->run(*network, steps, observer_, 0);
   } catch (const core::Error& error) {
     core::log().warn("in full precision, as loaded: {}", error.what());
     return {};
@@ -299,7 +297,7 @@ void Trainer::apply_policy(Training& training) {
 void Trainer::probe_step(Training& training) {
   const int64_t size = training.source.size(), batch = options_.data.train_batch,
                 first = training.position.samples;
-  const int64_t iteration = training.position.epoch * ((size + batch - 1) / batch) + first / batch;
+  const int64_t iteration = training.position.epoch * batches_of(size, batch) + first / batch;
   const Probe probe(options_.train, *network_);
   if (!probe.wants(iteration)) return;
   const Batch next = make_batch(std::min(batch, size - first), training.source, step_);

@@ -23,8 +23,8 @@ Validation::Validation(const config::Options& options, const StepOptions& step)
                                   tensor::backend(step.device), step.device)),
       totals_(step.device) {}
 
-BatchLoop Validation::loop_for(models::Network& network) {
-  return validation_loop(network, totals_, source_, step_);
+BatchLoop Validation::loop_for(models::Network& network, const StepOptions& step) {
+  return validation_loop(network, totals_, source_, step);
 }
 
 Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch) {
@@ -53,7 +53,7 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
     // The totals stand where they stood before the batch that failed.
     const auto first = static_cast<int64_t>(reading.totals.samples);
     throw core::failure("the loss on the validation set is not finite: first in {}",
-                        where_not_finite(network, source_, step_, first,
+                        where_not_finite(network, source_, loop.options(), first,
                                          std::min<int64_t>(options_.data.val_batch, size - first)));
   }
   network.train();

@@ -9,11 +9,11 @@ namespace lowbit::train {
 
 class Validation {
  public:
-  // Loads the set. Both arguments outlive the object.
+  // Loads the set. Both arguments outlive the object. step: of the run.
   Validation(const config::Options& options, const StepOptions& step);
 
   // Makes the steps for a network, which outlives them.
-  BatchLoop loop_for(models::Network& network);
+  BatchLoop loop_for(models::Network& network, const StepOptions& step);
 
   // The accuracy of the network that `loop` was made for; it is left in training mode. A loss that
   // is not finite is an Error (failure) that names the first layer. epoch: for the observer.

@@ -1,0 +1,23 @@
+#include "lowbit/train/loaded_network.h"
+
+#include "lowbit/core/error.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/models/policy.h"
+#include "lowbit/train/run_state.h"
+
+namespace lowbit::train {
+
+LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,
+                           const std::string& path) {
+  LoadedNetwork loaded{models::make_network(options), {}};
+  if (has_description(file)) models::apply_policy_until(*loaded.network, policy_epoch_of(file));
+  try {
+    loaded.report = load_state(*loaded.network, state_dict(file));
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+  return loaded;
+}
+
+}  // namespace lowbit::train

@@ -1,0 +1,23 @@
+// A checkpoint as the network that it was saved from.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lowbit/config/model_options.h"
+#include "lowbit/models/network.h"
+#include "lowbit/train/state_dict.h"
+
+namespace lowbit::train {
+
+struct LoadedNetwork {
+  std::shared_ptr<models::Network> network;
+  LoadReport report;
+};
+
+// The network of the options on the CPU with the weights of `file`, after what its policy had
+// changed when it was saved. Errors name `path`.
+LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,
+                           const std::string& path);
+
+}  // namespace lowbit::train
