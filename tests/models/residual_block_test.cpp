@@ -233,6 +233,89 @@ TEST(ResidualBlock, BranchesWithoutOriginHaveTheShortcutInside) {
   });
 }
 
+// A block, and one of the same weights whose branches a probe keeps apart.
+struct JoinedAndApart {
+  explicit JoinedAndApart(const config::ModelOptions& options)
+      : joined(kStrided, options), apart(kStrided, options) {
+    for (ResidualBlock* block : {&joined, &apart}) {
+      block->to(torch::kFloat64);
+      for (const NamedTensor& entry : state_of(*block)) fill_from_name(entry.name, entry.tensor);
+    }
+    for (const auto& module : apart.modules(/*include_self=*/false))
+      if (auto* layer = dynamic_cast<nn::Layer*>(module.get())) layer->set_probe(&probe);
+  }
+
+  int seen = 0;  // layers of `apart` that a pass went through
+  nn::Layer::Probe probe = [this](const nn::Layer&, const Tensor&, const Tensor&) { ++seen; };
+  ResidualBlock joined, apart;
+};
+
+// Joined twice: the second pass finds parameters and statistics side by side.
+void expect_joined_equals_apart(const config::ModelOptions& options) {
+  JoinedAndApart blocks(options);
+  for (int pass = 0; pass < 2; ++pass) {
+    const Tensor x = features().set_requires_grad(true);
+    const Tensor z = x.detach().clone().set_requires_grad(true);
+    const Tensor y = blocks.joined.forward(x), expected = blocks.apart.forward(z);
+    ASSERT_TRUE(torch::allclose(y, expected, 1e-10, 1e-12));
+    const Tensor direction = torch::randn_like(y);
+    y.backward(direction);
+    expected.backward(direction);
+    EXPECT_TRUE(torch::allclose(x.grad(), z.grad(), 1e-9, 1e-11));
+  }
+  EXPECT_GT(blocks.seen, 0);
+  const auto apart = state_of(blocks.apart);
+  for (size_t i = 0; const NamedTensor& entry : state_of(blocks.joined)) {
+    const Tensor& expected = apart[i++].tensor;
+    EXPECT_TRUE(torch::allclose(entry.tensor, expected, 1e-10, 1e-12)) << entry.name;
+    ASSERT_EQ(entry.tensor.grad().defined(), expected.grad().defined()) << entry.name;
+    if (expected.grad().defined()) {
+      // Large terms cancel in the gradient of a convolution ahead of a norm.
+      EXPECT_TRUE(torch::allclose(entry.tensor.grad(), expected.grad(), 1e-9, 1e-9)) << entry.name;
+    }
+  }
+}
+
+// Never both: sums of +1 and -1 are often 0, and rounding would decide on which side of a ReLU.
+enum class Binary { neither, features, weights };
+
+TEST(ResidualBlock, TrainsBranchesSideBySideAsOneByOne) {
+  for (const BlockOrder order :
+       {BlockOrder::cbas, BlockOrder::cbsa, BlockOrder::cabs, BlockOrder::bacs, BlockOrder::bcas})
+    for (const bool origin : {false, true})
+      for (const Binary binary : {Binary::neither, Binary::features, Binary::weights}) {
+        SCOPED_TRACE(testing::Message() << order_row(order).name << ", origin " << origin
+                                        << ", binary " << static_cast<int>(binary));
+        config::ModelOptions options = with(order, origin, true);
+        options.base = 3;
+        config::QuantOptions& quant = binary == Binary::features ? options.fm : options.wt;
+        quant.enable = binary != Binary::neither;
+        quant.method = config::Method::xnor;
+        quant.bit = 1;
+        quant.grad_type = config::GradType::ste;
+        expect_joined_equals_apart(options);
+      }
+}
+
+// What each branch learns for itself, it computes for itself.
+TEST(ResidualBlock, BranchesThatLearnTheirClipValuesStayApart) {
+  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  options.base = 2;
+  options.fm.enable = true;
+  options.fm.method = config::Method::lsq;
+  options.fm.bit = 2;
+  ResidualBlock block(kSame, options);
+  const auto parameters = block.named_parameters();
+  {
+    const torch::NoGradGuard no_grad;
+    parameters["conv1.0.quant_activation.clip_val"].fill_(1);
+    parameters["conv1.1.quant_activation.clip_val"].fill_(2);
+  }
+  block.forward(features().to(torch::kFloat32)).sum().backward();
+  EXPECT_NE(parameters["conv1.0.quant_activation.clip_val"].grad().item<float>(),
+            parameters["conv1.1.quant_activation.clip_val"].grad().item<float>());
+}
+
 TEST(ResidualBlock, TakesTheStatisticsOfAShortcutOnceForAllBranches) {
   config::ModelOptions options = with(BlockOrder::cbas, false, false);
   options.base = 2;

@@ -19,16 +19,6 @@ config::ModelOptions unused(config::ModelOptions options) {
   return options;
 }
 
-torch::Tensor add_skip(const torch::Tensor& branch, const torch::Tensor& skip) {
-  const int64_t height = branch.size(2), other = skip.size(2);
-  if (height != other && height != 1 && other != 1)
-    throw core::usage_error(
-        "a block's convolutions give {} x {} pixels, its shortcut {} x {}: the size of the images "
-        "does not suit the strides",
-        height, branch.size(3), other, skip.size(3));
-  return branch + skip;
-}
-
 }  // namespace
 
 ResidualBlock::ResidualBlock(const BlockShape& shape, const config::ModelOptions& options)
@@ -124,48 +114,29 @@ void ResidualBlock::start_at_zero() {
   }
 }
 
-// `skip` is added where the order says so; undefined: nowhere.
-torch::Tensor ResidualBlock::run(const Unit& unit, const torch::Tensor& x,
-                                 const torch::Tensor& skip) const {
-  torch::Tensor y = x;
-  for (const Op op : order_.unit) {
-    if (op == Op::conv)
-      y = unit.conv->forward(y);
-    else if (op == Op::norm)
-      y = unit.norm->forward(y);
-    else if (op == Op::activation)
-      y = unit.activation->forward(y);
-    else if (skip.defined())
-      y = add_skip(y, skip);
-  }
-  return y;
-}
-
-torch::Tensor ResidualBlock::run(const Branch& branch, const torch::Tensor& x,
-                                 const torch::Tensor& shortcut) const {
-  torch::Tensor y = x;
-  torch::Tensor skip = shortcut;
-  for (const Unit& unit : branch) {
-    y = run(unit, y, conv_skips_ ? skip : torch::Tensor());
-    skip = y;
-  }
-  return y;
-}
-
 torch::Tensor ResidualBlock::join(const torch::Tensor& branch,
                                   const torch::Tensor& shortcut) const {
   const torch::Tensor y = add_skip(fix_norm_ ? fix_norm_->forward(branch) : branch, shortcut);
   return fix_activation_ ? fix_activation_->forward(y) : y;
 }
 
-torch::Tensor ResidualBlock::compute_block(const torch::Tensor& x) {
-  const torch::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
+torch::Tensor ResidualBlock::run_branches(const torch::Tensor& x,
+                                          const torch::Tensor& shortcut) const {
+  const torch::Tensor skip = conv_skips_ ? shortcut : torch::Tensor();
+  if (branches_.size() == 1) return run_branch(order_, branches_.front(), x, skip);
+  if (can_join(branches_)) return run_joined(order_, branches_, scales_, x, skip);
   torch::Tensor sum;
   for (size_t k = 0; k < branches_.size(); ++k) {
-    torch::Tensor y = run(branches_[k], x, shortcut);
-    if (!scales_.empty()) y = y * scales_[k].to(y.scalar_type());
+    torch::Tensor y = run_branch(order_, branches_[k], x, skip);
+    y = y * scales_[k].to(y.scalar_type());
     sum = sum.defined() ? sum + y : y;
   }
+  return sum;
+}
+
+torch::Tensor ResidualBlock::compute_block(const torch::Tensor& x) {
+  const torch::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
+  const torch::Tensor sum = run_branches(x, shortcut);
   return block_skip_ ? join(sum, shortcut) : sum;
 }
 

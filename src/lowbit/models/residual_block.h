@@ -7,6 +7,7 @@
 
 #include "lowbit/models/block_order.h"
 #include "lowbit/models/block_shape.h"
+#include "lowbit/models/branch.h"
 #include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
@@ -19,7 +20,8 @@ namespace lowbit::models {
 // the branch stands behind the sum, or the branch gets a further norm, as the order's row says.
 //
 // options.base > 1 (Group-Net, https://arxiv.org/abs/1811.10413): that many branches, summed with
-// learned scales. Skips around convolutions are inside each branch.
+// learned scales. Skips around convolutions are inside each branch. Where they can be, branches are
+// computed next to each other (branch.h).
 //
 // ReShapeResolution: a lossless reduction (shrink.h) precedes the block, or takes its place.
 class ResidualBlock : public nn::Layer {
@@ -28,12 +30,6 @@ class ResidualBlock : public nn::Layer {
   ResidualBlock(const BlockShape& shape, const config::ModelOptions& options);
 
  protected:
-  // One convolution with what stands around it.
-  struct Unit {
-    nn::LayerPtr conv, norm, activation;
-  };
-  using Branch = std::vector<Unit>;
-
   torch::Tensor compute(const torch::Tensor& x) override;
   // What is left to do on the input of the convolutions.
   virtual torch::Tensor compute_block(const torch::Tensor& x);
@@ -58,9 +54,8 @@ class ResidualBlock : public nn::Layer {
   void add_list(const std::string& name, size_t unit, nn::LayerPtr Unit::*part, Make make);
   void start_at_zero();
 
-  torch::Tensor run(const Unit& unit, const torch::Tensor& x, const torch::Tensor& skip) const;
-  torch::Tensor run(const Branch& branch, const torch::Tensor& x,
-                    const torch::Tensor& shortcut) const;
+  // The sum of the branches.
+  torch::Tensor run_branches(const torch::Tensor& x, const torch::Tensor& shortcut) const;
 
   const OrderRow& order_;
   bool block_skip_, conv_skips_;  // one around the block, one around each convolution

@@ -14,14 +14,14 @@ void Conv2d::use_channels_last() {
 }
 
 torch::Tensor Conv2d::compute(const torch::Tensor& x) {
-  return convolve(x, weight_.to(x.scalar_type()), shape_.padding);
+  return convolve(x, weight_.to(x.scalar_type()), shape_.padding, shape_.groups);
 }
 
-torch::Tensor Conv2d::convolve(const torch::Tensor& x, const torch::Tensor& weight,
-                               int64_t padding) const {
+torch::Tensor Conv2d::convolve(const torch::Tensor& x, const torch::Tensor& weight, int64_t padding,
+                               int64_t groups) const {
   const torch::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
   const auto conv = [&](const torch::Tensor& input, int64_t stride) {
-    return torch::conv2d(input, weight, bias, stride, padding, /*dilation=*/1, shape_.groups);
+    return torch::conv2d(input, weight, bias, stride, padding, /*dilation=*/1, groups);
   };
   // The stride of a 1x1 convolution only leaves pixels out. Left to oneDNN it ends in a loop
   // without end: the gradient of the weights, channels last, of 3 to 5 input channels (oneDNN of

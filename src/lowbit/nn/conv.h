@@ -12,6 +12,8 @@ struct ConvShape {
   int64_t padding = 0;
   int64_t groups = 1;
   bool bias = false;
+
+  bool operator==(const ConvShape&) const = default;
 };
 
 // weight [O, I / groups, k, k] and bias [O] are masters: float32, or float64 in a float64 network.
@@ -31,9 +33,9 @@ class Conv2d : public Layer {
  protected:
   // x [B, I, H, W] -> [B, O, H', W']
   torch::Tensor compute(const torch::Tensor& x) override;
-  // With the given weight, of the type of x, and padding instead of the layer's.
-  torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight,
-                         int64_t padding) const;
+  // With the given weight, of the type of x, padding and groups instead of the layer's.
+  torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, int64_t padding,
+                         int64_t groups) const;
 
  private:
   ConvShape shape_;

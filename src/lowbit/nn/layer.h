@@ -26,6 +26,7 @@ class Layer : public torch::nn::Module {
   void set_path(std::string path) { path_ = std::move(path); }
   // Null: none. The caller keeps the probe alive.
   void set_probe(const Probe* probe) { probe_ = probe; }
+  bool is_probed() const { return probe_; }
 
  protected:
   virtual torch::Tensor compute(const torch::Tensor& x) = 0;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "lowbit/core/error.h"
+#include "lowbit/nn/side_by_side.h"
 
 namespace lowbit::nn {
 namespace {
@@ -20,10 +21,10 @@ torch::Tensor per_channel(const torch::Tensor& vector, torch::ScalarType type) {
 
 BatchNorm::BatchNorm(int64_t channels, config::Norm kind) : kind_(kind) {
   const bool trained = kind != config::Norm::frozen_batch;
-  weight_ = register_parameter("weight", torch::ones({channels}), trained);
-  bias_ = register_parameter("bias", torch::zeros({channels}), trained);
-  mean_ = register_buffer("running_mean", torch::zeros({channels}));
-  var_ = register_buffer("running_var", torch::ones({channels}));
+  state_.weight = register_parameter("weight", torch::ones({channels}), trained);
+  state_.bias = register_parameter("bias", torch::zeros({channels}), trained);
+  state_.mean = register_buffer("running_mean", torch::zeros({channels}));
+  state_.var = register_buffer("running_var", torch::ones({channels}));
   batches_ = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
 }
 
@@ -35,16 +36,31 @@ torch::Tensor BatchNorm::batches_to_count() const {
   return learns_statistics() ? batches_ : torch::Tensor();
 }
 
-torch::Tensor BatchNorm::compute(const torch::Tensor& x) {
-  const auto normalize = [&](const torch::Tensor& features, const torch::Tensor& weight,
-                             const torch::Tensor& bias) {
-    return torch::batch_norm(features, weight, bias, mean_, var_,
+torch::Tensor BatchNorm::normalize(const torch::Tensor& x, const State& state) const {
+  const auto batch_norm = [&](const torch::Tensor& features, const torch::Tensor& weight,
+                              const torch::Tensor& bias) {
+    return torch::batch_norm(features, weight, bias, state.mean, state.var,
                              is_training() && learns_statistics(), kMomentum, kEps,
                              /*cudnn_enabled=*/true);
   };
-  if (kind_ != config::Norm::reverse_batch) return normalize(x, weight_, bias_);
+  if (kind_ != config::Norm::reverse_batch) return batch_norm(x, state.weight, state.bias);
   const torch::ScalarType type = x.scalar_type();
-  return normalize(x * per_channel(weight_, type) + per_channel(bias_, type), {}, {});
+  return batch_norm(x * per_channel(state.weight, type) + per_channel(state.bias, type), {}, {});
+}
+
+torch::Tensor BatchNorm::compute(const torch::Tensor& x) {
+  return normalize(x, state_);
+}
+
+torch::Tensor BatchNorm::forward_joined(const std::vector<BatchNorm*>& norms,
+                                        const torch::Tensor& x) {
+  const auto all = [&norms](torch::Tensor State::*part) {
+    std::vector<torch::Tensor> tensors;
+    for (const BatchNorm* norm : norms) tensors.push_back(norm->state_.*part);
+    return side_by_side(tensors);
+  };
+  return norms.front()->normalize(
+      x, {all(&State::weight), all(&State::bias), all(&State::mean), all(&State::var)});
 }
 
 GroupNorm::GroupNorm(int64_t channels, int64_t groups) : groups_(groups) {

@@ -14,20 +14,33 @@ class BatchNorm : public Layer {
   // fixed); reverse_batch (factor and shift before the normalization).
   BatchNorm(int64_t channels, config::Norm kind);
 
-  torch::Tensor& weight() { return weight_; }
+  torch::Tensor& weight() { return state_.weight; }
   // The int64 scalar num_batches_tracked; undefined where no statistics are taken. The network
   // advances it for all its norms at once.
   torch::Tensor batches_to_count() const;
+
+  // Norms of one kind and width next to each other: the first normalizes the first channels of x,
+  // and so on.
+  static torch::Tensor forward_joined(const std::vector<BatchNorm*>& norms, const torch::Tensor& x);
+
+  config::Norm kind() const { return kind_; }
 
  protected:
   // x [B, C, H, W]
   torch::Tensor compute(const torch::Tensor& x) override;
 
  private:
+  // What a pass reads and writes.
+  struct State {
+    torch::Tensor weight, bias, mean, var;
+  };
+
   bool learns_statistics() const;
+  torch::Tensor normalize(const torch::Tensor& x, const State& state) const;
 
   config::Norm kind_;
-  torch::Tensor weight_, bias_, mean_, var_, batches_;
+  State state_;
+  torch::Tensor batches_;
 };
 
 // https://arxiv.org/abs/1803.08494. `groups` must divide `channels`, else an Error (usage).

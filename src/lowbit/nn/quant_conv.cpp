@@ -1,5 +1,7 @@
 #include "lowbit/nn/quant_conv.h"
 
+#include <algorithm>
+
 namespace lowbit::nn {
 
 QuantConv2d::QuantConv2d(const ConvShape& shape, const config::ModelOptions& options,
@@ -23,20 +25,54 @@ bool QuantConv2d::pads_before_quantizing() const {
          !quantizer(config::Tag::fm)->keeps_zero();
 }
 
+QuantConv2d::Features QuantConv2d::quantized_input(const torch::Tensor& x) const {
+  Features features{x, shape().padding};
+  if (pads_before_quantizing()) {
+    const int64_t padding = shape().padding;
+    features = {torch::constant_pad_nd(x, {padding, padding, padding, padding}), 0};
+  }
+  if (const auto& quantizer = this->quantizer(config::Tag::fm))
+    features.tensor = quantizer->forward(features.tensor, x.scalar_type());
+  return features;
+}
+
+torch::Tensor QuantConv2d::quantized_weight(torch::ScalarType type) {
+  const auto& quantizer = this->quantizer(config::Tag::wt);
+  return quantizer ? quantizer->forward(weight(), type) : weight().to(type);
+}
+
 torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
   const torch::ScalarType type = x.scalar_type();
-  torch::Tensor features = x;
-  int64_t padding = shape().padding;
-  if (pads_before_quantizing()) {
-    features = torch::constant_pad_nd(features, {padding, padding, padding, padding});
-    padding = 0;
-  }
-  if (quantizer(config::Tag::fm)) features = quantizer(config::Tag::fm)->forward(features, type);
-  const torch::Tensor quantized = quantizer(config::Tag::wt)
-                                      ? quantizer(config::Tag::wt)->forward(weight(), type)
-                                      : weight().to(type);
-  const torch::Tensor y = convolve(features, quantized, padding);
+  const Features features = quantized_input(x);
+  const torch::Tensor y =
+      convolve(features.tensor, quantized_weight(type), features.padding, shape().groups);
   return quantizer(config::Tag::ot) ? quantizer(config::Tag::ot)->forward(y, type) : y;
+}
+
+bool QuantConv2d::can_join(const std::vector<QuantConv2d*>& convs) {
+  const QuantConv2d& first = *convs.front();
+  const auto& first_fm = first.quantizer(config::Tag::fm);
+  return std::ranges::all_of(convs, [&](const QuantConv2d* conv) {
+    const auto& fm = conv->quantizer(config::Tag::fm);
+    const auto& wt = conv->quantizer(config::Tag::wt);
+    if (conv->is_probed() || (fm && fm->is_probed()) || (wt && wt->is_probed())) return false;
+    if (conv->shape() != first.shape() || conv->shape().groups != 1 || conv->shape().bias ||
+        conv->quantizer(config::Tag::ot))
+      return false;
+    if (!fm || !first_fm) return !fm && !first_fm;
+    return fm->is_fixed_function() && fm->options() == first_fm->options();
+  });
+}
+
+torch::Tensor QuantConv2d::forward_joined(const std::vector<QuantConv2d*>& convs,
+                                          const torch::Tensor& x, int64_t groups) {
+  // Cast together, so that the gradients are cast together, too.
+  const torch::ScalarType master = convs.front()->weight().scalar_type();
+  std::vector<torch::Tensor> weights;
+  for (QuantConv2d* conv : convs) weights.push_back(conv->quantized_weight(master));
+  const Features features = convs.front()->quantized_input(x);
+  return convs.front()->convolve(features.tensor, torch::cat(weights).to(x.scalar_type()),
+                                 features.padding, groups);
 }
 
 }  // namespace lowbit::nn

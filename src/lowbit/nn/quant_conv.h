@@ -15,11 +15,27 @@ class QuantConv2d : public Conv2d, public QuantLayer {
   torch::Tensor& weight() override { return Conv2d::weight(); }
   const std::string& layer_path() const override { return path(); }
 
+  // Whether forward_joined computes what these compute one by one: equal shapes without groups and
+  // bias, and inputs that all quantize by one fixed function.
+  static bool can_join(const std::vector<QuantConv2d*>& convs);
+  // Convolutions next to each other: their outputs follow each other as channels. groups 1: all see
+  // x; convs.size(): each sees its own channels of x, in order. Needs can_join().
+  static torch::Tensor forward_joined(const std::vector<QuantConv2d*>& convs,
+                                      const torch::Tensor& x, int64_t groups);
+
  protected:
   torch::Tensor compute(const torch::Tensor& x) override;
 
  private:
+  // What is convolved with the weight, and the padding that is left to do.
+  struct Features {
+    torch::Tensor tensor;
+    int64_t padding;
+  };
+
   bool pads_before_quantizing() const;
+  Features quantized_input(const torch::Tensor& x) const;
+  torch::Tensor quantized_weight(torch::ScalarType type);
 
   bool padding_after_quant_;
 };

@@ -17,6 +17,10 @@ ProbeScope::~ProbeScope() {
   current = nullptr;
 }
 
+bool ProbeScope::is_open() {
+  return current;
+}
+
 void ProbeScope::notify(const Quantizer& quantizer, const torch::Tensor& x) {
   if (current) current->see_(quantizer, x);
 }

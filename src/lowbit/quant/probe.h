@@ -21,6 +21,8 @@ class ProbeScope {
   ProbeScope(const ProbeScope&) = delete;
   ProbeScope& operator=(const ProbeScope&) = delete;
 
+  // Whether this thread has one.
+  static bool is_open();
   // What forward() calls.
   static void notify(const Quantizer& quantizer, const torch::Tensor& x);
 

@@ -19,6 +19,15 @@ Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& option
   level_num_ = untrained("level_num", options.levels());
 }
 
+bool Quantizer::is_probed() const {
+  return probe_ || ProbeScope::is_open();
+}
+
+bool Quantizer::is_fixed_function() const {
+  const bool warming = options_.stable > 0 && warms_up();
+  return maps_by_fixed_function() && !warming && !options_.proxquant && !options_.loss_enable;
+}
+
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
   ProbeScope::notify(*this, x);
   torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(x, type) : quantize(x, type);

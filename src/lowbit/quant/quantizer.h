@@ -52,6 +52,8 @@ class Quantizer : public torch::nn::Module {
   using Probe = std::function<void(const Quantizer&, const torch::Tensor&, const torch::Tensor&)>;
   // Null: none. The caller keeps the probe alive.
   void set_probe(const Probe* probe) { probe_ = probe; }
+  // Whether somebody watches this pass: set_probe, or a ProbeScope.
+  bool is_probed() const;
 
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
@@ -71,6 +73,11 @@ class Quantizer : public torch::nn::Module {
   // Whether 0 becomes exactly 0 and adds nothing to any gradient, so that zeros padded before the
   // quantizer are the same as zeros padded after it.
   bool keeps_zero() const { return options_.stable <= 0 && !options_.proxquant && maps_zero(); }
+
+  // Whether the quantized values are a function of each element alone that never changes: nothing
+  // learned, no statistics, nothing added to the loss. Those of equal options are then one
+  // function.
+  bool is_fixed_function() const;
 
   // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
   virtual bool counts_evaluation() const { return true; }
@@ -94,6 +101,8 @@ class Quantizer : public torch::nn::Module {
   virtual torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) = 0;
   // keeps_zero() of quantize().
   virtual bool maps_zero() const { return false; }
+  // is_fixed_function() of quantize().
+  virtual bool maps_by_fixed_function() const { return false; }
   // Whether the method has a warm-up (--stable).
   virtual bool warms_up() const { return true; }
   // The fewest levels that the method quantizes to.

@@ -132,6 +132,9 @@ class Xnor : public Quantizer {
     return normalization.restore(apply(normalization.normalize(x), type));
   }
 
+  bool maps_by_fixed_function() const override {
+    return !is_weight() && spec_->factor == config::XnorFactor::none;
+  }
   bool warms_up() const override { return false; }
 
  private:
