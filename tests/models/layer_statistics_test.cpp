@@ -165,6 +165,19 @@ TEST(LayerStatistics, AClipValueThatIsNoNumberIsSaidAndNotThrown) {
   EXPECT_THAT(to_line(*broken), testing::HasSubstr("gives no numbers"));
 }
 
+// Values of a quantizer's input are whole images: 4 channels of 16 x 16 in the first layers.
+TEST(LayerStatistics, OfManyActivationsAreThoseOfTheFirstImages) {
+  torch::manual_seed(1);
+  const auto network = make_network(small());
+  const Tensor images = torch::rand({70, 3, 16, 16});
+  const auto of_all = layer_statistics(*network, images);
+  const auto of_first = layer_statistics(*network, images.narrow(0, 0, 64));
+  ASSERT_EQ(of_all[0].tag, Tag::fm);
+  EXPECT_EQ(of_all[0].values, 65536);
+  EXPECT_EQ(of_all[0].codes, of_first[0].codes);
+  EXPECT_EQ(of_all[0].mse, of_first[0].mse);
+}
+
 TEST(LayerStatistics, OfANetworkInFullPrecisionAreNone) {
   config::ModelOptions options = small();
   options.fm.enable = options.wt.enable = false;
