@@ -9,7 +9,6 @@
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
@@ -52,9 +51,7 @@ config::Configuration configuration_for(const train::Value& checkpoint, const st
 
 // What a quantizer has not learned yet may be missing: the network it is put into was trained in
 // full precision. Anything else would be evaluated with random numbers.
-void require_weights(const config::Options& options, const train::Value& checkpoint,
-                     const std::string& path) {
-  const train::LoadReport report = train::load_network(options.model, checkpoint, path).report;
+void require_weights(const train::LoadReport& report, const std::string& path) {
   const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
     return entry.find(".quant_") == std::string::npos;
   });
@@ -100,10 +97,10 @@ int eval(const Arguments& arguments) {
   const config::Configuration configuration =
       configuration_for(checkpoint, path, {arguments.begin() + 1, arguments.end()});
   require_inputs(configuration.options);
-  require_weights(configuration.options, checkpoint, path);
 
   ProgressDisplay display;
   train::Trainer trainer(configuration, display);
+  require_weights(trainer.loaded(), path);
   if (train::has_description(checkpoint))
     require_classes(train::description_of(checkpoint, path).class_names, trainer.class_names());
   evaluate(trainer);

@@ -1,13 +1,13 @@
 #include "console.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "lowbit/core/error.h"
@@ -35,6 +35,37 @@ class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
   }
   void flush_() override { std::fflush(stdout); }
 };
+
+// Line by line on the disk: what a run that is killed has said is there.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(std::filesystem::path path) : path_(std::move(path)) {
+    core::append_file(path_, "");
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    core::append_file(path_, {line.data(), line.size()});
+  }
+  void flush_() override {}
+
+ private:
+  const std::filesystem::path path_;
+};
+
+// Called while an exception of a sink is handled. The logger itself only mentions them and goes on,
+// but a run whose log is on a full disk is to end as one whose checkpoints are.
+void pass_on_errors(const std::string& text) {
+  try {
+    throw;
+  } catch (const core::Error&) {
+    throw;
+  } catch (...) {
+    std::fputs(("warning: " + text + "\n").c_str(), stderr);
+  }
+}
 
 std::string line_of(const train::Progress& progress) {
   const double rate = std::max(progress.images_per_second, 1e-9);
@@ -69,14 +100,10 @@ void log_to_console(bool details) {
 
 void log_to_file(const std::filesystem::path& path) {
   core::make_writable_folder(path.parent_path());
-  try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
-    sink->set_pattern("%Y-%m-%d %H:%M:%S  %v");
-    core::log().sinks().push_back(sink);
-    core::log().flush_on(spdlog::level::debug);
-  } catch (const spdlog::spdlog_ex& error) {
-    throw core::failure("cannot write the log '{}': {}", path.string(), error.what());
-  }
+  auto sink = std::make_shared<FileSink>(path);
+  sink->set_pattern("%Y-%m-%d %H:%M:%S  %v");
+  core::log().sinks().push_back(sink);
+  core::log().set_error_handler(pass_on_errors);
 }
 
 ProgressDisplay::ProgressDisplay() : terminal_(::isatty(STDERR_FILENO)), last_(Clock::now()) {}

@@ -11,7 +11,7 @@ namespace lowbit::app {
 // Lets the library's log appear on the console; with `details` the lines of level debug, too.
 void log_to_console(bool details = false);
 // And all of it in a file, with the time of each line; appends. An Error (failure) if it cannot be
-// opened.
+// written, from then on also out of the call that logs.
 void log_to_file(const std::filesystem::path& path);
 
 // A bar with rate and time left that redraws itself on a terminal; elsewhere a plain line every ten

@@ -99,6 +99,22 @@ TEST_F(Files, AFullDiskIsNamedAndLeavesTheOldContent) {
   EXPECT_EQ(read_file(file_), "old");
 }
 
+TEST_F(Files, WhatIsAppendedStandsAtTheEnd) {
+  append_file(file_, "first\n");
+  append_file(file_, "second\n");
+  EXPECT_EQ(read_file(file_), "first\nsecond\n");
+}
+
+TEST_F(Files, AFullDiskIsNamedByWhatAppends) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  try {
+    append_file("/dev/full", "x");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "cannot write '/dev/full': No space left on device");
+  }
+}
+
 TEST_F(Files, AMissingFileIsNamedWithTheReason) {
   try {
     read_file(folder_ / "absent");

@@ -10,11 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/models/block_shape.h"
 #include "lowbit/models/name_fill.h"
 #include "lowbit/models/network.h"
 #include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
+
+inline constexpr BlockShape kSame{.in = 4, .planes = 4, .stride = 1};
+inline constexpr BlockShape kStrided{.in = 4, .planes = 8, .stride = 2};
+inline constexpr BlockShape kBottleneck{.in = 4, .planes = 2, .stride = 2, .bottleneck = true};
+
+// What such blocks are given.
+inline torch::Tensor features(int64_t size = 8) {
+  return torch::randn({2, 4, size, size}, torch::kFloat64);
+}
 
 // Names of the learned tensors, in the order of checkpoints, without what every norm has beside its
 // weight.

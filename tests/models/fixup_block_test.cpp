@@ -20,14 +20,6 @@ config::ModelOptions fixup(BlockOrder order, bool fix, bool bias = true) {
   return options;
 }
 
-constexpr BlockShape kSame{.in = 4, .planes = 4, .stride = 1};
-constexpr BlockShape kStrided{.in = 4, .planes = 8, .stride = 2};
-constexpr BlockShape kBottleneck{.in = 4, .planes = 2, .stride = 2, .bottleneck = true};
-
-Tensor features() {
-  return torch::randn({2, 4, 8, 8}, torch::kFloat64);
-}
-
 TEST(FixupBlock, HasABiasBeforeAndBehindEachConvolution) {
   for (const bool fix : {false, true}) {
     FixupBlock block(kSame, fixup(BlockOrder::cbsa, fix), 3);

@@ -9,6 +9,7 @@
 
 #include "lowbit/models/factory.h"
 #include "lowbit/quant/probe.h"
+#include "small_options.h"
 
 namespace lowbit::models {
 namespace {
@@ -16,21 +17,6 @@ namespace {
 using config::Method;
 using config::Tag;
 using torch::Tensor;
-
-config::ModelOptions small(Method method = Method::lsq) {
-  config::ModelOptions options;
-  options.name = "resnet20";
-  options.order = config::BlockOrder::cbsa;
-  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
-  options.width_alpha = 0.0625;
-  options.num_classes = 5;
-  options.input_size = 16;
-  options.fm.enable = options.wt.enable = true;
-  options.fm.method = options.wt.method = method;
-  options.fm.bit = options.wt.bit = 2;
-  options.fm.half_range = true;
-  return options;
-}
 
 // What a quantizer is given in a pass, and what it makes of it in evaluation.
 struct Seen {
@@ -62,7 +48,7 @@ class EveryMethod : public testing::TestWithParam<Method> {};
 
 TEST_P(EveryMethod, HasTheErrorOfItsOwnForwardPass) {
   torch::manual_seed(1);
-  config::ModelOptions options = small(GetParam());
+  config::ModelOptions options = small_resnet20(GetParam());
   if (GetParam() == Method::xnor) options.fm.bit = options.wt.bit = 1;
   const auto network = make_network(options);
   const Tensor images = torch::rand({3, 3, 16, 16});
@@ -91,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod,
 
 TEST(LayerStatistics, TheClipRangeOfLsqIsItsClipValue) {
   torch::manual_seed(1);
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   {
     const torch::NoGradGuard no_grad;
     for (const quant::Quantizer* q : network->quantizers()) clip_value(*q).fill_(0.3);
@@ -118,7 +104,7 @@ TEST(LayerStatistics, TheClipRangeOfLsqIsItsClipValue) {
 
 TEST(LayerStatistics, CodesThatNothingFallsOnAreDead) {
   torch::manual_seed(1);
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   const torch::NoGradGuard no_grad;
   for (nn::QuantLayer* layer : network->quant_layers())
     if (layer->quantizer(Tag::wt)) clip_value(*layer->quantizer(Tag::wt)).fill_(1000);
@@ -131,7 +117,7 @@ TEST(LayerStatistics, CodesThatNothingFallsOnAreDead) {
 
 TEST(LayerStatistics, LeaveNoTraceAlsoInTheWarmUp) {
   torch::manual_seed(1);
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.fm.stable = options.wt.stable = 10;
   const auto network = make_network(options);
   const Tensor images = torch::rand({2, 3, 16, 16});
@@ -152,7 +138,7 @@ TEST(LayerStatistics, LeaveNoTraceAlsoInTheWarmUp) {
 
 TEST(LayerStatistics, AClipValueThatIsNoNumberIsSaidAndNotThrown) {
   torch::manual_seed(1);
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   {
     const torch::NoGradGuard no_grad;
     clip_value(*network->quantizers()[1]).fill_(std::numeric_limits<float>::quiet_NaN());
@@ -165,8 +151,21 @@ TEST(LayerStatistics, AClipValueThatIsNoNumberIsSaidAndNotThrown) {
   EXPECT_THAT(to_line(*broken), testing::HasSubstr("gives no numbers"));
 }
 
+// Values of a quantizer's input are whole images: 4 channels of 16 x 16 in the first layers.
+TEST(LayerStatistics, OfManyActivationsAreThoseOfTheFirstImages) {
+  torch::manual_seed(1);
+  const auto network = make_network(small_resnet20());
+  const Tensor images = torch::rand({70, 3, 16, 16});
+  const auto of_all = layer_statistics(*network, images);
+  const auto of_first = layer_statistics(*network, images.narrow(0, 0, 64));
+  ASSERT_EQ(of_all[0].tag, Tag::fm);
+  EXPECT_EQ(of_all[0].values, 65536);
+  EXPECT_EQ(of_all[0].codes, of_first[0].codes);
+  EXPECT_EQ(of_all[0].mse, of_first[0].mse);
+}
+
 TEST(LayerStatistics, OfANetworkInFullPrecisionAreNone) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.fm.enable = options.wt.enable = false;
   EXPECT_TRUE(layer_statistics(*make_network(options), torch::rand({1, 3, 16, 16})).empty());
 }

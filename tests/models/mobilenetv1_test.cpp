@@ -5,6 +5,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/separable_block.h"
+#include "small_options.h"
 #include "support/block_reference.h"
 
 namespace lowbit::models {
@@ -19,14 +20,7 @@ using testing_support::State;
 using torch::Tensor;
 
 config::ModelOptions options(BlockOrder order) {
-  config::ModelOptions result;
-  result.name = "mobilenetv1";
-  result.family = config::Family::mobilenetv1;
-  result.order = order;
-  result.cifar_stem = true;
-  result.num_classes = 5;
-  result.input_size = 32;
-  return result;
+  return small_mobilenet("mobilenetv1", config::Family::mobilenetv1, order);
 }
 
 config::ModelOptions with(BlockOrder order, bool config::ModelOptions::*keyword) {

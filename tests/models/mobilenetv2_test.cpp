@@ -5,6 +5,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/inverted_residual.h"
+#include "small_options.h"
 #include "support/block_reference.h"
 
 namespace lowbit::models {
@@ -19,13 +20,7 @@ using testing_support::State;
 using torch::Tensor;
 
 config::ModelOptions options(BlockOrder order) {
-  config::ModelOptions result;
-  result.name = "mobilenetv2";
-  result.family = config::Family::mobilenetv2;
-  result.order = order;
-  result.cifar_stem = true;
-  result.num_classes = 5;
-  result.input_size = 32;
+  config::ModelOptions result = small_mobilenet("mobilenetv2", config::Family::mobilenetv2, order);
   result.width_alpha = 0.25;
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/factory.h"
+#include "small_options.h"
 
 namespace lowbit::models {
 namespace {
@@ -15,21 +16,6 @@ namespace {
 using config::BlockOrder;
 using testing::HasSubstr;
 using torch::Tensor;
-
-// A small network for 16 x 16 pixels, quantized by LSQ to 4 levels.
-config::ModelOptions small() {
-  config::ModelOptions options;
-  options.name = "resnet20";
-  options.order = BlockOrder::cbsa;
-  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
-  options.width_alpha = 0.0625;
-  options.num_classes = 5;
-  options.input_size = 16;
-  options.fm.enable = options.wt.enable = true;
-  options.fm.method = options.wt.method = config::Method::lsq;
-  options.fm.bit = options.wt.bit = 2;
-  return options;
-}
 
 Tensor images() {
   return torch::rand({2, 3, 16, 16});
@@ -52,7 +38,7 @@ std::string message(const config::ModelOptions& options) {
 
 TEST(Network, EveryNameInTheFactoryIsBuilt) {
   for (const std::string& name : network_names()) {
-    config::ModelOptions options = small();
+    config::ModelOptions options = small_resnet20();
     options.name = name;
     options.family = config::family_of(name);
     options.order = BlockOrder::cbas;
@@ -63,19 +49,19 @@ TEST(Network, EveryNameInTheFactoryIsBuilt) {
 }
 
 TEST(Network, AnUnknownNameIsAnErrorWithTheNearestOne) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.name = "resnet201";
   EXPECT_THAT(message(options), HasSubstr("did you mean 'resnet20"));
 }
 
 TEST(Network, AMissingOrderIsAnErrorThatListsThem) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.order = BlockOrder::none;
   EXPECT_THAT(message(options), HasSubstr("cbas, cbsa, cabs, bacs, bcas"));
 }
 
 TEST(Network, AWidthWithoutChannelsIsAnError) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.width_alpha = 0.01;
   EXPECT_THAT(message(options), HasSubstr("--width_alpha 0.01"));
 }
@@ -83,14 +69,14 @@ TEST(Network, AWidthWithoutChannelsIsAnError) {
 TEST(Network, WeightsAreAFunctionOfTheSeed) {
   const auto first_weight = [](int seed) {
     torch::manual_seed(seed);
-    return by_name(*make_network(small())).at("layer1.0.conv1.0.weight").clone();
+    return by_name(*make_network(small_resnet20())).at("layer1.0.conv1.0.weight").clone();
   };
   EXPECT_TRUE(torch::equal(first_weight(1), first_weight(1)));
   EXPECT_FALSE(torch::equal(first_weight(1), first_weight(2)));
 }
 
 TEST(Network, TensorsByNameCarryAllThatANetworkComputes) {
-  const auto a = make_network(small()), b = make_network(small());
+  const auto a = make_network(small_resnet20()), b = make_network(small_resnet20());
   const Tensor x = images();
   a->forward(x);  // moves the statistics
   const auto from = by_name(*a);
@@ -105,7 +91,7 @@ TEST(Network, TensorsByNameCarryAllThatANetworkComputes) {
 }
 
 TEST(Network, CountsEveryPassForQuantizersAndTrainingPassesForNorms) {
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   network->forward(images());
   network->eval();
   network->forward(images());
@@ -115,7 +101,7 @@ TEST(Network, CountsEveryPassForQuantizersAndTrainingPassesForNorms) {
 }
 
 TEST(Network, IndexesConvolutionsInTheOrderOfCheckpointsFullPrecisionOnesIncluded) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.real_skip = true;
   std::vector<std::string> paths;
   const auto network = make_network(options);
@@ -130,7 +116,7 @@ TEST(Network, IndexesConvolutionsInTheOrderOfCheckpointsFullPrecisionOnesInclude
 }
 
 TEST(Network, NamesTheFirstLayerWhoseOutputIsNotFinite) {
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   EXPECT_EQ(network->first_non_finite_layer(images()), "");
   by_name(*network).at("layer3.0.conv1.0.weight").data()[0][0][0][0] = NAN;
   by_name(*network).at("layer2.1.bn2.0.weight").data()[0] = INFINITY;
@@ -139,7 +125,7 @@ TEST(Network, NamesTheFirstLayerWhoseOutputIsNotFinite) {
 
 TEST(Network, ComputesTheSameInChannelsLast) {
   torch::manual_seed(1);
-  const auto network = make_network(small());
+  const auto network = make_network(small_resnet20());
   network->to(torch::kFloat64);
   network->eval();
   const Tensor x = images().to(torch::kFloat64);
@@ -150,7 +136,7 @@ TEST(Network, ComputesTheSameInChannelsLast) {
 }
 
 TEST(Network, InHalfPrecisionGivesFloatLogitsAndGradients) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.fm.enable = options.wt.enable = false;
   const auto network = make_network(options);
   const Tensor logits = network->forward(images().to(torch::kBFloat16));
@@ -161,7 +147,7 @@ TEST(Network, InHalfPrecisionGivesFloatLogitsAndGradients) {
 }
 
 TEST(Network, ZirStartsTheLastNormOfEveryBlockAtZero) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.zero_init_residual = true;
   const auto state = by_name(*make_network(options));
   EXPECT_EQ(state.at("layer2.1.bn2.0.weight").abs().sum().item<double>(), 0);
@@ -169,7 +155,7 @@ TEST(Network, ZirStartsTheLastNormOfEveryBlockAtZero) {
 }
 
 TEST(Network, TheLargeImageStemHalvesTwice) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.name = "resnet18";
   options.cifar_stem = false;
   const auto network = make_network(options);
@@ -179,7 +165,7 @@ TEST(Network, TheLargeImageStemHalvesTwice) {
 }
 
 TEST(Network, IntegersStayIntegersInAnotherType) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.fm.method = options.wt.method = config::Method::lq;
   const auto network = make_network(options);
   network->to(torch::kCPU, torch::kFloat64);
@@ -193,7 +179,7 @@ TEST(Network, IntegersStayIntegersInAnotherType) {
 }
 
 TEST(Network, TellsOfAQuantizerThatCouldNotLearn) {
-  config::ModelOptions options = small();
+  config::ModelOptions options = small_resnet20();
   options.fm.enable = false;
   options.wt.method = config::Method::lq;
   const auto network = make_network(options);

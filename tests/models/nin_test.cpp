@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "small_options.h"
 #include "support/block_reference.h"
 
 namespace lowbit::models {
@@ -15,12 +16,7 @@ using testing_support::State;
 using torch::Tensor;
 
 config::ModelOptions options() {
-  config::ModelOptions result;
-  result.name = "nin";
-  result.family = config::Family::nin;
-  result.num_classes = 4;
-  result.input_size = 8;
-  return result;
+  return small_options("nin", config::Family::nin, 4, 8);
 }
 
 std::string part(int index) {

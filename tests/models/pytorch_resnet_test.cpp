@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "small_options.h"
 #include "support/block_reference.h"
 
 namespace lowbit::models {
@@ -15,12 +16,7 @@ using testing_support::State;
 using torch::Tensor;
 
 config::ModelOptions options() {
-  config::ModelOptions result;
-  result.name = "pytorch-resnet50";
-  result.family = config::Family::pytorch_resnet;
-  result.num_classes = 5;
-  result.input_size = 32;
-  return result;
+  return small_options("pytorch-resnet50", config::Family::pytorch_resnet, 5, 32);
 }
 
 // Two stages of one block each: everything that a block can be, and little to compute.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "lowbit/models/factory.h"
+#include "small_options.h"
 
 namespace lowbit::models {
 namespace {
@@ -10,20 +11,9 @@ using torch::Tensor;
 
 // For 16 x 16 pixels, in float64; the same weights in every call.
 std::shared_ptr<Network> network(config::Method method, bool quantized, int stable = 0) {
-  config::ModelOptions options;
-  options.name = "resnet20";
-  options.order = config::BlockOrder::cbsa;
-  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
-  options.width_alpha = 0.0625;
-  options.num_classes = 5;
-  options.input_size = 16;
-  options.fm.half_range = true;
-  for (config::QuantOptions* tag : {&options.fm, &options.wt}) {
-    tag->enable = quantized;
-    tag->method = method;
-    tag->bit = 2;
-    tag->stable = stable;
-  }
+  config::ModelOptions options = small_resnet20(method);
+  options.fm.enable = options.wt.enable = quantized;
+  options.fm.stable = options.wt.stable = stable;
   torch::manual_seed(1);
   auto result = make_network(options);
   result->to(torch::kFloat64);

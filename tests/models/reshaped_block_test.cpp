@@ -12,9 +12,6 @@ using testing::ElementsAre;
 using torch::relu;
 using torch::Tensor;
 
-constexpr BlockShape kSame{.in = 4, .planes = 4, .stride = 1};
-constexpr BlockShape kStrided{.in = 4, .planes = 8, .stride = 2};
-
 config::ModelOptions base_options() {
   config::ModelOptions options;
   options.order = BlockOrder::cbsa;
@@ -33,10 +30,6 @@ config::ModelOptions prone() {
   config::ModelOptions options = base_options();
   options.prone = true;
   return options;
-}
-
-Tensor features(int64_t size = 8) {
-  return torch::randn({2, 4, size, size}, torch::kFloat64);
 }
 
 // conv, norm, activation, conv, norm, sum, activation on x, whose strides are those of conv1.

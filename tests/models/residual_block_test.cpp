@@ -19,14 +19,6 @@ config::ModelOptions with(BlockOrder order, bool origin, bool fix) {
   return options;
 }
 
-constexpr BlockShape kSame{.in = 4, .planes = 4, .stride = 1};
-constexpr BlockShape kStrided{.in = 4, .planes = 8, .stride = 2};
-constexpr BlockShape kBottleneck{.in = 4, .planes = 2, .stride = 2, .bottleneck = true};
-
-Tensor features() {
-  return torch::randn({2, 4, 8, 8}, torch::kFloat64);
-}
-
 Tensor pool(const Tensor& x) {
   return torch::avg_pool2d(x, 2, 2);
 }

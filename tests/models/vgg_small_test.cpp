@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "lowbit/core/error.h"
+#include "small_options.h"
 #include "support/block_reference.h"
 
 namespace lowbit::models {
@@ -18,12 +19,8 @@ using testing_support::State;
 using torch::Tensor;
 
 config::ModelOptions options(UnitOrder order) {
-  config::ModelOptions result;
-  result.name = "vgg_small";
-  result.family = config::Family::vgg_small;
+  config::ModelOptions result = small_options("vgg_small", config::Family::vgg_small, 3, 8);
   result.unit_order = order;
-  result.num_classes = 3;
-  result.input_size = 8;
   return result;
 }
 

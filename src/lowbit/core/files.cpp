@@ -27,6 +27,18 @@ void sync(const fs::path& path, int flags) {
     throw failure("cannot write '{}': {}", path.string(), reason());
 }
 
+// `path`: the name of the file for an error.
+void write_all(const Descriptor& file, const fs::path& path, std::string_view content) {
+  while (file.get() >= 0 && !content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) break;
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  if (file.get() < 0 || !content.empty())
+    throw failure("cannot write '{}': {}", path.string(), reason());
+}
+
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -88,18 +100,13 @@ void replace_file(const fs::path& path, const std::function<void(const fs::path&
 
 void replace_file(const fs::path& path, std::string_view content, const fs::path& kept) {
   const auto write = [&](const fs::path& unfinished) {
-    const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
-    std::string_view rest = content;
-    while (file.get() >= 0 && !rest.empty()) {
-      const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) break;
-      rest.remove_prefix(static_cast<size_t>(written));
-    }
-    if (file.get() < 0 || !rest.empty())
-      throw failure("cannot write '{}': {}", path.string(), reason());
+    write_all(Descriptor(unfinished, O_WRONLY | O_CREAT | O_TRUNC), path, content);
   };
   replace_file(path, write, kept);
+}
+
+void append_file(const fs::path& path, std::string_view content) {
+  write_all(Descriptor(path, O_WRONLY | O_CREAT | O_APPEND), path, content);
 }
 
 void remove_unfinished(const fs::path& folder, const std::function<bool(const fs::path&)>& ours) {

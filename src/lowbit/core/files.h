@@ -1,4 +1,5 @@
-// Whole files: read at once, written so that a reader sees either the old or the new content.
+// Whole files: read at once, written so that a reader sees either the old or the new content; and
+// files that grow.
 #pragma once
 
 #include <cstdio>
@@ -22,6 +23,10 @@ void replace_file(const std::filesystem::path& path,
                   const std::filesystem::path& kept = {});
 void replace_file(const std::filesystem::path& path, std::string_view content,
                   const std::filesystem::path& kept = {});
+
+// Writes at the end of a file, which is made where there is none; an Error (failure) says why if
+// that fails: then a part of `content` may stand there.
+void append_file(const std::filesystem::path& path, std::string_view content);
 
 // Removes what replace_file had not finished in processes that were killed, of the paths
 // (FOLDER/NAME) for which `ours` is true.

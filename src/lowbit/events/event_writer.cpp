@@ -9,7 +9,7 @@
 #include <climits>
 
 #include "event.pb.h"
-#include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 
 namespace lowbit::events {
 namespace {
@@ -100,7 +100,7 @@ std::string record(std::string_view message) {
 }
 
 EventWriter::EventWriter(const std::filesystem::path& folder, int64_t first_step)
-    : path_(new_file(folder)), file_(path_, std::ios::binary) {
+    : path_(new_file(folder)) {
   Event version = event_at(0);
   version.set_file_version("brain.Event:2");
   write(version.SerializeAsString());
@@ -127,10 +127,7 @@ void EventWriter::add(int64_t step, const std::vector<Scalar>& scalars,
 }
 
 void EventWriter::write(std::string_view message) {
-  const std::string bytes = record(message);
-  file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file_.flush();
-  if (!file_) throw core::failure("cannot write '{}'", path_.string());
+  core::append_file(path_, record(message));
 }
 
 }  // namespace lowbit::events

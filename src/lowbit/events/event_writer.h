@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +37,6 @@ class EventWriter {
   void write(std::string_view message);
 
   std::filesystem::path path_;
-  std::ofstream file_;
 };
 
 // The checksum of iSCSI and of these files (RFC 3720, appendix B.4): polynomial 0x1edc6f41,

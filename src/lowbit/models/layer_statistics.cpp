@@ -3,20 +3,44 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <utility>
+#include <numeric>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/probe.h"
+#include "lowbit/tensor/host_copy.h"
 
 namespace lowbit::models {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// Values of an input that are looked at: enough to judge by. Of activations, that many or those of
+// one image.
+constexpr int64_t kSample = 65536;
+
+// A sum, or what else is gathered, as eight side by side: the compiler makes vectors of them, which
+// it may not with a single one, and the order in which they are added is the same everywhere.
+constexpr int64_t kLanes = 8;
+template <class T>
+using Lanes = std::array<T, kLanes>;
+
+double total(const Lanes<double>& lanes) {
+  return std::accumulate(lanes.begin(), lanes.end(), 0.0);
+}
+
+// Calls each(i, lane) for i = 0 .. count - 1.
+void for_each_in_lanes(int64_t count, const auto& each) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) each(i + lane, lane);
+  for (int64_t lane = 0; i + lane < count; ++lane) each(i + lane, lane);
+}
 
 // A step function as a loop over many numbers wants it.
 struct Steps {
@@ -38,58 +62,109 @@ struct Steps {
     slack = kRounding * std::max(std::abs(low), std::abs(high));
   }
 
-  // Branches would be mispredicted: for few levels it is quicker to compare with all thresholds.
-  size_t code(float x) const {
+  // The codes of `count` numbers, and how often each occurs, added to `counts`. For few levels it
+  // is quicker to compare with all thresholds: a search's branches would be mispredicted.
+  void find(const float* x, int64_t count, int32_t* codes, std::vector<int64_t>& counts) const {
     constexpr size_t kFew = 16;
-    if (thresholds.size() > kFew)
-      return static_cast<size_t>(std::upper_bound(thresholds.begin(), thresholds.end(), x) -
-                                 thresholds.begin());
-    size_t code = 0;
-    for (const float threshold : thresholds) code += x >= threshold ? 1 : 0;
-    return code;
+    if (thresholds.size() > kFew) {
+      for (int64_t i = 0; i < count; ++i) {
+        const auto above = std::upper_bound(thresholds.begin(), thresholds.end(), x[i]);
+        codes[i] = static_cast<int32_t>(above - thresholds.begin());
+        ++counts[static_cast<size_t>(codes[i])];
+      }
+      return;
+    }
+    std::fill_n(codes, count, 0);
+    counts[0] += count;
+    for (size_t k = 0; k < thresholds.size(); ++k) {
+      const float threshold = thresholds[k];
+      int32_t above = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const int32_t is_above = x[i] >= threshold ? 1 : 0;
+        codes[i] += is_above;
+        above += is_above;
+      }
+      counts[k] -= above;
+      counts[k + 1] += above;
+    }
   }
 };
 
-// Sums over the elements, in double: exact enough in any order, and the order is fixed.
+// Sums over the elements of an input and its result.
 struct Sums {
-  double xx = 0, yy = 0, xy = 0, difference = 0;  // of squares and products
-  int64_t low = 0, high = 0;                      // elements beyond the clip range
+  Lanes<double> yy{}, xy{}, difference{};  // of squares and products
+  int64_t low = 0, high = 0;               // elements beyond the clip range
 
   // `count` elements of one group: x as given, `in` as the codes are chosen for, `factor` on the
   // levels (null: 1).
   void add(const Steps& steps, const float* x, const float* in, const float* factor, int64_t count,
            std::vector<int64_t>& codes) {
+    constexpr int64_t kBlock = 512;
+    for (int64_t i = 0; i < count; i += kBlock)
+      add_block<kBlock>(steps, x + i, in + i, factor ? factor + i : nullptr,
+                        std::min(kBlock, count - i), codes);
+  }
+
+ private:
+  template <int64_t most>
+  void add_block(const Steps& steps, const float* x, const float* in, const float* factor,
+                 int64_t count, std::vector<int64_t>& counts) {
+    std::array<int32_t, most> codes;
+    std::array<double, most> y;
+    steps.find(in, count, codes.data(), counts);
+    const auto at = [](int64_t i) { return static_cast<size_t>(i); };
+    for (int64_t i = 0; i < count; ++i) y[at(i)] = steps.levels[at(codes[at(i)])];
+    if (factor)
+      for (int64_t i = 0; i < count; ++i) y[at(i)] *= factor[i];
+    for_each_in_lanes(count, [&](int64_t i, int64_t lane) {
+      const double from = x[i], to = y[at(i)];
+      yy[at(lane)] += to * to;
+      xy[at(lane)] += from * to;
+      difference[at(lane)] += (from - to) * (from - to);
+    });
+    const float lowest = steps.low - steps.slack, highest = steps.high + steps.slack;
+    int32_t below = 0, above = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const size_t code = steps.code(in[i]);
-      ++codes[code];
-      const double v = x[i];
-      const double y = double{steps.levels[code]} * (factor ? factor[i] : 1.0F);
-      xx += v * v;
-      yy += y * y;
-      xy += v * y;
-      difference += (v - y) * (v - y);
-      low += in[i] < steps.low - steps.slack ? 1 : 0;
-      high += in[i] > steps.high + steps.slack ? 1 : 0;
+      below += in[i] < lowest ? 1 : 0;
+      above += in[i] > highest ? 1 : 0;
     }
+    low += below;
+    high += above;
   }
 };
 
-void measure_input(const torch::Tensor& x, QuantizerStatistics& result) {
+// The sum of the squares of x (row-major float32).
+double measure_input(const torch::Tensor& x, QuantizerStatistics& result) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float* values = x.const_data_ptr<float>();
+  Lanes<double> squares{};
+  Lanes<float> least, most;
+  least.fill(kInfinity);
+  most.fill(-kInfinity);
+  for_each_in_lanes(x.numel(), [&](int64_t i, int64_t lane) {
+    const auto at = static_cast<size_t>(lane);
+    const double v = values[i];
+    squares[at] += v * v;
+    least[at] = std::min(least[at], values[i]);
+    most[at] = std::max(most[at], values[i]);
+  });
+  const double energy = total(squares);
   result.values = x.numel();
-  result.input_min = x.min().item<double>();
-  result.input_max = x.max().item<double>();
-  result.rms = std::sqrt(x.square().mean(torch::kFloat64).item<double>());
+  // A value that is no number is not less than any other: the sum shows it.
+  result.input_min = std::isnan(energy) ? kNone : *std::ranges::min_element(least);
+  result.input_max = std::isnan(energy) ? kNone : *std::ranges::max_element(most);
+  result.rms = std::sqrt(energy / static_cast<double>(x.numel()));
+  return energy;
 }
 
-void measure_clip_values(const quant::Quantizer& quantizer, QuantizerStatistics& result) {
+// clip: learned clip values; undefined: there are none.
+void measure_clip_values(const torch::Tensor& clip, QuantizerStatistics& result) {
   result.clip_min = result.clip_mean = result.clip_max = kNone;
-  const auto parameters = quantizer.named_parameters(/*recurse=*/false);
-  const torch::Tensor* learned = parameters.find("clip_val");
-  if (!learned) return;
-  const torch::Tensor clip = learned->detach().to(torch::kCPU, torch::kFloat64);
-  result.clip_min = clip.min().item<double>();
-  result.clip_mean = clip.mean().item<double>();
-  result.clip_max = clip.max().item<double>();
+  if (!clip.defined()) return;
+  const torch::Tensor precise = clip.to(torch::kFloat64);
+  result.clip_min = precise.min().item<double>();
+  result.clip_mean = precise.mean().item<double>();
+  result.clip_max = precise.max().item<double>();
 }
 
 // The mean clip range over the groups, in the units of the input.
@@ -105,7 +180,8 @@ void measure_range(const std::vector<Steps>& steps, double factor, QuantizerStat
   result.range_high = finite ? factor * high / groups : kNone;
 }
 
-void measure_result(const quant::Quantizer& quantizer, const torch::Tensor& x,
+// energy: the sum of the squares of x.
+void measure_result(const quant::Quantizer& quantizer, const torch::Tensor& x, double energy,
                     const quant::Lowering& lowering, QuantizerStatistics& result) {
   const bool divides = lowering.factor.defined() && lowering.factor_divides_input;
   const torch::Tensor in = (divides ? x / lowering.factor : x).contiguous();
@@ -130,26 +206,32 @@ void measure_result(const quant::Quantizer& quantizer, const torch::Tensor& x,
   const double count = static_cast<double>(x.numel());
   result.clipped_low = static_cast<double>(sums.low) / count;
   result.clipped_high = static_cast<double>(sums.high) / count;
-  result.mse = sums.difference / count;
-  const double energy = sums.xx * sums.yy;
-  result.relative_error =
-      energy > 0 ? std::max(0.0, 1 - sums.xy * sums.xy / energy) : (sums.xx > 0 ? 1 : 0);
+  result.mse = total(sums.difference) / count;
+  const double both = energy * total(sums.yy), xy = total(sums.xy);
+  result.relative_error = both > 0 ? std::max(0.0, 1 - xy * xy / both) : (energy > 0 ? 1 : 0);
   measure_range(steps, divides ? lowering.factor.mean().item<double>() : 1, result);
 }
 
-QuantizerStatistics statistics_of(const std::string& layer, const quant::Quantizer& quantizer,
-                                  const torch::Tensor& given) {
+// A quantizer with what a pass has given it, and what of it the device holds: all on the host.
+struct Observed {
+  const quant::Quantizer* quantizer;
+  torch::Tensor x;          // row-major float32
+  torch::Tensor level_num;  // [1]
+  torch::Tensor clip;       // learned clip values; undefined: there are none
+};
+
+QuantizerStatistics statistics_of(const std::string& layer, const Observed& observed) {
+  const quant::Quantizer& quantizer = *observed.quantizer;
   QuantizerStatistics result;
   result.layer = layer;
   result.tag = quantizer.shape().tag;
-  result.bits = bits_of(&quantizer);
-  result.levels = quantizer.level_num().item<int64_t>();
+  result.levels = observed.level_num.item<int64_t>();
+  result.bits = bits_of_levels(result.levels);
   result.groups = quantizer.groups();
-  const torch::Tensor x = given.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-  measure_input(x, result);
-  measure_clip_values(quantizer, result);
+  const double energy = measure_input(observed.x, result);
+  measure_clip_values(observed.clip, result);
   try {
-    measure_result(quantizer, x, quantizer.lower(x), result);
+    measure_result(quantizer, observed.x, energy, quantizer.lower(observed.x), result);
   } catch (const core::Error&) {  // of a network that went wrong, which is what one wants to see
     result.range_low = result.range_high = result.clipped_low = result.clipped_high = kNone;
     result.mse = result.relative_error = kNone;
@@ -158,13 +240,56 @@ QuantizerStatistics statistics_of(const std::string& layer, const quant::Quantiz
   return result;
 }
 
-// The quantizers with what a pass may change in them: clip values in the warm-up, for one.
-std::vector<std::pair<torch::Tensor, torch::Tensor>> saved_state(const Network& network) {
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> saved;
+// A copy of the part of x that is looked at, row-major float32, where x is. Weights are looked at
+// as a whole: their groups lie one behind the other.
+torch::Tensor sample_of(const quant::Quantizer& quantizer, const torch::Tensor& x) {
+  torch::Tensor part = x.detach();
+  if (quantizer.shape().tag != config::Tag::wt) {
+    const int64_t images = x.size(0), values = std::max<int64_t>(x.numel() / images, 1);
+    part = part.narrow(0, 0, std::clamp<int64_t>(kSample / values, 1, images));
+  }
+  return torch::empty(part.sizes(), torch::dtype(torch::kFloat32).device(x.device())).copy_(part);
+}
+
+// Runs a pass and puts back what it may change in the quantizers: clip values in the warm-up, for
+// one.
+std::vector<Observed> observe(Network& network, const torch::Tensor& images) {
+  std::vector<torch::Tensor> state, saved;
   for (const quant::Quantizer* quantizer : network.quantizers())
-    for (const NamedTensor& entry : state_of(*quantizer))
-      saved.emplace_back(entry.tensor.detach(), entry.tensor.detach().clone());
-  return saved;
+    for (const NamedTensor& entry : state_of(*quantizer)) {
+      state.push_back(entry.tensor.detach());
+      saved.push_back(state.back().clone());
+    }
+  std::vector<Observed> observed;
+  const bool training = network.is_training();
+  network.eval();
+  {
+    const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
+      observed.push_back({&quantizer, sample_of(quantizer, x), {}, {}});
+    });
+    network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
+  }
+  network.train(training);
+  at::_foreach_copy_(state, saved);
+  return observed;
+}
+
+// Brings it all to the host at once.
+void fetch(std::vector<Observed>& observed) {
+  std::vector<torch::Tensor> tensors;
+  std::vector<torch::Tensor*> places;
+  const auto add = [&](const torch::Tensor& tensor, torch::Tensor& place) {
+    tensors.push_back(tensor);
+    places.push_back(&place);
+  };
+  for (Observed& each : observed) {
+    add(each.x, each.x);
+    add(each.quantizer->level_num(), each.level_num);
+    const auto parameters = each.quantizer->named_parameters(/*recurse=*/false);
+    if (const torch::Tensor* clip = parameters.find("clip_val")) add(*clip, each.clip);
+  }
+  const std::vector<torch::Tensor> on_host = tensor::to_host(tensors);
+  for (size_t i = 0; i < places.size(); ++i) *places[i] = on_host[i];
 }
 
 }  // namespace
@@ -185,17 +310,11 @@ std::vector<QuantizerStatistics> layer_statistics(Network& network, const torch:
       if (layer->quantizer(tag)) layer_of[layer->quantizer(tag).get()] = layer->layer_path();
 
   std::vector<QuantizerStatistics> result;
-  const auto saved = saved_state(network);
-  const bool training = network.is_training();
-  network.eval();
-  {
-    const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
-      result.push_back(statistics_of(layer_of[&quantizer], quantizer, x));
-    });
-    network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
-  }
-  network.train(training);
-  for (const auto& [tensor, value] : saved) tensor.copy_(value);
+  if (layer_of.empty()) return result;
+  std::vector<Observed> observed = observe(network, images);
+  fetch(observed);
+  for (const Observed& each : observed)
+    result.push_back(statistics_of(layer_of[each.quantizer], each));
   return result;
 }
 

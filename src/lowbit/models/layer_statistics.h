@@ -10,7 +10,8 @@
 
 namespace lowbit::models {
 
-// Of one quantizer on one batch. Everything is in float32 and of the warmed-up quantizer.
+// Of one quantizer on one batch: on all weights, and of activations on those of the first images,
+// as many as give 65,536 values. Everything is in float32 and of the warmed-up quantizer.
 //
 // The clip range [low, high] is where the quantizer rounds instead of saturating: half a step
 // beyond the outermost thresholds, which for a uniform grid is its clip value. It is in the units
@@ -19,7 +20,7 @@ struct QuantizerStatistics {
   std::string layer;  // the dotted name
   config::Tag tag = config::Tag::fm;
   int64_t bits = 0, levels = 0, groups = 0;
-  int64_t values = 0;                                // of the input
+  int64_t values = 0;                                // of the input, as many as were looked at
   double input_min = 0, input_max = 0, rms = 0;      // of the input
   double clip_min = 0, clip_mean = 0, clip_max = 0;  // learned clip values; NaN: there are none
   double range_low = 0, range_high = 0;              // clip range, mean over groups; NaN: none

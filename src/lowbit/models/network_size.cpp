@@ -13,9 +13,11 @@ constexpr int64_t kFloatBits = 32;
 }  // namespace
 
 int64_t bits_of(const quant::Quantizer* quantizer) {
-  if (!quantizer) return kFloatBits;
-  const auto levels = std::max<int64_t>(2, quantizer->level_num().item<int64_t>());
-  return std::bit_width(static_cast<uint64_t>(levels - 1));
+  return quantizer ? bits_of_levels(quantizer->level_num().item<int64_t>()) : kFloatBits;
+}
+
+int64_t bits_of_levels(int64_t levels) {
+  return std::bit_width(static_cast<uint64_t>(std::max<int64_t>(2, levels) - 1));
 }
 
 int64_t parameter_count(const torch::nn::Module& module) {

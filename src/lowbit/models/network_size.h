@@ -19,8 +19,10 @@ NetworkSize network_size(const Network& network);
 // NetworkSize::parameters of a part of a network.
 int64_t parameter_count(const torch::nn::Module& module);
 
-// Bits that a value takes: ceil(log2(levels)) of a quantizer, 32 without one (null).
+// Bits that a value takes: ceil(log2(levels)) of a quantizer, 32 without one (null). Waits for the
+// device.
 int64_t bits_of(const quant::Quantizer* quantizer);
+int64_t bits_of_levels(int64_t levels);
 
 // "1.08 MB", "87.3 kB": powers of 1000.
 std::string bytes_text(int64_t bytes);

@@ -7,6 +7,7 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/pickle.h"
 #include "lowbit/core/zip.h"
+#include "lowbit/tensor/host_copy.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/storage_types.h"
 
@@ -44,7 +45,8 @@ class TreeWriter {
   }
 
   std::string pickle() && { return std::move(pickle_).finish(); }
-  const std::vector<torch::Tensor>& storages() const { return storages_; }
+  // Row-major, on the CPU.
+  std::vector<torch::Tensor> storages() const { return tensor::to_host(storages_); }
 
  private:
   void write_content(None, const std::string&) { pickle_.none(); }
@@ -115,7 +117,7 @@ class TreeWriter {
 
   size_t storage_number(const torch::Tensor& tensor) {
     const auto [place, added] = numbers_.emplace(identity(tensor), storages_.size());
-    if (added) storages_.push_back(tensor.detach().cpu().contiguous());
+    if (added) storages_.push_back(tensor);
     return place->second;
   }
 
@@ -128,7 +130,7 @@ class TreeWriter {
   core::PickleWriter pickle_;
   std::unordered_map<const Value::Content*, uint32_t> written_;
   std::map<TensorIdentity, size_t> numbers_;
-  std::vector<torch::Tensor> storages_;  // contiguous, on the CPU
+  std::vector<torch::Tensor> storages_;
 };
 
 // The records that torch.save makes, by the same names.
@@ -140,11 +142,10 @@ std::string to_archive(const Value& root) {
   archive.add("archive/.format_version", "1");
   archive.add("archive/.storage_alignment", std::to_string(archive.alignment));
   archive.add("archive/byteorder", "little");
-  for (size_t i = 0; i < tree.storages().size(); ++i) {
-    const torch::Tensor& storage = tree.storages()[i];
-    archive.add(fmt::format("archive/data/{}", i),
+  size_t number = 0;
+  for (const torch::Tensor& storage : tree.storages())
+    archive.add(fmt::format("archive/data/{}", number++),
                 {static_cast<const char*>(storage.const_data_ptr()), storage.nbytes()});
-  }
   archive.add("archive/version", "3\n");
   return std::move(archive).finish();
 }

@@ -159,17 +159,12 @@ int next_epoch(const Value& checkpoint, const std::string& path) {
   return static_cast<int>(*epoch);
 }
 
-RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
-                        models::Network& network, Update& update) {
+RunPosition restore_run(const Value& checkpoint, const std::string& path, Update& update) {
   const torch::NoGradGuard no_grad;
   try {
     const RunPosition position =
         position_from(own(checkpoint).at("position").get<Dict>("position"));
     const Dict& file = checkpoint.get<Dict>("the file");
-    const LoadReport report = load_state(network, in_scope(state_dict(checkpoint), scope));
-    if (scope.takes_all() && !report.stayed.empty())
-      throw core::failure("it lacks '{}' and {} more entries of the network", report.stayed[0],
-                          report.stayed.size() - 1);
     restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), update.optimizer());
     if (const Value* sum = own(checkpoint).find(sum_entry))
       update.restore_sum(sum->get<torch::Tensor>(sum_entry));

@@ -53,10 +53,9 @@ int policy_epoch_of(const Value& checkpoint);
 // Error (failure) naming `path` if the file has none.
 int next_epoch(const Value& checkpoint, const std::string& path);
 
-// Puts a run back where checkpoint_of saw it, but for the entries that `scope` leaves out. An Error
+// Puts a run back where checkpoint_of saw it; the network's tensors are loaded already. An Error
 // (failure) naming `path` if the file lacks what that takes (it is another program's, or of another
 // network).
-RunPosition restore_run(const Value& checkpoint, const std::string& path, const LoadScope& scope,
-                        models::Network& network, Update& update);
+RunPosition restore_run(const Value& checkpoint, const std::string& path, Update& update);
 
 }  // namespace lowbit::train

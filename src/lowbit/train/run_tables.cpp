@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <fstream>
 #include <limits>
 #include <string_view>
 
@@ -38,14 +37,6 @@ std::string row_of(int epoch, const models::QuantizerStatistics& s) {
                      s.input_min, s.input_max, s.rms, s.clip_min, s.clip_mean, s.clip_max,
                      s.range_low, s.range_high, s.clipped_low, s.clipped_high, s.dead_codes(),
                      s.mse, s.relative_error, fmt::join(s.codes, " "));
-}
-
-// One write: what another process sees ends with a line, save for a crash within it.
-void append(const fs::path& path, const std::string& rows) {
-  std::ofstream file(path, std::ios::binary | std::ios::app);
-  file.write(rows.data(), static_cast<std::streamsize>(rows.size()));
-  file.flush();
-  if (!file) throw core::failure("cannot write '{}'", path.string());
 }
 
 bool is_kept(std::string_view row, int epochs) {
@@ -195,14 +186,15 @@ void truncate_layers(const fs::path& csv, int epochs) {
 }
 
 void append_metrics(const fs::path& csv, const EpochMetrics& metrics) {
-  append(csv, row_of(metrics));
+  core::append_file(csv, row_of(metrics));
 }
 
 void append_layers(const fs::path& csv, int epoch,
                    const std::vector<models::QuantizerStatistics>& layers) {
+  // One write: what another process sees ends with a line, save for a crash within it.
   std::string rows;
   for (const models::QuantizerStatistics& layer : layers) rows += row_of(epoch, layer);
-  append(csv, rows);
+  core::append_file(csv, rows);
 }
 
 std::vector<EpochMetrics> read_metrics(const fs::path& csv) {

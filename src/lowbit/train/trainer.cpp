@@ -26,22 +26,27 @@ int64_t batches_of(int64_t samples, int64_t batch) {
   return (samples + batch - 1) / batch;
 }
 
-// The options with what the device cannot do replaced, and the warm-up of quantizers that is given
-// in epochs settled. A run that only evaluates has none, as it need not have the training set.
-config::Options settled(config::Options options, torch::Device device) {
-  const bool half = options.train.precision == config::Precision::fp16 ||
-                    options.train.precision == config::Precision::bf16;
-  if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
+// The training set where the network depends on its size: where a warm-up of quantizers is given in
+// epochs. A run that only evaluates has none, as it need not have the training set.
+std::optional<data::ImageSet> needed_training_set(const config::Options& options) {
   const auto in_epochs = [&](config::Tag tag) {
     return options.model.tag(tag).stable == config::kStableOfEpochs;
   };
   const bool needed =
       in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
-  if (needed && !options.train.evaluate) {
-    const int64_t samples = data::load(options.data, data::Split::train).size();
+  if (!needed || options.train.evaluate) return {};
+  return data::load(options.data, data::Split::train);
+}
+
+// The options with what the device cannot do replaced, and that warm-up settled.
+config::Options settled(config::Options options, torch::Device device,
+                        const std::optional<data::ImageSet>& training_set) {
+  const bool half = options.train.precision == config::Precision::fp16 ||
+                    options.train.precision == config::Precision::bf16;
+  if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
+  if (training_set)
     settle_stable(options.model, options.train.stable_epoch,
-                  batches_of(samples, options.data.train_batch));
-  }
+                  batches_of(training_set->size(), options.data.train_batch));
   return options;
 }
 
@@ -101,7 +106,8 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
 
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start)
     : device_(choose_device(configuration.options.train)),
-      options_(settled(configuration.options, device_)),
+      training_set_(needed_training_set(configuration.options)),
+      options_(settled(configuration.options, device_, training_set_)),
       configuration_(stored(configuration)),
       observer_(observer),
       scope_(device_, options_.train),
@@ -112,8 +118,8 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer,
   torch::manual_seed(options_.train.seed);
   network_ = models::make_network(options_.model);
   core::log().info("network: {}", network_->description());
-  load_weights();
   place(*network_, options_.train, device_);
+  load_weights();
   if (options_.data.val_batch >= 1) {
     validation_ = std::make_unique<Validation>(options_, step_);
     check_classes(validation_->class_names());
@@ -125,7 +131,7 @@ void Trainer::load_weights() {
   if (start_.checkpoint) {
     if (has_description(*start_.checkpoint))
       models::apply_policy_until(*network_, policy_epoch_of(*start_.checkpoint));
-    log_load(load_state(*network_, weights_of(*start_.checkpoint)), start_.path.string());
+    load(*start_.checkpoint, start_.path.string());
     return;
   }
   if (options_.train.resume)
@@ -137,13 +143,30 @@ void Trainer::load_weights() {
   // To evaluate a network is to see it as it was when it was saved.
   if (options_.train.evaluate && has_description(file))
     models::apply_policy_until(*network_, policy_epoch_of(file));
-  log_load(load_state(*network_, weights_of(file)), path);
+  load(file, path);
   if (options_.train.re_init) network_->restart_quantizers();
 }
 
+void Trainer::load(const Value& file, const std::string& path) {
+  const NamedTensors weights = weights_of(file);
+  try {
+    loaded_ = load_state(*network_, weights);
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
+  log_load(loaded_, path);
+}
+
+data::ImageSet Trainer::take_training_set() {
+  if (!training_set_) return data::load(options_.data, data::Split::train);
+  data::ImageSet set = std::move(*training_set_);
+  training_set_.reset();
+  return set;
+}
+
 NamedTensors Trainer::weights_of(const Value& checkpoint) const {
-  return in_scope(state_dict(checkpoint),
-                  {options_.train.resume_scope, options_.train.unresume_scope});
+  return in_scope(state_dict(checkpoint), scope_of_loading());
 }
 
 void Trainer::check_classes(const std::vector<std::string>& names) const {
@@ -200,7 +223,7 @@ Trainer::Training::Training(Trainer& trainer)
                                trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
-      source(data::load(trainer.options_.data, data::Split::train),
+      source(trainer.take_training_set(),
              data::batch_options(trainer.options_.data, data::Split::train,
                                  trainer.options_.train.seed, tensor::backend(trainer.device_),
                                  trainer.device_)),
@@ -231,12 +254,14 @@ TrainingParts Trainer::Training::parts(Trainer& trainer) {
 RunPosition Trainer::restore(Training& training) const {
   const Value& checkpoint = *start_.checkpoint;
   const std::string path = start_.path.string();
+  const bool ours = has_description(checkpoint);
+  if (ours && scope_of_loading().takes_all() && !loaded_.stayed.empty())
+    throw core::failure("it lacks '{}' and {} more entries of the network", loaded_.stayed[0],
+                        loaded_.stayed.size() - 1)
+        .at(path);
   const RunPosition position =
-      has_description(checkpoint)
-          ? restore_run(checkpoint, path,
-                        {options_.train.resume_scope, options_.train.unresume_scope}, *network_,
-                        training.update)
-          : restore_foreign_run(checkpoint, path, *network_, training.update);
+      ours ? restore_run(checkpoint, path, training.update)
+           : restore_foreign_run(checkpoint, path, *network_, training.update);
   if (position.epoch >= total_epochs(options_.train))
     core::log().info("all {} epochs are trained already", total_epochs(options_.train));
   else

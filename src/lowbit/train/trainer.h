@@ -38,6 +38,8 @@ class Trainer {
   RunResult train();
 
   const models::Network& network() const { return *network_; }
+  // How the file whose weights the network began with fitted; empty without one.
+  const LoadReport& loaded() const { return loaded_; }
   const RunFiles& files() const { return files_; }
   // Of the validation set, by label; empty if there is none.
   std::vector<std::string> class_names() const {
@@ -65,6 +67,11 @@ class Trainer {
   };
 
   void load_weights();
+  void load(const Value& file, const std::string& path);
+  LoadScope scope_of_loading() const {
+    return {options_.train.resume_scope, options_.train.unresume_scope};
+  }
+  data::ImageSet take_training_set();
   // The entries of a checkpoint that --resume_scope and --unresume_scope take.
   NamedTensors weights_of(const Value& checkpoint) const;
   // What the policy says for the epoch that begins.
@@ -92,6 +99,7 @@ class Trainer {
   Value state(const Training& training) const;
 
   const torch::Device device_;
+  std::optional<data::ImageSet> training_set_;  // where it was read before it is trained on
   const config::Options options_;
   const std::string configuration_;  // as checkpoints hold it
   Observer& observer_;
@@ -100,6 +108,7 @@ class Trainer {
   const RunFiles files_;
   RunRecord record_;
   std::shared_ptr<models::Network> network_;
+  LoadReport loaded_;
   const RunStart start_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<BatchLoop> validation_steps_;

@@ -1,0 +1,45 @@
+// Options of networks that are small enough for a test.
+#pragma once
+
+#include "lowbit/config/model_options.h"
+
+namespace lowbit::models {
+
+inline config::ModelOptions small_options(const char* name, config::Family family, int num_classes,
+                                          int input_size) {
+  config::ModelOptions options;
+  options.name = name;
+  options.family = family;
+  options.num_classes = num_classes;
+  options.input_size = input_size;
+  return options;
+}
+
+// Of MobileNet V1 or V2 for 32 x 32 pixels.
+inline config::ModelOptions small_mobilenet(const char* name, config::Family family,
+                                            config::BlockOrder order) {
+  config::ModelOptions options = small_options(name, family, 5, 32);
+  options.order = order;
+  options.cifar_stem = true;
+  return options;
+}
+
+// For 16 x 16 pixels, quantized to 4 levels.
+inline config::ModelOptions small_resnet20(config::Method method = config::Method::lsq) {
+  config::ModelOptions options;
+  options.name = "resnet20";
+  options.order = config::BlockOrder::cbsa;
+  options.origin = options.fix = options.singleconv = options.cifar_stem = true;
+  options.width_alpha = 0.0625;
+  options.num_classes = 5;
+  options.input_size = 16;
+  for (config::QuantOptions* tag : {&options.fm, &options.wt}) {
+    tag->enable = true;
+    tag->method = method;
+    tag->bit = 2;
+  }
+  options.fm.half_range = true;
+  return options;
+}
+
+}  // namespace lowbit::models
