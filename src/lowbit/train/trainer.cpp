@@ -38,7 +38,7 @@ config::Options settled(config::Options options, torch::Device device) {
   const bool needed =
       in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
   if (needed && !options.train.evaluate) {
-    const int64_t samples = data::load(options.data, data::Split::train).size();
+    const int64_t samples = data::count_samples(options.data, data::Split::train);
     settle_stable(options.model, options.train.stable_epoch,
                   batches_of(samples, options.data.train_batch));
   }
@@ -200,22 +200,21 @@ Trainer::Training::Training(Trainer& trainer)
                                trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
-      source(data::load(trainer.options_.data, data::Split::train),
-             data::batch_options(trainer.options_.data, data::Split::train,
-                                 trainer.options_.train.seed, tensor::backend(trainer.device_),
-                                 trainer.device_)),
+      source(data::open_batches(trainer.options_.data, data::Split::train,
+                                trainer.options_.train.seed, tensor::backend(trainer.device_),
+                                trainer.device_)),
       update(*optimizer, scaler, trainer.options_.train,
-             batches_of(source.size(), trainer.options_.data.train_batch)),
+             batches_of(source->size(), trainer.options_.data.train_batch)),
       mixup(trainer.options_.data.mixup_enable
                 ? std::optional<Mixup>(std::in_place, trainer.options_.data.mixup_alpha,
                                        trainer.options_.train.seed,
                                        trainer.options_.data.train_batch, trainer.device_)
                 : std::nullopt),
       teacher(trainer.teacher()),
-      loop(training_loop(parts(trainer), source, trainer.step_)),
+      loop(training_loop(parts(trainer), *source, trainer.step_)),
       saved(trainer.files_, trainer.start_),
       save_clock(trainer.options_.train.save_every) {
-  trainer.check_classes(source.class_names());
+  trainer.check_classes(source->class_names());
   if (trainer.start_.checkpoint) position = trainer.restore(*this);
 }
 
@@ -295,17 +294,17 @@ void Trainer::apply_policy(Training& training) {
 }
 
 void Trainer::probe_step(Training& training) {
-  const int64_t size = training.source.size(), batch = options_.data.train_batch,
+  const int64_t size = training.source->size(), batch = options_.data.train_batch,
                 first = training.position.samples;
   const int64_t iteration = training.position.epoch * batches_of(size, batch) + first / batch;
   const Probe probe(options_.train, *network_);
   if (!probe.wants(iteration)) return;
-  const Batch next = make_batch(std::min(batch, size - first), training.source, step_);
-  training.source.assemble(next.images, next.targets);
+  const Batch next = make_batch(std::min(batch, size - first), *training.source, step_);
+  training.source->assemble_at(first, next.images, next.targets);
   const std::filesystem::path file = files_.probe(iteration);
   core::make_writable_folder(file.parent_path());
   write_checkpoint(file, probe.look(next.images));
-  training.source.set_cursor(first);
+  training.source->set_cursor(first);
   core::log().info("probe: wrote {}", file.string());
 }
 
@@ -313,18 +312,18 @@ torch::Tensor Trainer::statistics_images(Training& training) {
   // Shares of some hundred thousand values per layer: enough to judge by, and quick.
   constexpr int64_t kImages = 16;
   return validation_ ? validation_->first_images(kImages)
-                     : first_images(training.source, step_, kImages);
+                     : first_images(*training.source, step_, kImages);
 }
 
 bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
   apply_policy(training);
-  const int64_t size = training.source.size(), batch = options_.data.train_batch;
+  const int64_t size = training.source->size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   const int64_t first_step = position.epoch * batches_of(size, batch);
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
-  training.source.start_epoch(position.epoch);
-  training.source.set_cursor(position.samples);
+  training.source->start_epoch(position.epoch);
+  training.source->set_cursor(position.samples);
   training.totals.reset(position.totals);
 
   const auto start = Clock::now();
@@ -371,7 +370,7 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
        .epoch = training.position.epoch,
        .epochs = total_epochs(options_.train),
        .samples = static_cast<int64_t>(seen.totals.samples),
-       .total = training.source.size(),
+       .total = training.source->size(),
        .images_per_second = (seen.totals.samples - samples_before) / seconds.count(),
        .loss = to_accuracy(seen.totals).loss});
 }
@@ -380,10 +379,10 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   // Totals and weights stand where they stood before the batch that failed: run it again and look.
   const auto first = static_cast<int64_t>(totals.samples);
   const int64_t samples =
-      std::min<int64_t>(options_.data.train_batch, training.source.size() - first);
+      std::min<int64_t>(options_.data.train_batch, training.source->size() - first);
   throw core::failure("the loss is not finite in epoch {}, iteration {}: first in {}",
                       training.position.epoch, first / options_.data.train_batch,
-                      where_not_finite(*network_, training.source, step_, first, samples))
+                      where_not_finite(*network_, *training.source, step_, first, samples))
       .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
 }
 
@@ -393,6 +392,7 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   core::log().info("[epoch {}]: train_loss {:.4f}, {:.0f} images/s, lr {:.6g}", epoch,
                    to_accuracy(position.totals).loss, training.images_per_second.back(),
                    learning_rate(options_.train, epoch));
+  warn_of_skipped(*training.source, fmt::format("[epoch {}]: training", epoch));
   bool best = false;
   if (validation_) {
     result.last = evaluate();
@@ -432,7 +432,7 @@ Value Trainer::state(const Training& training) const {
         group, position.epoch, position.samples / options_.data.train_batch));
   }
   return checkpoint_of(*network_, training.update, position,
-                       {configuration_, training.source.class_names()}, rates);
+                       {configuration_, training.source->class_names()}, rates);
 }
 
 }  // namespace lowbit::train

@@ -53,7 +53,7 @@ class Trainer {
     std::unique_ptr<Optimizer> optimizer;
     LossScaler scaler;
     EpochTotals totals;
-    data::BatchSource source;
+    std::unique_ptr<data::BatchSource> source;
     Update update;
     std::optional<Mixup> mixup;
     std::shared_ptr<models::Network> teacher;
