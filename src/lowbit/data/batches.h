@@ -28,7 +28,7 @@ BatchOptions batch_options(const config::DataOptions& options, Split split, uint
 // Images that could not be read, and what stood in their place: the next ones of the set.
 struct Skipped {
   int64_t count = 0;
-  std::string first;  // "FILE: REASON" of one of them
+  std::string first;  // "FILE: REASON" of the first
 };
 
 // Owns the set and the order of the epoch. A batch depends on (seed, epoch, first sample, size)

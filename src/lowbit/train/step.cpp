@@ -72,8 +72,8 @@ torch::Tensor first_images(data::BatchSource& source, const StepOptions& options
 void warn_of_skipped(data::BatchSource& source, const std::string& pass) {
   const data::Skipped skipped = source.take_skipped();
   if (skipped.count > 0)
-    core::log().warn("{}: {} damaged images skipped, each replaced by the next one: {}", pass,
-                     skipped.count, skipped.first);
+    core::log().warn("{}: damaged images skipped, each replaced by the next one: {}; first {}",
+                     pass, skipped.count, skipped.first);
 }
 
 std::string where_not_finite(models::Network& network, data::BatchSource& source,
