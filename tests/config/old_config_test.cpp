@@ -116,15 +116,22 @@ TEST(OldConfigs, MayQuoteTheWordsOfTheirOptions) {
   EXPECT_EQ(file.run().options.train.case_name, "x");
 }
 
-TEST(DryRun, WarnsOfADataSetThatIsNotBuiltAndARunRefusesIt) {
-  const std::string unbuilt = "dali";
-  const std::string line = "--keyword imagenet,cbas --dataset " + unbuilt;
-  EXPECT_EQ(run(line + " --dry-run").options.data.dataset, unbuilt);
-  EXPECT_THAT(run(line + " --dry-run").warnings,
-              testing::Contains("command line: option '--dataset': '" + unbuilt +
-                                "' is not built yet: a run stops here"));
-  EXPECT_EQ(run_error(line),
-            "command line: option '--dataset': '" + unbuilt + "' is not built yet");
+TEST(OldConfigs, MayLeaveTheDataSetOutOrNameTheOneForTheGpu) {
+  const DataOptions plain = run("--keyword cbas").options.data;
+  EXPECT_EQ(plain.dataset, "imagenet");
+  EXPECT_EQ(plain.input_size, 224);
+  EXPECT_EQ(plain.mean, (std::array{0.485, 0.456, 0.406}));
+  const Configuration dali =
+      run("--keyword cbas --dataset dali --aa --skip_damaged --input_size 160");
+  EXPECT_EQ(dali.options.data.dataset, "dali");
+  EXPECT_EQ(dali.options.data.std, (std::array{0.229, 0.224, 0.225}));
+  EXPECT_EQ(dali.options.data.input_size, 160);
+  EXPECT_TRUE(dali.options.data.addition_augment);
+  EXPECT_TRUE(dali.options.data.skip_damaged);
+  EXPECT_THAT(dali.warnings, testing::IsEmpty());
+  EXPECT_THAT(run("--keyword cifar10,cbas --dataset cifar10 --aa").warnings,
+              testing::ElementsAre("command line: option '--addition_augment' has no effect on "
+                                   "data set 'cifar10'"));
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST(ParseRun, NamesFileAndLineOfEveryKindOfError) {
             "unknown option '--lr_polcy'; did you mean '--lr_policy'?");
   EXPECT_EQ(error_of("options='--lr x'"), "option '--lr': 'x' is not a number (>= 0)");
   EXPECT_EQ(error_of("options='--fm_bit 9'"), "option '--fm_bit': 9 is out of range (1..8)");
-  EXPECT_EQ(error_of("options='--aa'"), "option '--addition_augment' is not built yet");
+  EXPECT_EQ(error_of("options='--rank 1'"), "option '--rank' is not built yet");
   EXPECT_EQ(error_of("options='--nesterov --lr'"), "option '--lr' needs a value: NUMBER");
   EXPECT_EQ(error_of("options=$options--lr=1 --nesterov"),
             "'options=$options--lr=1 --nesterov' is not an assignment name=value");
@@ -112,7 +112,8 @@ TEST(ParseRun, NamesFileAndLineOfEveryKindOfError) {
             "option '--policy': there is no file '/no/such/file'");
   EXPECT_EQ(error_of("model=resnet21"),
             "option '--model': unknown value 'resnet21'; did you mean 'resnet20'?");
-  EXPECT_EQ(error_of("dataset=dali"), "option '--dataset': 'dali' is not built yet");
+  EXPECT_EQ(error_of("dataset=dal"),
+            "option '--dataset': unknown value 'dal'; did you mean 'dali'?");
   EXPECT_EQ(error_of("train_batch=many"),
             "option '--batch_size': 'many' is not an integer (1..1048576)");
   EXPECT_EQ(error_of("options='--fm_enable --fm_bit 2'"),

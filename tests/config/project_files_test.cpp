@@ -45,12 +45,9 @@ std::vector<std::string> config_files() {
   return names;
 }
 
-// ImageNet is not built: its networks are.
 Configuration read(const std::string& name) {
-  const fs::path path = kSource / "config" / name;
-  return name.find(".imagenet.") == std::string::npos
-             ? parse_run(path, std::vector<std::string>{"--dry-run"}, environment_of({}))
-             : parse_network(path, {}, environment_of({}));
+  return parse_run(kSource / "config" / name, std::vector<std::string>{"--dry-run"},
+                   environment_of({}));
 }
 
 // The parts of config.<method>.<phase>.<dataset>.<precision>.<network>.

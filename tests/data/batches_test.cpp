@@ -45,12 +45,12 @@ Batch next_batch(BatchSource& source, int64_t size, torch::TensorOptions type = 
   return batch;
 }
 
-TEST(BatchSource, WithoutShuffleOrAugmentationIsTorchvisionsNormalizationInFileOrder) {
+TEST(ResidentBatches, WithoutShuffleOrAugmentationIsTorchvisionsNormalizationInFileOrder) {
   BatchOptions options = training_options(torch::kCPU);
   options.shuffle = false;
   options.augmentation = {};
   const ImageSet set = small_set();
-  BatchSource source(set, options);
+  ResidentBatches source(set, options);
   EXPECT_EQ(source.size(), kSamples);
   const Batch batch = next_batch(source, 10);
   EXPECT_TRUE(batch.targets.equal(torch::arange(10)));
@@ -66,8 +66,8 @@ TEST(BatchSource, WithoutShuffleOrAugmentationIsTorchvisionsNormalizationInFileO
   EXPECT_TRUE(batch.images.equal(expected));
 }
 
-TEST(BatchSource, WalksThroughTheEpochOnceInANewOrderEachTime) {
-  BatchSource source(small_set(), training_options(torch::kCPU));
+TEST(ResidentBatches, WalksThroughTheEpochOnceInANewOrderEachTime) {
+  ResidentBatches source(small_set(), training_options(torch::kCPU));
   std::vector<torch::Tensor> orders;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
     source.start_epoch(epoch);
@@ -79,11 +79,11 @@ TEST(BatchSource, WalksThroughTheEpochOnceInANewOrderEachTime) {
   EXPECT_FALSE(orders[0].equal(orders[1]));
 }
 
-TEST(BatchSource, GivesTheSameSamplesInBatchesOfAnySizeAndFromAnyCursor) {
-  BatchSource whole(small_set(), training_options(torch::kCPU));
+TEST(ResidentBatches, GivesTheSameSamplesInBatchesOfAnySizeAndFromAnyCursor) {
+  ResidentBatches whole(small_set(), training_options(torch::kCPU));
   whole.start_epoch(3);
   const Batch all = next_batch(whole, kSamples);
-  BatchSource parts(small_set(), training_options(torch::kCPU));
+  ResidentBatches parts(small_set(), training_options(torch::kCPU));
   parts.start_epoch(3);
   parts.set_cursor(7);
   for (int64_t begin = 7; begin + 11 <= kSamples; begin += 11) {
@@ -93,10 +93,10 @@ TEST(BatchSource, GivesTheSameSamplesInBatchesOfAnySizeAndFromAnyCursor) {
   }
 }
 
-TEST(BatchSource, GivesASampleADifferentPlacementInAnotherEpoch) {
+TEST(ResidentBatches, GivesASampleADifferentPlacementInAnotherEpoch) {
   BatchOptions options = training_options(torch::kCPU);
   options.shuffle = false;
-  BatchSource source(small_set(), options);
+  ResidentBatches source(small_set(), options);
   const Batch first = next_batch(source, kSamples);
   source.start_epoch(1);
   const Batch second = next_batch(source, kSamples);
@@ -105,8 +105,8 @@ TEST(BatchSource, GivesASampleADifferentPlacementInAnotherEpoch) {
   EXPECT_LT(same, 5);
 }
 
-TEST(BatchSource, FillsChannelsLastImagesWithTheSameNumbers) {
-  BatchSource source(small_set(), training_options(torch::kCPU));
+TEST(ResidentBatches, FillsChannelsLastImagesWithTheSameNumbers) {
+  ResidentBatches source(small_set(), training_options(torch::kCPU));
   const Batch planes = next_batch(source, 9);
   source.set_cursor(0);
   const Batch pixels = next_batch(source, 9, torch::kFloat32, torch::MemoryFormat::ChannelsLast);
@@ -114,8 +114,8 @@ TEST(BatchSource, FillsChannelsLastImagesWithTheSameNumbers) {
   EXPECT_TRUE(planes.images.equal(pixels.images));
 }
 
-TEST(BatchSource, RefusesTensorsThatDoNotFit) {
-  BatchSource source(small_set(), training_options(torch::kCPU));
+TEST(ResidentBatches, RefusesTensorsThatDoNotFit) {
+  ResidentBatches source(small_set(), training_options(torch::kCPU));
   const torch::Tensor targets = torch::empty({4}, torch::kInt64);
   const auto refuses = [&](const torch::Tensor& images, const torch::Tensor& labels) {
     EXPECT_THROW(source.assemble(images, labels), core::Error);
@@ -130,10 +130,10 @@ TEST(BatchSource, RefusesTensorsThatDoNotFit) {
   EXPECT_EQ(next_batch(source, kSamples).targets.sum().item<int64_t>(), kSamples * 39 / 2);
 }
 
-TEST(BatchSource, RefusesABackEndThatDoesNotRunOnTheDevice) {
+TEST(ResidentBatches, RefusesABackEndThatDoesNotRunOnTheDevice) {
   BatchOptions options = training_options(torch::kCPU);
   options.backend = kernels::Backend::cuda;
-  EXPECT_THROW(BatchSource(small_set(), options), core::Error);
+  EXPECT_THROW(ResidentBatches(small_set(), options), core::Error);
 }
 
 TEST(BatchOptions, OnlyTrainingSamplesAreShuffledAndAugmented) {
@@ -151,16 +151,16 @@ TEST(BatchOptions, OnlyTrainingSamplesAreShuffledAndAugmented) {
   EXPECT_EQ(options(Split::validation).mean, data.mean);
 }
 
-class BatchSourceOnGpu : public testing::Test {
+class ResidentBatchesOnGpu : public testing::Test {
  protected:
   void SetUp() override {
     if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no GPU";
   }
 };
 
-TEST_F(BatchSourceOnGpu, GivesTheBitsOfTheCpu) {
-  BatchSource cpu(small_set(), training_options(torch::kCPU));
-  BatchSource gpu(small_set(), training_options(torch::kCUDA));
+TEST_F(ResidentBatchesOnGpu, GivesTheBitsOfTheCpu) {
+  ResidentBatches cpu(small_set(), training_options(torch::kCPU));
+  ResidentBatches gpu(small_set(), training_options(torch::kCUDA));
   for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
     for (const auto type : {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16}) {
       cpu.start_epoch(4);
@@ -177,10 +177,10 @@ TEST_F(BatchSourceOnGpu, GivesTheBitsOfTheCpu) {
   }
 }
 
-TEST_F(BatchSourceOnGpu, EpochsEnqueuedWithoutWaitingDoNotDisturbEachOther) {
+TEST_F(ResidentBatchesOnGpu, EpochsEnqueuedWithoutWaitingDoNotDisturbEachOther) {
   constexpr int64_t kEpochs = 20;
-  BatchSource cpu(small_set(), training_options(torch::kCPU));
-  BatchSource gpu(small_set(), training_options(torch::kCUDA));
+  ResidentBatches cpu(small_set(), training_options(torch::kCPU));
+  ResidentBatches gpu(small_set(), training_options(torch::kCUDA));
   std::vector<Batch> batches;
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
     gpu.start_epoch(epoch);

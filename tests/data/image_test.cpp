@@ -70,6 +70,28 @@ TEST(Jpeg, PrintingColorsBecomeRedGreenAndBlue) {
   expect_near(pixel(image, 0, 15), {100, 50, 128});
 }
 
+TEST(Jpeg, IsReadInPartAsTheWholeIs) {
+  // Every column and row has its own color, so that a shift by one would show.
+  std::vector<uint8_t> pixels;
+  for (int y = 0; y < 60; ++y)
+    for (int x = 0; x < 90; ++x)
+      for (const int value : {4 * y, 2 * x, 200 - x - y})
+        pixels.push_back(static_cast<uint8_t>(value));
+  const std::string file = made_jpeg(60, 90, JCS_RGB, pixels);
+  const Image whole = decode_image(file);
+  for (const Region& part :
+       {Region{0, 0, 60, 90}, {17, 21, 30, 40}, {59, 89, 1, 1}, {0, 40, 5, 50}, {33, 0, 27, 90}}) {
+    std::vector<uint8_t> memory;
+    const PixelRows rows = open_picture(file)->read(part, 8, memory);
+    for (int64_t y = 0; y < part.height; ++y)
+      for (int64_t x = 0; x < part.width; ++x) {
+        const uint8_t* seen = rows.first + y * rows.row_bytes + x * 3;
+        ASSERT_EQ(Pixel(seen, seen + 3), pixel(whole, part.top + y, part.left + x))
+            << y << ' ' << x;
+      }
+  }
+}
+
 TEST(Jpeg, MissingBytesAreAnErrorAndNotGrey) {
   const std::string file = made_jpeg(64, 64, JCS_RGB, halves(64, 64, kRed, kBlue));
   EXPECT_THAT(error_of(file.substr(0, file.size() - 60)), HasSubstr("JPEG: "));
@@ -92,9 +114,13 @@ TEST(Png, GivesExactPixelsOfEveryColorType) {
        {4, 5, 6}},
       {made_png(2, 4, PNG_COLOR_TYPE_GRAY, 8, halves(2, 4, {7}, {9})), {7, 7, 7}, {9, 9, 9}},
       {made_png(2, 8, PNG_COLOR_TYPE_GRAY, 1, {0x0f, 0x0f}), {0, 0, 0}, {255, 255, 255}},
-      {made_png(2, 4, PNG_COLOR_TYPE_GRAY, 16, halves(2, 4, {8, 99}, {200, 1})),
-       {8, 8, 8},
-       {200, 200, 200}},
+      {made_png(2, 4, PNG_COLOR_TYPE_RGB, 16,
+                halves(2, 4, {8, 99, 9, 99, 10, 99}, {200, 1, 0, 1, 0, 255})),
+       {8, 9, 10},
+       {200, 0, 0}},
+      {made_png(2, 4, PNG_COLOR_TYPE_GRAY, 16, halves(2, 4, {0, 99}, {200, 1})),
+       {99, 99, 99},
+       {255, 255, 255}},
       {made_png(2, 4, PNG_COLOR_TYPE_PALETTE, 8, halves(2, 4, {1}, {0}), {10, 20, 30, 40, 50, 60}),
        {40, 50, 60},
        {10, 20, 30}},

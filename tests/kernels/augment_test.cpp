@@ -287,5 +287,41 @@ TEST(AssembleBatch, RefusesWrongArguments) {
   EXPECT_TRUE(refused([](AssembleBatch& args) { args.height = int64_t{1} << 62; }));
 }
 
+// A batch that was brought by itself: its images in order, each augmented as the set's sample that
+// it is, with light of its own.
+TEST_P(Assemble, TakesABatchOfItsOwnWithTheIndicesOfTheSet) {
+  Fixture<double> set(6, 6, 4, 5);
+  set.args.augmentation = {.flip = true, .pad = 1};
+  set.order = {4, 1, 5, 3, 0, 2};
+  const std::vector<double> expected = set.assemble(GetParam(), 2, 3);
+  const std::vector<int64_t> expected_targets = set.targets;
+
+  Fixture<double> batch(3, 3, 4, 5);
+  batch.args.augmentation = set.args.augmentation;
+  const std::vector<int64_t> indices = {5, 3, 0};
+  const size_t bytes = 4 * 5 * 3;
+  for (size_t b = 0; b < 3; ++b) {
+    const auto from = set.pixels.begin() + indices[b] * static_cast<int64_t>(bytes);
+    std::copy_n(from, bytes, batch.pixels.begin() + b * bytes);
+    batch.labels[b] = set.labels[indices[b]];
+  }
+  batch.args.indices = indices.data();
+  EXPECT_EQ(batch.assemble(GetParam(), 0, 3), expected);
+  EXPECT_EQ(batch.targets, expected_targets);
+
+  const std::vector<float> light = {0, 0, 0, 0.25f, -0.5f, 0.125f, 0, 0, 0};
+  batch.args.lighting = light.data();
+  const std::vector<double> lit = batch.assemble(GetParam(), 0, 3);
+  for (size_t i = 0; i < lit.size(); ++i)
+    EXPECT_NEAR(lit[i], expected[i] + light[i / 20], 1e-12) << i;
+}
+
+TEST_P(Assemble, RefusesFewerImagesThanTheBatchHas) {
+  Fixture<float> batch(2, 3, 4, 5);
+  const std::vector<int64_t> indices = {0, 1, 2};
+  batch.args.indices = indices.data();
+  EXPECT_THROW(batch.assemble(GetParam(), 0, 3), core::Error);
+}
+
 }  // namespace
 }  // namespace lowbit::kernels

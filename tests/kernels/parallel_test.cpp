@@ -76,7 +76,10 @@ TEST(PinnedThreads, HaveACoreEachAndGetTheOthersBack) {
       taken.push_back(cores[0]);
     }
     EXPECT_EQ(taken, allowed);
+    // What a thread of another kind may use is unchanged.
+    EXPECT_EQ(unpinned_cores(), allowed);
   }
+  EXPECT_EQ(unpinned_cores(), allowed);
   for (const std::vector<int>& cores : cores_of_threads()) EXPECT_EQ(cores, allowed);
   omp_set_num_threads(before);
 }

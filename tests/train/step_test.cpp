@@ -22,7 +22,7 @@ class StepTest : public TrainerTest {
     Update update(optimizer, scaler, options.train, /*batches=*/9);
     update.begin(/*epoch=*/0, /*batch=*/0);
     EpochTotals totals(device);
-    data::BatchSource source(
+    data::ResidentBatches source(
         data::load(options.data, data::Split::train),
         data::batch_options(options.data, data::Split::train, 1, kernels::Backend::cpu, device));
     BatchLoop loop =

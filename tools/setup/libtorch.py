@@ -51,9 +51,10 @@ WHEEL_OF_LIBRARY = {
 }
 CUDA_LIBRARIES = ["libtorch_cuda.so", "libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so"]
 
-# The last four: TensorBoard's reader of event files, without its server.
+# Of the last five, four are TensorBoard's reader of event files, without its server.
 PYTHON_WHEELS = ["filelock", "fsspec", "jinja2", "markupsafe", "mpmath", "networkx", "numpy",
-                 "sympy", "typing-extensions", "absl-py", "packaging", "protobuf", "tensorboard"]
+                 "sympy", "typing-extensions", "absl-py", "packaging", "protobuf", "tensorboard",
+                 "pillow"]
 
 PURPOSES = ("cpu", "cuda", "python")
 

@@ -9,8 +9,15 @@ std::vector<Option> data_option_rows() {
       "Data", false, [](auto& o) -> auto& { return o.data; });
   table.choice(
       {"--dataset"}, &DataOptions::dataset,
-      {{"fashion", "fashion"}, {"cifar10", "cifar10"}, {"cifar100", "cifar100"}, {"fake", "fake"}},
-      {"imagenet", "dali"}, "data set; fake: random images, 100000 long");
+      {{"imagenet", "imagenet"},
+       {"dali", "dali"},
+       {"fashion", "fashion"},
+       {"cifar10", "cifar10"},
+       {"cifar100", "cifar100"},
+       {"fake", "fake"}},
+      {},
+      "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same folders; fake: "
+      "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",
              "folder or archive of the data set; none: its usual place");
   table.integer({"--batch_size", "-b"}, &DataOptions::train_batch, between(1, 1 << 20),
@@ -18,12 +25,16 @@ std::vector<Option> data_option_rows() {
   table.integer({"--val_batch_size", "-v"}, &DataOptions::val_batch, kAny,
                 "samples of a validation step; below 1: no validation");
   table.integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
-                "threads, at most the usable cores");
+                "threads that decode images, at most the usable cores");
   for (const auto& [name, field, range] : {std::tuple("--mean", &DataOptions::mean, kAny),
                                            std::tuple("--std", &DataOptions::std, kPositive)})
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")
         .default_value = "of the data set";
-  table.unbuilt_flag({"--addition_augment", "--aa"}, "color jitter and PCA lighting");
+  table.flag({"--addition_augment", "--aa"}, &DataOptions::addition_augment,
+             "color jitter and PCA lighting of training images (imagenet)");
+  table.flag({"--skip_damaged"}, &DataOptions::skip_damaged,
+             "imagenet: an image that cannot be read is replaced by the next one and counted; else "
+             "it ends the run");
   table.flag({"--mixup_enable"}, &DataOptions::mixup_enable,
              "train on mixtures of two samples and of their labels");
   table.number({"--mixup_alpha"}, &DataOptions::mixup_alpha, kNotNegative,

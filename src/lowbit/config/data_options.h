@@ -7,7 +7,7 @@
 namespace lowbit::config {
 
 struct DataOptions {
-  // fashion | cifar10 | cifar100 | fake (imagenet and dali: known, not built).
+  // imagenet | dali (the same folders) | fashion | cifar10 | cifar100 | fake.
   std::string dataset = "imagenet";
   std::string root;           // folder or archive; empty: the data set's usual place
   int input_size = 224;       // pixels of a side; resolved like ModelOptions::input_size
@@ -16,7 +16,9 @@ struct DataOptions {
   int val_batch = 50;         // < 1: no validation
   bool mixup_enable = false;  // mixtures of two samples of a batch, see train/mixup.h
   double mixup_alpha = 0.7;
-  int workers = 12;  // threads; capped to the usable cores
+  bool addition_augment = false;  // imagenet: color jitter and lighting, see data/color.h
+  bool skip_damaged = false;      // imagenet: in place of a damaged image the next one of the set
+  int workers = 12;               // threads that decode; capped to the usable cores
   // Per channel, of values in 0..1; resolved from --mean/--std or the data set's own.
   std::array<double, 3> mean{}, std{1, 1, 1};
 

@@ -120,7 +120,6 @@ bool is_unbuilt(const Option& option, const std::string& value) {
 }
 
 [[noreturn]] void throw_unbuilt_value(const Given& given) {
-  if (given.where().source == "default") require_built_default(*given.option, given.text());
   throw at(
       core::usage_error("option '{}': '{}' is not built yet", given.option->name(), given.text())
           .detail("Built: " + given.option->value),
@@ -148,13 +147,6 @@ const Option* find_option(const std::string& name) {
 
 void match(std::span<const Argument> words, GivenOptions& given) {
   Matcher(words, given).run();
-}
-
-void require_built_default(const Option& option, const std::string& value) {
-  if (is_unbuilt(option, value))
-    throw core::usage_error("option '{}': '{}', the default, is not built yet: give '{}'",
-                            option.name(), value, option.name())
-        .detail("Built: " + option.value);
 }
 
 std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options) {

@@ -42,7 +42,4 @@ enum class Purpose {
 // that is not built, as `purpose` says. Returns warnings: options without effect.
 std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options);
 
-// A usage error if the option's value, which the user did not give, is not built.
-void require_built_default(const Option& option, const std::string& value);
-
 }  // namespace lowbit::config

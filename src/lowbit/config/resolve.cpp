@@ -371,8 +371,6 @@ class Resolver {
       throw located(
           core::usage_error("keywords 'label-smooth' and 'focal-loss' exclude each other"),
           {"--keyword"});
-    if (!find("--dataset") && purpose_ == Purpose::run)
-      require_built_default(*find_option("--dataset"), options_.data.dataset);
   }
 
   void warn_about_idle_keywords() {

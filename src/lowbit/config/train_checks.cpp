@@ -20,6 +20,7 @@ class Checker {
     warn_about_teacher();
     warn_about_optimizer();
     warn_about_devices();
+    warn_about_images();
     return std::move(warnings_);
   }
 
@@ -50,6 +51,13 @@ class Checker {
     return options;
   }
   static std::string defaults(const Option& option) { return option.show(Options()); }
+
+  // What only sets of picture files have.
+  void warn_about_images() {
+    if (data_.dataset == "imagenet" || data_.dataset == "dali") return;
+    for (const char* option : {"--addition_augment", "--skip_damaged"})
+      warn(option, fmt::format("on data set '{}'", data_.dataset));
+  }
 
   void refuse_impossible() const {
     if (train_.device_ids.empty())

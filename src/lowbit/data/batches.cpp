@@ -7,6 +7,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/data/shuffle.h"
+#include "lowbit/data/streamed_batches.h"
 #include "lowbit/kernels/augment.h"
 #include "lowbit/tensor/tensor.h"
 
@@ -20,24 +21,45 @@ bool is_channels_last(const torch::Tensor& images) {
   return images.is_contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
-void check_outputs(const torch::Tensor& images, const torch::Tensor& targets,
-                   const torch::Tensor& pixels) {
-  const bool shapes_fit = images.dim() == 4 && images.size(1) == 3 &&
-                          images.size(2) == pixels.size(1) && images.size(3) == pixels.size(2) &&
-                          targets.dim() == 1 && targets.size(0) == images.size(0);
+}  // namespace
+
+void require_backend(const BatchOptions& options) {
+  if (options.device.is_cpu() == (options.backend == kernels::Backend::cuda))
+    throw core::usage_error("the kernels of the batches do not run on {}", options.device.str());
+}
+
+void require_outputs(const torch::Tensor& images, const torch::Tensor& targets, int64_t height,
+                     int64_t width, torch::Device device) {
+  const bool shapes_fit = images.dim() == 4 && images.size(1) == 3 && images.size(2) == height &&
+                          images.size(3) == width && targets.dim() == 1 &&
+                          targets.size(0) == images.size(0);
   const bool memory_fits = (images.is_contiguous() || is_channels_last(images)) &&
                            targets.is_contiguous() && targets.scalar_type() == torch::kInt64 &&
-                           images.device() == pixels.device() &&
-                           targets.device() == pixels.device();
+                           images.device() == device && targets.device() == device;
   if (!shapes_fit || !memory_fits) {
     throw core::usage_error("a batch of {}x{} pixels on {} does not fit images {} and targets {}",
-                            pixels.size(1), pixels.size(2), pixels.device().str(),
+                            height, width, device.str(),
                             images.toString() + c10::str(images.sizes()),
                             targets.toString() + c10::str(targets.sizes()));
   }
 }
 
-}  // namespace
+kernels::AssembleBatch batch_arguments(const BatchOptions& options, const torch::Tensor& images,
+                                       const torch::Tensor& targets) {
+  kernels::AssembleBatch batch{
+      .height = images.size(2),
+      .width = images.size(3),
+      .seed = options.seed,
+      .augmentation = options.augmentation,
+      .batch = images.size(0),
+      .images = tensor::output(images),
+      .channels_last = is_channels_last(images),
+      .targets = targets.mutable_data_ptr<int64_t>(),
+  };
+  std::ranges::copy(options.mean, batch.mean);
+  std::ranges::copy(options.std, batch.std);
+  return batch;
+}
 
 BatchOptions batch_options(const config::DataOptions& options, Split split, uint64_t seed,
                            kernels::Backend backend, torch::Device device) {
@@ -54,11 +76,24 @@ BatchOptions batch_options(const config::DataOptions& options, Split split, uint
   return result;
 }
 
-BatchSource::BatchSource(ImageSet set, const BatchOptions& options)
+std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
+                                          uint64_t seed, kernels::Backend backend,
+                                          torch::Device device) {
+  const BatchOptions options = batch_options(data, split, seed, backend, device);
+  if (is_streamed(data)) return std::make_unique<StreamedBatches>(data, split, options);
+  return std::make_unique<ResidentBatches>(load(data, split), options);
+}
+
+void BatchSource::assemble_at(int64_t first, const torch::Tensor& images,
+                              const torch::Tensor& targets) {
+  set_cursor(first);
+  fetch(first, targets.size(0));
+  assemble(images, targets);
+}
+
+ResidentBatches::ResidentBatches(ImageSet set, const BatchOptions& options)
     : set_(std::move(set)), options_(options) {
-  if (options.device.is_cpu() == (options.backend == kernels::Backend::cuda)) {
-    throw core::usage_error("the kernels of the batches do not run on {}", options.device.str());
-  }
+  require_backend(options);
   set_.pixels = set_.pixels.to(options.device);
   set_.labels = set_.labels.to(options.device);
   const int64_t order_size = options.shuffle ? size() : 0;
@@ -66,7 +101,7 @@ BatchSource::BatchSource(ImageSet set, const BatchOptions& options)
   start_epoch(0);
 }
 
-void BatchSource::start_epoch(int64_t epoch) {
+void ResidentBatches::start_epoch(int64_t epoch) {
   // A fresh buffer each time: freed pinned memory stays untouched until the copies that torch has
   // enqueued from it are done, so nothing need be waited for here.
   const bool on_cpu = state_.device().is_cpu();
@@ -81,32 +116,21 @@ void BatchSource::start_epoch(int64_t epoch) {
   if (!on_cpu) state_.copy_(state, /*non_blocking=*/true);
 }
 
-void BatchSource::set_cursor(int64_t position) {
+void ResidentBatches::set_cursor(int64_t position) {
   state_.select(0, kCursor).fill_(position);
 }
 
-void BatchSource::assemble(const torch::Tensor& images, const torch::Tensor& targets) {
-  check_outputs(images, targets, set_.pixels);
+void ResidentBatches::assemble(const torch::Tensor& images, const torch::Tensor& targets) {
+  require_outputs(images, targets, height(), width(), set_.pixels.device());
   const c10::DeviceGuard guard(set_.pixels.device());
   const int64_t* state = state_.const_data_ptr<int64_t>();
-  kernels::AssembleBatch batch{
-      .pixels = set_.pixels.const_data_ptr<uint8_t>(),
-      .labels = set_.labels.const_data_ptr<int64_t>(),
-      .image_count = set_.pixels.size(0),
-      .height = height(),
-      .width = width(),
-      .order = options_.shuffle ? state + kOrder : nullptr,
-      .cursor = state + kCursor,
-      .epoch = state + kEpoch,
-      .seed = options_.seed,
-      .augmentation = options_.augmentation,
-      .batch = images.size(0),
-      .images = tensor::output(images),
-      .channels_last = is_channels_last(images),
-      .targets = targets.mutable_data_ptr<int64_t>(),
-  };
-  std::ranges::copy(options_.mean, batch.mean);
-  std::ranges::copy(options_.std, batch.std);
+  kernels::AssembleBatch batch = batch_arguments(options_, images, targets);
+  batch.pixels = set_.pixels.const_data_ptr<uint8_t>();
+  batch.labels = set_.labels.const_data_ptr<int64_t>();
+  batch.image_count = set_.pixels.size(0);
+  batch.order = options_.shuffle ? state + kOrder : nullptr;
+  batch.cursor = state + kCursor;
+  batch.epoch = state + kEpoch;
   kernels::assemble_batch(options_.backend, batch, tensor::current_stream(set_.pixels.device()));
   state_.select(0, kCursor).add_(batch.batch);
 }

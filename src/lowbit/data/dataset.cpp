@@ -6,9 +6,14 @@
 #include "lowbit/data/cifar.h"
 #include "lowbit/data/fake.h"
 #include "lowbit/data/fashion.h"
+#include "lowbit/data/imagenet.h"
 
 namespace lowbit::data {
 namespace {
+
+constexpr const char* kHowToGetImages =
+    "--root FOLDER with FOLDER/train/CLASS/*.JPEG and FOLDER/val/CLASS/*.JPEG, as torchvision's "
+    "ImageFolder reads it (ImageNet: https://www.image-net.org, after signing up)";
 
 constexpr DatasetEntry kDatasets[] = {
     {.name = "cifar10",
@@ -30,6 +35,17 @@ constexpr DatasetEntry kDatasets[] = {
      .how_to_get =
          "apt-get install dataset-fashion-mnist, or the four files of "
          "https://github.com/zalandoresearch/fashion-mnist in a folder, then --root FOLDER"},
+    {.name = "imagenet",
+     .count = count_images,
+     .require_files = require_images,
+     .augmentation = {.flip = true},
+     .how_to_get = kHowToGetImages},
+    // Meant to be decoded on the GPU; StreamedBatches says that it is not.
+    {.name = "dali",
+     .count = count_images,
+     .require_files = require_images,
+     .augmentation = {.flip = true},
+     .how_to_get = kHowToGetImages},
     {.name = "fake",
      .load = load_fake,
      .require_files = require_fake,
@@ -65,8 +81,20 @@ std::span<const DatasetEntry> datasets() {
   return kDatasets;
 }
 
+bool is_streamed(const config::DataOptions& options) {
+  return entry_of(options).load == nullptr;
+}
+
+int64_t count_samples(const config::DataOptions& options, Split split) {
+  const DatasetEntry& entry = entry_of(options);
+  return explain(entry, [&] {
+    return entry.count ? entry.count(options, split) : entry.load(options, split).size();
+  });
+}
+
 ImageSet load(const config::DataOptions& options, Split split) {
   const DatasetEntry& entry = entry_of(options);
+  if (!entry.load) throw core::usage_error("data set '{}' is not held in memory", options.dataset);
   return explain(entry, [&] { return entry.load(options, split); });
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -16,10 +17,50 @@ struct Image {
 // More pixels than any photograph has: a file that claims them is damaged or hostile.
 inline constexpr int64_t kMostPixels = int64_t{1} << 28;
 
-// The format is that of the first bytes, whatever the file is called. Grey, palette and CMYK
-// become red, green, blue; transparency and the lower half of 16 bits are dropped. An Error
-// (failure) that says what is wrong if the picture is cut off, damaged, of another format or has
-// more than kMostPixels.
+// A rectangle of pixels.
+struct Region {
+  int64_t top = 0, left = 0, height = 0, width = 0;
+};
+
+// Decoded pixels, three bytes each, in memory of somebody else.
+struct PixelRows {
+  const uint8_t* first = nullptr;
+  int64_t row_bytes = 0;  // from a pixel to the one below it
+};
+
+// A picture of which only the size has been read.
+class Picture {
+ public:
+  Picture() = default;
+  virtual ~Picture() = default;
+  Picture(const Picture&) = delete;
+  Picture& operator=(const Picture&) = delete;
+
+  int64_t height() const { return height_; }
+  int64_t width() const { return width_; }
+
+  // Whether read() knows fractions of the size: a JPEG's blocks can be decoded to fewer pixels.
+  virtual bool has_fractions() const = 0;
+
+  // Decodes a rectangle that lies within the picture, once; `pixels` keeps what the result points
+  // to. With `eighths` 1, 2 or 4 the picture is first reduced to ceil(size * eighths / 8), and the
+  // rectangle is one of that; 8: as it is. What need not be decoded for the rectangle may stay
+  // unread, damage included, unless the rectangle is the whole picture. An Error (failure) that
+  // says what is wrong.
+  virtual PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) = 0;
+
+ protected:
+  int64_t height_ = 0, width_ = 0;  // pixels
+};
+
+// Reads the size. The format is that of the first bytes, whatever the file is called; `bytes`
+// outlive the picture. Grey, palette and CMYK become red, green, blue; transparency and the
+// orientation that a camera notes are dropped. Of 16 bits the lower half is dropped, but a grey
+// picture of 16 bits is cut off at 255, as PIL does. An Error (failure) that says what is wrong if
+// the picture is cut off, damaged, of another format or has more than kMostPixels.
+std::unique_ptr<Picture> open_picture(std::string_view bytes);
+
+// All of it, with the errors of open_picture.
 Image decode_image(std::string_view bytes);
 
 // The same for a file, which the error names.

@@ -1,10 +1,10 @@
 #include "lowbit/data/image_files.h"
 
-#include <algorithm>
 #include <sstream>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/data/image_folder.h"
 
 namespace lowbit::data {
 namespace {
@@ -14,17 +14,6 @@ namespace fs = std::filesystem;
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-// What lies in the folder, by name.
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (!it->path().filename().native().starts_with(".")) entries.push_back(it->path());
-  if (error) throw core::failure("cannot read folder '{}': {}", folder.string(), error.message());
-  std::ranges::sort(entries);
-  return entries;
 }
 
 // Names may hold blanks, so that a label is only what stands behind the name of a file.
@@ -55,10 +44,9 @@ std::vector<fs::path> images_in_class_folders(const fs::path& root) {
   if (splits.empty()) splits.push_back(root);
   std::vector<fs::path> images;
   for (const fs::path& split : splits)
-    for (const fs::path& folder : entries_of(split))
-      if (is_folder(folder))
-        for (const fs::path& file : entries_of(folder))
-          if (core::is_file(file)) images.push_back(file);
+    for (const std::string& folder : class_folders(split))
+      for (const std::string& name : picture_names(split / folder))
+        images.push_back(split / folder / name);
   if (images.empty())
     throw core::failure("'{}': no images in train/CLASS/, val/CLASS/ or CLASS/", root.string());
   return images;

@@ -7,6 +7,8 @@
 #include <jerror.h>
 // clang-format on
 
+#include <algorithm>
+
 #include "lowbit/core/error.h"
 #include "lowbit/data/image_formats.h"
 
@@ -26,6 +28,10 @@ struct JpegReader {
   ~JpegReader() { jpeg_destroy_decompress(&state); }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
+
+  bool cmyk() const {
+    return state.jpeg_color_space == JCS_CMYK || state.jpeg_color_space == JCS_YCCK;
+  }
 };
 
 [[noreturn]] void leave(j_common_ptr state) {
@@ -64,37 +70,89 @@ void cmyk_to_rgb(const uint8_t* cmyk, int64_t pixels, uint8_t* rgb) {
 }
 
 // False, with reader.message, where libjpeg gives up.
-bool decode(JpegReader& reader, std::string_view bytes, Image& image) {
+bool read_header(JpegReader& reader, std::string_view bytes) {
   if (setjmp(reader.way_out)) return false;
   jpeg_decompress_struct& state = reader.state;
   jpeg_create_decompress(&state);
   jpeg_mem_src(&state, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   jpeg_read_header(&state, TRUE);
-  check_size(state.image_height, state.image_width);
-  const bool cmyk = state.jpeg_color_space == JCS_CMYK || state.jpeg_color_space == JCS_YCCK;
-  state.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-  jpeg_start_decompress(&state);
-  image.height = state.output_height;
-  image.width = state.output_width;
-  image.pixels.resize(static_cast<size_t>(image.height * image.width * 3));
-  if (cmyk) reader.row.resize(static_cast<size_t>(image.width * 4));
-  while (state.output_scanline < state.output_height) {
-    uint8_t* rgb = image.pixels.data() + int64_t{state.output_scanline} * image.width * 3;
-    JSAMPROW row = cmyk ? reader.row.data() : rgb;
-    jpeg_read_scanlines(&state, &row, 1);
-    if (cmyk) cmyk_to_rgb(row, image.width, rgb);
-  }
-  jpeg_finish_decompress(&state);
   return true;
 }
 
+// Which part of the rows libjpeg gives: multiples of its blocks.
+struct Columns {
+  JDIMENSION first, count;
+};
+
+// Chroma is spread over its neighbours, so what stands at the edge of the part differs from the
+// picture: that much more is decoded.
+Columns wider(const Region& region, JDIMENSION width) {
+  constexpr int64_t kMargin = 4;
+  const int64_t first = std::max<int64_t>(region.left - kMargin, 0);
+  const int64_t end = std::min<int64_t>(region.left + region.width + kMargin, width);
+  return {static_cast<JDIMENSION>(first), static_cast<JDIMENSION>(end - first)};
+}
+
+// False, with reader.message, where libjpeg gives up. `columns` becomes what the rows of `pixels`
+// hold.
+bool read_rows(JpegReader& reader, const Region& region, int eighths, std::vector<uint8_t>& pixels,
+               Columns& columns) {
+  if (setjmp(reader.way_out)) return false;
+  jpeg_decompress_struct& state = reader.state;
+  const bool cmyk = reader.cmyk();
+  state.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+  state.scale_num = static_cast<unsigned>(eighths);
+  state.scale_denom = 8;
+  jpeg_start_decompress(&state);
+  columns = {0, state.output_width};
+  const JDIMENSION picture_height = state.output_height;
+  if (region.width < int64_t{columns.count}) {
+    columns = wider(region, state.output_width);
+    jpeg_crop_scanline(&state, &columns.first, &columns.count);
+  }
+  const int64_t row_bytes = int64_t{columns.count} * 3;
+  pixels.resize(static_cast<size_t>(region.height * row_bytes));
+  if (cmyk) reader.row.resize(size_t{columns.count} * 4);
+  if (region.top > 0) jpeg_skip_scanlines(&state, static_cast<JDIMENSION>(region.top));
+  for (int64_t y = 0; y < region.height; ++y) {
+    uint8_t* rgb = pixels.data() + y * row_bytes;
+    JSAMPROW row = cmyk ? reader.row.data() : rgb;
+    jpeg_read_scanlines(&state, &row, 1);
+    if (cmyk) cmyk_to_rgb(row, columns.count, rgb);
+  }
+  if (state.output_scanline == picture_height)
+    jpeg_finish_decompress(&state);
+  else
+    jpeg_abort_decompress(&state);
+  return true;
+}
+
+class JpegPicture : public Picture {
+ public:
+  explicit JpegPicture(std::string_view bytes) {
+    if (!read_header(reader_, bytes)) throw core::failure("JPEG: {}", reader_.message);
+    check_size(reader_.state.image_height, reader_.state.image_width);
+    height_ = reader_.state.image_height;
+    width_ = reader_.state.image_width;
+  }
+
+  bool has_fractions() const override { return true; }
+
+  PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) override {
+    Columns columns = {};
+    if (!read_rows(reader_, region, eighths, pixels, columns))
+      throw core::failure("JPEG: {}", reader_.message);
+    return {pixels.data() + (region.left - int64_t{columns.first}) * 3, int64_t{columns.count} * 3};
+  }
+
+ private:
+  JpegReader reader_;
+};
+
 }  // namespace
 
-Image decode_jpeg(std::string_view bytes) {
-  JpegReader reader;
-  Image image;
-  if (!decode(reader, bytes, image)) throw core::failure("JPEG: {}", reader.message);
-  return image;
+std::unique_ptr<Picture> open_jpeg(std::string_view bytes) {
+  return std::make_unique<JpegPicture>(bytes);
 }
 
 }  // namespace lowbit::data

@@ -38,43 +38,80 @@ void read_bytes(png_structp state, png_bytep to, size_t size) {
   reader->rest.remove_prefix(size);
 }
 
+// False, with reader.message, where libpng gives up.
+bool read_header(PngReader& reader) {
+  reader.state = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, leave, on_warning);
+  if (!reader.state || setjmp(png_jmpbuf(reader.state))) return false;
+  reader.info = png_create_info_struct(reader.state);
+  png_set_read_fn(reader.state, &reader, read_bytes);
+  png_read_info(reader.state, reader.info);
+  return true;
+}
+
+bool is_grey_of_16_bits(const PngReader& reader) {
+  return png_get_color_type(reader.state, reader.info) == PNG_COLOR_TYPE_GRAY &&
+         png_get_bit_depth(reader.state, reader.info) == 16;
+}
+
 void ask_for_rgb(png_structp state) {
   png_set_palette_to_rgb(state);
   png_set_expand_gray_1_2_4_to_8(state);
   png_set_strip_16(state);
   png_set_strip_alpha(state);
   png_set_gray_to_rgb(state);
-  png_set_interlace_handling(state);
+}
+
+// Big-endian numbers of 16 bits at the start of each row become three bytes, from the right so
+// that none is overwritten before it is read.
+void cut_off_grey(uint8_t* row, int64_t width) {
+  for (int64_t x = width - 1; x >= 0; --x) {
+    const uint8_t grey = row[2 * x] == 0 ? row[2 * x + 1] : 255;
+    row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = grey;
+  }
 }
 
 // False, with reader.message, where libpng gives up.
-bool decode(PngReader& reader, Image& image) {
-  reader.state = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, leave, on_warning);
-  if (!reader.state || setjmp(png_jmpbuf(reader.state))) return false;
-  reader.info = png_create_info_struct(reader.state);
-  png_set_read_fn(reader.state, &reader, read_bytes);
-  png_read_info(reader.state, reader.info);
-  image.height = png_get_image_height(reader.state, reader.info);
-  image.width = png_get_image_width(reader.state, reader.info);
-  check_size(static_cast<uint64_t>(image.height), static_cast<uint64_t>(image.width));
-  ask_for_rgb(reader.state);
+bool read_all(PngReader& reader, int64_t height, int64_t width, std::vector<uint8_t>& pixels) {
+  if (setjmp(png_jmpbuf(reader.state))) return false;
+  const bool grey_of_16_bits = is_grey_of_16_bits(reader);
+  if (!grey_of_16_bits) ask_for_rgb(reader.state);
+  png_set_interlace_handling(reader.state);
   png_read_update_info(reader.state, reader.info);
-  image.pixels.resize(static_cast<size_t>(image.height * image.width * 3));
-  for (int64_t y = 0; y < image.height; ++y)
-    reader.rows.push_back(image.pixels.data() + y * image.width * 3);
+  pixels.resize(static_cast<size_t>(height * width * 3));
+  for (int64_t y = 0; y < height; ++y) reader.rows.push_back(pixels.data() + y * width * 3);
   png_read_image(reader.state, reader.rows.data());
   png_read_end(reader.state, nullptr);
+  if (grey_of_16_bits)
+    for (png_bytep row : reader.rows) cut_off_grey(row, width);
   return true;
 }
 
+class PngPicture : public Picture {
+ public:
+  explicit PngPicture(std::string_view bytes) {
+    reader_.rest = bytes;
+    if (!read_header(reader_)) throw core::failure("PNG: {}", reader_.message);
+    height_ = png_get_image_height(reader_.state, reader_.info);
+    width_ = png_get_image_width(reader_.state, reader_.info);
+    check_size(static_cast<uint64_t>(height_), static_cast<uint64_t>(width_));
+  }
+
+  bool has_fractions() const override { return false; }
+
+  PixelRows read(const Region& region, int, std::vector<uint8_t>& pixels) override {
+    if (!read_all(reader_, height_, width_, pixels))
+      throw core::failure("PNG: {}", reader_.message);
+    return {pixels.data() + (region.top * width_ + region.left) * 3, width_ * 3};
+  }
+
+ private:
+  PngReader reader_;
+};
+
 }  // namespace
 
-Image decode_png(std::string_view bytes) {
-  PngReader reader;
-  reader.rest = bytes;
-  Image image;
-  if (!decode(reader, image)) throw core::failure("PNG: {}", reader.message);
-  return image;
+std::unique_ptr<Picture> open_png(std::string_view bytes) {
+  return std::make_unique<PngPicture>(bytes);
 }
 
 }  // namespace lowbit::data

@@ -22,6 +22,8 @@ void check_sizes(const AssembleBatch& args) {
       args.height > max_pixels / args.width || args.batch > max_pixels / (args.height * args.width))
     throw core::usage_error("{}: {} samples of {} images of {}x{} pixels", op, args.batch,
                             args.image_count, args.height, args.width);
+  if (args.indices && args.image_count < args.batch)
+    throw core::usage_error("{}: {} images for a batch of {}", op, args.image_count, args.batch);
   const int pad = args.augmentation.pad;
   if (pad < 0 || pad >= std::min(args.height, args.width))
     throw core::usage_error("{}: a pad of {} for images of {}x{} pixels", op, pad, args.height,
@@ -34,7 +36,7 @@ void assemble_batch(Backend backend, const AssembleBatch& args, Stream stream) {
   check_arrays(op, args.batch,
                {{"pixels", args.pixels},
                 {"labels", args.labels},
-                {"cursor", args.cursor},
+                {"cursor or indices", args.indices ? args.indices : args.cursor},
                 {"epoch", args.epoch},
                 {"images", args.images.data},
                 {"targets", args.targets}});

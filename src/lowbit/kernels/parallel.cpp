@@ -28,15 +28,33 @@ void parallel_for(std::int64_t size, std::int64_t grain,
   if (error) std::rethrow_exception(error);
 }
 
+namespace {
+
+// Those of the PinnedThreads that live: one scope at a time has any, as inside of it a thread may
+// use one core only.
+std::vector<int>& pinned_cores() {
+  static std::vector<int> cores;
+  return cores;
+}
+
+}  // namespace
+
+std::vector<int> unpinned_cores() {
+  return pinned_cores().empty() ? core::allowed_cores() : pinned_cores();
+}
+
 PinnedThreads::PinnedThreads() : cores_(core::allowed_cores()) {
-  if (static_cast<int>(cores_.size()) != omp_get_max_threads()) cores_.clear();
+  if (static_cast<int>(cores_.size()) != omp_get_max_threads() || !pinned_cores().empty())
+    cores_.clear();
   if (cores_.empty()) return;
+  pinned_cores() = cores_;
 #pragma omp parallel
   core::stay_on({cores_[static_cast<size_t>(omp_get_thread_num())]});
 }
 
 PinnedThreads::~PinnedThreads() {
   if (cores_.empty()) return;
+  pinned_cores().clear();
 #pragma omp parallel
   core::stay_on(cores_);
 }

@@ -14,6 +14,10 @@ namespace lowbit::kernels {
 void parallel_for(std::int64_t size, std::int64_t grain,
                   const std::function<void(std::int64_t begin, std::int64_t end)>& body);
 
+// The cores that threads of their own may run on: those that the caller may use, or might, were it
+// not for PinnedThreads.
+std::vector<int> unpinned_cores();
+
 // Keeps each of the omp_get_max_threads() threads on a core of its own while it lives, if there are
 // just as many as the caller may use; changes nothing otherwise. Threads that are free to move end
 // up together on one core as soon as another process runs beside them, and then wait for each other

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "lowbit/config/parse.h"
@@ -57,19 +58,17 @@ class Images {
       : step_{device, torch::kFloat32, /*capture=*/false},
         mean_(options.data.mean),
         std_(options.data.std),
-        source_(data::load(options.data, data::Split::validation),
-                data::batch_options(options.data, data::Split::validation, options.train.seed,
-                                    tensor::backend(device), device)) {}
+        source_(data::open_batches(options.data, data::Split::validation, options.train.seed,
+                                   tensor::backend(device), device)) {}
 
-  int64_t size() const { return source_.size(); }
+  int64_t size() const { return source_->size(); }
   const std::string& class_name(int64_t label) const {
-    return source_.class_names().at(static_cast<size_t>(label));
+    return source_->class_names().at(static_cast<size_t>(label));
   }
 
   train::Batch at(int64_t first, int64_t count) {
-    const train::Batch batch = train::make_batch(count, source_, step_);
-    source_.set_cursor(first);
-    source_.assemble(batch.images, batch.targets);
+    const train::Batch batch = train::make_batch(count, *source_, step_);
+    source_->assemble_at(first, batch.images, batch.targets);
     return batch;
   }
 
@@ -88,7 +87,7 @@ class Images {
  private:
   train::StepOptions step_;
   std::array<double, 3> mean_, std_;
-  data::BatchSource source_;
+  std::unique_ptr<data::BatchSource> source_;
 };
 
 // int64 [N] each, on the CPU.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lowbit/core/log.h"
+
 namespace lowbit::train {
 namespace {
 
@@ -63,16 +65,22 @@ torch::Tensor first_images(data::BatchSource& source, const StepOptions& options
   if (options.compute_type != torch::kFloat64) precise.compute_type = torch::kFloat32;
   const Batch batch = make_batch(std::min(count, source.size()), source, precise);
   source.start_epoch(0);
-  source.assemble(batch.images, batch.targets);
+  source.assemble_at(0, batch.images, batch.targets);
   return batch.images;
+}
+
+void warn_of_skipped(data::BatchSource& source, const std::string& pass) {
+  const data::Skipped skipped = source.take_skipped();
+  if (skipped.count > 0)
+    core::log().warn("{}: damaged images skipped, each replaced by the next one: {}; first {}",
+                     pass, skipped.count, skipped.first);
 }
 
 std::string where_not_finite(models::Network& network, data::BatchSource& source,
                              const StepOptions& options, int64_t first, int64_t size) {
   const torch::NoGradGuard no_grad;
   const Batch batch = make_batch(size, source, options);
-  source.set_cursor(first);
-  source.assemble(batch.images, batch.targets);
+  source.assemble_at(first, batch.images, batch.targets);
   const std::string layer = network.first_non_finite_layer(batch.images);
   return layer.empty() ? "the loss itself" : "layer '" + layer + "'";
 }
@@ -83,6 +91,7 @@ BatchLoop::BatchLoop(data::BatchSource& source, const StepOptions& options,
 
 void BatchLoop::run(int64_t position, int64_t size) {
   position_ = position;
+  source_.fetch(position, size);
   auto step = steps_.find(size);
   if (step == steps_.end()) {
     auto batch = make_batch(size, source_, options_);

@@ -35,6 +35,10 @@ Batch make_batch(int64_t size, const data::BatchSource& source, const StepOption
 // The source stands at epoch 0 then.
 torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count);
 
+// Logs how many images the source has skipped since the last time, if any. pass: "[epoch 3]:
+// training".
+void warn_of_skipped(data::BatchSource& source, const std::string& pass);
+
 // For an error message: where in `network` the loss of samples first .. first + size - 1 stops
 // being finite, "layer 'NAME'" or "the loss itself". Runs them in the present mode and moves the
 // cursor.

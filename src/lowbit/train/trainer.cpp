@@ -26,21 +26,28 @@ int64_t batches_of(int64_t samples, int64_t batch) {
   return (samples + batch - 1) / batch;
 }
 
+std::unique_ptr<data::BatchSource> open_training_set(const config::Options& options,
+                                                     torch::Device device) {
+  return data::open_batches(options.data, data::Split::train, options.train.seed,
+                            tensor::backend(device), device);
+}
+
 // The training set where the network depends on its size: where a warm-up of quantizers is given in
-// epochs. A run that only evaluates has none, as it need not have the training set.
-std::optional<data::ImageSet> needed_training_set(const config::Options& options) {
+// epochs; else null. A run that only evaluates has none, as it need not have the training set.
+std::unique_ptr<data::BatchSource> needed_training_set(const config::Options& options,
+                                                       torch::Device device) {
   const auto in_epochs = [&](config::Tag tag) {
     return options.model.tag(tag).stable == config::kStableOfEpochs;
   };
   const bool needed =
       in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
-  if (!needed || options.train.evaluate) return {};
-  return data::load(options.data, data::Split::train);
+  if (!needed || options.train.evaluate) return nullptr;
+  return open_training_set(options, device);
 }
 
 // The options with what the device cannot do replaced, and that warm-up settled.
 config::Options settled(config::Options options, torch::Device device,
-                        const std::optional<data::ImageSet>& training_set) {
+                        const data::BatchSource* training_set) {
   const bool half = options.train.precision == config::Precision::fp16 ||
                     options.train.precision == config::Precision::bf16;
   if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
@@ -106,8 +113,8 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
 
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start)
     : device_(choose_device(configuration.options.train)),
-      training_set_(needed_training_set(configuration.options)),
-      options_(settled(configuration.options, device_, training_set_)),
+      training_set_(needed_training_set(configuration.options, device_)),
+      options_(settled(configuration.options, device_, training_set_.get())),
       configuration_(stored(configuration)),
       observer_(observer),
       scope_(device_, options_.train),
@@ -156,13 +163,6 @@ void Trainer::load(const Value& file, const std::string& path) {
     throw;
   }
   log_load(loaded_, path);
-}
-
-data::ImageSet Trainer::take_training_set() {
-  if (!training_set_) return data::load(options_.data, data::Split::train);
-  data::ImageSet set = std::move(*training_set_);
-  training_set_.reset();
-  return set;
 }
 
 NamedTensors Trainer::weights_of(const Value& checkpoint) const {
@@ -223,22 +223,20 @@ Trainer::Training::Training(Trainer& trainer)
                                trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
-      source(trainer.take_training_set(),
-             data::batch_options(trainer.options_.data, data::Split::train,
-                                 trainer.options_.train.seed, tensor::backend(trainer.device_),
-                                 trainer.device_)),
+      source(trainer.training_set_ ? std::move(trainer.training_set_)
+                                   : open_training_set(trainer.options_, trainer.device_)),
       update(*optimizer, scaler, trainer.options_.train,
-             batches_of(source.size(), trainer.options_.data.train_batch)),
+             batches_of(source->size(), trainer.options_.data.train_batch)),
       mixup(trainer.options_.data.mixup_enable
                 ? std::optional<Mixup>(std::in_place, trainer.options_.data.mixup_alpha,
                                        trainer.options_.train.seed,
                                        trainer.options_.data.train_batch, trainer.device_)
                 : std::nullopt),
       teacher(trainer.teacher()),
-      loop(training_loop(parts(trainer), source, trainer.step_)),
+      loop(training_loop(parts(trainer), *source, trainer.step_)),
       saved(trainer.files_, trainer.start_),
       save_clock(trainer.options_.train.save_every) {
-  trainer.check_classes(source.class_names());
+  trainer.check_classes(source->class_names());
   if (trainer.start_.checkpoint) position = trainer.restore(*this);
 }
 
@@ -320,17 +318,17 @@ void Trainer::apply_policy(Training& training) {
 }
 
 void Trainer::probe_step(Training& training) {
-  const int64_t size = training.source.size(), batch = options_.data.train_batch,
+  const int64_t size = training.source->size(), batch = options_.data.train_batch,
                 first = training.position.samples;
   const int64_t iteration = training.position.epoch * batches_of(size, batch) + first / batch;
   const Probe probe(options_.train, *network_);
   if (!probe.wants(iteration)) return;
-  const Batch next = make_batch(std::min(batch, size - first), training.source, step_);
-  training.source.assemble(next.images, next.targets);
+  const Batch next = make_batch(std::min(batch, size - first), *training.source, step_);
+  training.source->assemble_at(first, next.images, next.targets);
   const std::filesystem::path file = files_.probe(iteration);
   core::make_writable_folder(file.parent_path());
   write_checkpoint(file, probe.look(next.images));
-  training.source.set_cursor(first);
+  training.source->set_cursor(first);
   core::log().info("probe: wrote {}", file.string());
 }
 
@@ -338,18 +336,18 @@ torch::Tensor Trainer::statistics_images(Training& training) {
   // Shares of some hundred thousand values per layer: enough to judge by, and quick.
   constexpr int64_t kImages = 16;
   return validation_ ? validation_->first_images(kImages)
-                     : first_images(training.source, step_, kImages);
+                     : first_images(*training.source, step_, kImages);
 }
 
 bool Trainer::train_epoch(Training& training) {
   RunPosition& position = training.position;
   apply_policy(training);
-  const int64_t size = training.source.size(), batch = options_.data.train_batch;
+  const int64_t size = training.source->size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   const int64_t first_step = position.epoch * batches_of(size, batch);
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
-  training.source.start_epoch(position.epoch);
-  training.source.set_cursor(position.samples);
+  training.source->start_epoch(position.epoch);
+  training.source->set_cursor(position.samples);
   training.totals.reset(position.totals);
 
   const auto start = Clock::now();
@@ -396,7 +394,7 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
        .epoch = training.position.epoch,
        .epochs = total_epochs(options_.train),
        .samples = static_cast<int64_t>(seen.totals.samples),
-       .total = training.source.size(),
+       .total = training.source->size(),
        .images_per_second = (seen.totals.samples - samples_before) / seconds.count(),
        .loss = to_accuracy(seen.totals).loss});
 }
@@ -405,10 +403,10 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   // Totals and weights stand where they stood before the batch that failed: run it again and look.
   const auto first = static_cast<int64_t>(totals.samples);
   const int64_t samples =
-      std::min<int64_t>(options_.data.train_batch, training.source.size() - first);
+      std::min<int64_t>(options_.data.train_batch, training.source->size() - first);
   throw core::failure("the loss is not finite in epoch {}, iteration {}: first in {}",
                       training.position.epoch, first / options_.data.train_batch,
-                      where_not_finite(*network_, training.source, step_, first, samples))
+                      where_not_finite(*network_, *training.source, step_, first, samples))
       .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
 }
 
@@ -418,6 +416,7 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   core::log().info("[epoch {}]: train_loss {:.4f}, {:.0f} images/s, lr {:.6g}", epoch,
                    to_accuracy(position.totals).loss, training.images_per_second.back(),
                    learning_rate(options_.train, epoch));
+  warn_of_skipped(*training.source, fmt::format("[epoch {}]: training", epoch));
   bool best = false;
   if (validation_) {
     result.last = evaluate();
@@ -457,7 +456,7 @@ Value Trainer::state(const Training& training) const {
         group, position.epoch, position.samples / options_.data.train_batch));
   }
   return checkpoint_of(*network_, training.update, position,
-                       {configuration_, training.source.class_names()}, rates);
+                       {configuration_, training.source->class_names()}, rates);
 }
 
 }  // namespace lowbit::train

@@ -55,7 +55,7 @@ class Trainer {
     std::unique_ptr<Optimizer> optimizer;
     LossScaler scaler;
     EpochTotals totals;
-    data::BatchSource source;
+    std::unique_ptr<data::BatchSource> source;
     Update update;
     std::optional<Mixup> mixup;
     std::shared_ptr<models::Network> teacher;
@@ -71,7 +71,6 @@ class Trainer {
   LoadScope scope_of_loading() const {
     return {options_.train.resume_scope, options_.train.unresume_scope};
   }
-  data::ImageSet take_training_set();
   // The entries of a checkpoint that --resume_scope and --unresume_scope take.
   NamedTensors weights_of(const Value& checkpoint) const;
   // What the policy says for the epoch that begins.
@@ -99,7 +98,7 @@ class Trainer {
   Value state(const Training& training) const;
 
   const torch::Device device_;
-  std::optional<data::ImageSet> training_set_;  // where it was read before it is trained on
+  std::unique_ptr<data::BatchSource> training_set_;  // null, or opened before it is trained on
   const config::Options options_;
   const std::string configuration_;  // as checkpoints hold it
   Observer& observer_;

@@ -18,21 +18,20 @@ Accuracy to_accuracy(const kernels::Totals& totals) {
 Validation::Validation(const config::Options& options, const StepOptions& step)
     : options_(options),
       step_(step),
-      source_(data::load(options.data, data::Split::validation),
-              data::batch_options(options.data, data::Split::validation, options.train.seed,
-                                  tensor::backend(step.device), step.device)),
+      source_(data::open_batches(options.data, data::Split::validation, options.train.seed,
+                                 tensor::backend(step.device), step.device)),
       totals_(step.device) {}
 
 BatchLoop Validation::loop_for(models::Network& network, const StepOptions& step) {
-  return validation_loop(network, totals_, source_, step);
+  return validation_loop(network, totals_, *source_, step);
 }
 
 Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch) {
   using Clock = std::chrono::steady_clock;
   network.eval();
-  source_.start_epoch(0);
+  source_->start_epoch(0);
   totals_.reset();
-  const int64_t size = source_.size();
+  const int64_t size = source_->size();
   const auto start = Clock::now();
   for (int64_t at = 0; at < size; at += options_.data.val_batch) {
     loop.run(at, std::min<int64_t>(options_.data.val_batch, size - at));
@@ -49,11 +48,12 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
   }
   const EpochTotals::Reading reading = totals_.read();
   observer.on_pass_end();
+  warn_of_skipped(*source_, "validation");
   if (reading.halted) {
     // The totals stand where they stood before the batch that failed.
     const auto first = static_cast<int64_t>(reading.totals.samples);
     throw core::failure("the loss on the validation set is not finite: first in {}",
-                        where_not_finite(network, source_, loop.options(), first,
+                        where_not_finite(network, *source_, loop.options(), first,
                                          std::min<int64_t>(options_.data.val_batch, size - first)));
   }
   network.train();

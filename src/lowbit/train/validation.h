@@ -1,6 +1,8 @@
 // A pass over the validation set.
 #pragma once
 
+#include <memory>
+
 #include "lowbit/config/options.h"
 #include "lowbit/train/observer.h"
 #include "lowbit/train/step.h"
@@ -20,14 +22,14 @@ class Validation {
   Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
 
   // The first `count` images of the set, see train::first_images.
-  torch::Tensor first_images(int64_t count) { return train::first_images(source_, step_, count); }
+  torch::Tensor first_images(int64_t count) { return train::first_images(*source_, step_, count); }
 
-  const std::vector<std::string>& class_names() const { return source_.class_names(); }
+  const std::vector<std::string>& class_names() const { return source_->class_names(); }
 
  private:
   const config::Options& options_;
   const StepOptions& step_;
-  data::BatchSource source_;
+  std::unique_ptr<data::BatchSource> source_;
   EpochTotals totals_;
 };
 

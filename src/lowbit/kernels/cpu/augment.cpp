@@ -15,19 +15,23 @@ template <class T>
 using Table = std::array<std::array<T, 256>, 3>;
 
 template <class T>
-Table<T> normalized_bytes(const AssembleBatch& args) {
+Table<T> normalized_bytes(const AssembleBatch& args, const float (&light)[3]) {
   Table<T> table;
   for (int channel = 0; channel < 3; ++channel) {
     const T mean = static_cast<T>(args.mean[channel]), std = static_cast<T>(args.std[channel]);
     for (int byte = 0; byte < 256; ++byte)
-      table[channel][byte] = normalized(static_cast<std::uint8_t>(byte), mean, std);
+      table[channel][byte] =
+          normalized(static_cast<std::uint8_t>(byte), mean, std, static_cast<T>(light[channel]));
   }
   return table;
 }
 
 template <class T>
-void assemble_sample(const AssembleBatch& args, const Table<T>& table, std::int64_t b) {
+void assemble_sample(const AssembleBatch& args, const Table<T>& unlit, std::int64_t b) {
   const Sample sample = sample_of_batch(args, b);
+  Table<T> lit;
+  if (args.lighting) lit = normalized_bytes<T>(args, sample.light);
+  const Table<T>& table = args.lighting ? lit : unlit;
   args.targets[b] = sample.label;
   const int height = static_cast<int>(args.height), width = static_cast<int>(args.width);
   // Where in a source row the pixels of an output row begin: the same for all rows.
@@ -47,7 +51,7 @@ void assemble_sample(const AssembleBatch& args, const Table<T>& table, std::int6
 
 template <class T>
 void assemble(const AssembleBatch& args) {
-  const Table<T> table = normalized_bytes<T>(args);
+  const Table<T> table = normalized_bytes<T>(args, {0, 0, 0});
   constexpr std::int64_t pixels_worth_a_thread = 1 << 13;
   parallel_for(args.batch, pixels_worth_a_thread / (args.height * args.width) + 1,
                [&](std::int64_t begin, std::int64_t end) {

@@ -23,8 +23,9 @@ __global__ void assemble_kernel(AssembleBatch args, unsigned blocks_per_image) {
   const PixelPlace place = pixel_place(args, b, row, column);
   Out* out = static_cast<Out*>(args.images.data) + place.first;
   for (int channel = 0; channel < 3; ++channel) {
-    out[channel * place.step] = static_cast<Out>(normalized(
-        source[channel], static_cast<T>(args.mean[channel]), static_cast<T>(args.std[channel])));
+    out[channel * place.step] = static_cast<Out>(
+        normalized(source[channel], static_cast<T>(args.mean[channel]),
+                   static_cast<T>(args.std[channel]), static_cast<T>(sample.light[channel])));
   }
 }
 

@@ -11,14 +11,28 @@ struct Sample {
   const uint8_t* image;  // [height, width, 3]
   int64_t label;
   Placement placement;
+  float light[3];  // of each channel
 };
 
 LOWBIT_HOST_DEVICE inline Sample sample_of_batch(const AssembleBatch& args, int64_t b) {
-  const int64_t position = *args.cursor + b;
-  const int64_t index = args.order ? args.order[position] : position;
   const int64_t image_bytes = args.height * args.width * 3;
-  return {args.pixels + index % args.image_count * image_bytes, args.labels[index],
-          draw_placement(args.augmentation, args.seed, *args.epoch, index)};
+  Sample sample{};
+  int64_t index;
+  if (args.indices) {
+    index = args.indices[b];
+    sample.image = args.pixels + b * image_bytes;
+    sample.label = args.labels[b];
+  } else {
+    const int64_t position = *args.cursor + b;
+    index = args.order ? args.order[position] : position;
+    sample.image = args.pixels + index % args.image_count * image_bytes;
+    sample.label = args.labels[index];
+  }
+  sample.placement = draw_placement(args.augmentation, args.seed, *args.epoch, index);
+  if (args.lighting)
+    for (int channel = 0; channel < 3; ++channel)
+      sample.light[channel] = args.lighting[3 * b + channel];
+  return sample;
 }
 
 // Where in the memory of `images` the first channel of a pixel stands, and how far on the next

@@ -50,10 +50,11 @@ LOWBIT_HOST_DEVICE inline int source_column(const Placement& placement, int colu
 }
 
 // A byte as the network's input; T is float, or double for a float64 network. mean and std are of
-// values in 0..1. The two divisions are those of torchvision's ToTensor and Normalize, bit for bit.
+// values in 0..1, and so is light, which is added in between. The two divisions are those of
+// torchvision's ToTensor and Normalize, bit for bit.
 template <class T>
-LOWBIT_HOST_DEVICE inline T normalized(uint8_t byte, T mean, T std) {
-  return (static_cast<T>(byte) / T{255} - mean) / std;
+LOWBIT_HOST_DEVICE inline T normalized(uint8_t byte, T mean, T std, T light = 0) {
+  return (static_cast<T>(byte) / T{255} + light - mean) / std;
 }
 
 }  // namespace lowbit::kernels

@@ -32,7 +32,16 @@ LOWBIT_HOST_DEVICE inline Random128 philox4x32_10(Random128 counter, uint64_t ke
 }
 
 // What the numbers are for: two purposes never share one.
-enum class Purpose : uint32_t { augmentation, order, fake_pixels, mixup_share, mixup_partner };
+enum class Purpose : uint32_t {
+  augmentation,
+  order,
+  fake_pixels,
+  mixup_share,
+  mixup_partner,
+  crop,
+  jitter,
+  lighting
+};
 
 // 128 bits for item `index` (of a set, an array, ...) in `epoch` (0..2^32 - 1).
 LOWBIT_HOST_DEVICE inline Random128 random_bits(uint64_t seed, Purpose purpose, int64_t epoch,

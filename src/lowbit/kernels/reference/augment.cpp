@@ -22,7 +22,7 @@ void assemble(const AssembleBatch& args) {
         for (int channel = 0; channel < 3; ++channel) {
           images[place.first + channel * place.step] =
               normalized(source[channel], static_cast<T>(args.mean[channel]),
-                         static_cast<T>(args.std[channel]));
+                         static_cast<T>(args.std[channel]), static_cast<T>(sample.light[channel]));
         }
       }
     }

@@ -1,0 +1,59 @@
+#include "lowbit/data/imagenet.h"
+
+#include <algorithm>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+fs::path folder_of(const config::DataOptions& options, Split split) {
+  const fs::path root = options.root.empty() ? fs::path("data/imagenet") : fs::path(options.root);
+  return root / (split == Split::train ? "train" : "val");
+}
+
+// A label is a place among the names: where one split lacks a class all later labels would differ.
+void require_same_classes(const fs::path& folder, const fs::path& other,
+                          const std::vector<std::string>& classes) {
+  if (!is_folder(other)) return;
+  const std::vector<std::string> others = class_folders(other);
+  const auto [mine, theirs] = std::ranges::mismatch(classes, others);
+  if (mine == classes.end() && theirs == others.end()) return;
+  const bool lacks = mine == classes.end() || (theirs != others.end() && *theirs < *mine);
+  throw core::failure("'{}' has no class folder '{}', which '{}' has",
+                      (lacks ? folder : other).string(), lacks ? *theirs : *mine,
+                      (lacks ? other : folder).string());
+}
+
+Split other_than(Split split) {
+  return split == Split::train ? Split::validation : Split::train;
+}
+
+}  // namespace
+
+void require_images(const config::DataOptions& options, Split split) {
+  const fs::path folder = folder_of(options, split);
+  if (!is_folder(folder)) throw core::failure("there is no folder '{}'", folder.string());
+  const std::vector<std::string> classes = class_folders(folder);
+  if (classes.empty())
+    throw core::failure("'{}': no folders, one for each class, are in it", folder.string());
+  require_same_classes(folder, folder_of(options, other_than(split)), classes);
+}
+
+ImageFolder list_images(const config::DataOptions& options, Split split) {
+  require_images(options, split);
+  return ImageFolder(folder_of(options, split), user_cache());
+}
+
+int64_t count_images(const config::DataOptions& options, Split split) {
+  return list_images(options, split).size();
+}
+
+}  // namespace lowbit::data

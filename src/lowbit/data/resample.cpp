@@ -1,0 +1,160 @@
+#include "lowbit/data/resample.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "lowbit/kernels/cpu/vector_loop.h"
+
+namespace lowbit::data {
+namespace {
+
+// Pillow's PRECISION_BITS: with a byte and the sum of the weights, 1, they fill an int32.
+constexpr int kWeightBits = 22;
+constexpr int32_t kHalf = 1 << (kWeightBits - 1);
+
+inline uint8_t to_byte(int32_t sum) {
+  return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
+}
+
+double triangle(double x) {
+  return std::max(0.0, 1.0 - std::abs(x));
+}
+
+// to[i] = sum of weight t times source[t * stride + i], for i below `length`. Sums of a block stay
+// in registers.
+LOWBIT_VECTOR_CLONES void weighted_sum(const uint8_t* source, int64_t stride,
+                                       const AxisFilter::Taps taps, int64_t length, uint8_t* to) {
+  constexpr int64_t kBlock = 48;
+  int64_t begin = 0;
+  for (; begin + kBlock <= length; begin += kBlock) {
+    int32_t sums[kBlock];
+    for (int64_t i = 0; i < kBlock; ++i) sums[i] = kHalf;
+    for (int64_t t = 0; t < taps.count; ++t) {
+      const int32_t weight = taps.weights[t];
+      const uint8_t* from = source + t * stride + begin;
+      for (int64_t i = 0; i < kBlock; ++i) sums[i] += from[i] * weight;
+    }
+    for (int64_t i = 0; i < kBlock; ++i) to[begin + i] = to_byte(sums[i]);
+  }
+  for (; begin < length; ++begin) {
+    int32_t sum = kHalf;
+    for (int64_t t = 0; t < taps.count; ++t) sum += source[t * stride + begin] * taps.weights[t];
+    to[begin] = to_byte(sum);
+  }
+}
+
+// Rows are resized this many at a time, turned so that they lie side by side: the sums of a pixel
+// are then over neighbouring bytes, which is what vector instructions can do.
+constexpr int64_t kTogether = 16;
+
+// Turns 8x8 bytes: swaps quarters, then quarters of these, then single bytes.
+inline void transpose8x8(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride) {
+  static_assert(std::endian::native == std::endian::little);
+  uint64_t row[8];
+  for (int i = 0; i < 8; ++i) std::memcpy(&row[i], from + i * from_stride, 8);
+  const auto exchange = [&](int distance, int shift, uint64_t low) {
+    for (int i = 0; i < 8; ++i) {
+      if (i & distance) continue;
+      const uint64_t above = row[i], below = row[i + distance];
+      row[i] = (above & low) | ((below & low) << shift);
+      row[i + distance] = ((above >> shift) & low) | (below & ~low);
+    }
+  };
+  exchange(4, 32, 0x00000000ffffffff);
+  exchange(2, 16, 0x0000ffff0000ffff);
+  exchange(1, 8, 0x00ff00ff00ff00ff);
+  for (int i = 0; i < 8; ++i) std::memcpy(to + i * to_stride, &row[i], 8);
+}
+
+// to[x][y] = from[y][x] for multiples of 8 both ways.
+void transpose(const uint8_t* from, int64_t from_stride, int64_t height, int64_t width, uint8_t* to,
+               int64_t to_stride) {
+  for (int64_t y = 0; y < height; y += 8)
+    for (int64_t x = 0; x < width; x += 8)
+      transpose8x8(from + y * from_stride + x, from_stride, to + x * to_stride + y, to_stride);
+}
+
+constexpr int64_t up_to_8(int64_t size) {
+  return (size + 7) / 8 * 8;
+}
+
+// Resizes kTogether rows; those behind `height` repeat the last one. to has room for up_to_8 bytes
+// a row.
+void resize_rows(const uint8_t* source, int64_t row_bytes, int64_t height,
+                 const AxisFilter& columns, uint8_t* to, int64_t to_bytes,
+                 ResampleBuffers& buffers) {
+  const int64_t width = 3 * (columns.source_end() - columns.source_begin());
+  uint8_t* turned = buffers.columns.data();
+  for (int64_t y = 0; y < kTogether; y += 8) {
+    const int64_t whole = y + 8 <= height ? width / 8 * 8 : 0;
+    transpose(source + y * row_bytes, row_bytes, std::min<int64_t>(8, whole), whole, turned + y,
+              kTogether);
+    for (int64_t i = y; i < y + 8; ++i)
+      for (int64_t x = whole; x < width; ++x)
+        turned[x * kTogether + i] = source[std::min(i, height - 1) * row_bytes + x];
+  }
+  uint8_t* narrow = buffers.narrow.data();
+  for (int64_t x = 0; x < columns.count(); ++x) {
+    const AxisFilter::Taps taps = columns.taps(x);
+    weighted_sum(turned + (taps.first - columns.source_begin()) * 3 * kTogether, 3 * kTogether,
+                 taps, 3 * kTogether, narrow + x * 3 * kTogether);
+  }
+  transpose(narrow, kTogether, up_to_8(3 * columns.count()), kTogether, to, to_bytes);
+}
+
+}  // namespace
+
+AxisFilter::AxisFilter(const Axis& axis) {
+  const double scale = (axis.end - axis.begin) / static_cast<double>(axis.to);
+  const double reach = std::max(scale, 1.0);
+  longest_ = static_cast<int64_t>(std::ceil(reach)) * 2 + 1;
+  taps_.resize(static_cast<size_t>(axis.count));
+  weights_.resize(static_cast<size_t>(axis.count * longest_));
+  std::vector<double> exact(static_cast<size_t>(longest_));
+  begin_ = axis.size;
+  for (int64_t i = 0; i < axis.count; ++i) {
+    const double center = axis.begin + (static_cast<double>(axis.first + i) + 0.5) * scale;
+    const auto first = std::max(static_cast<int64_t>(center - reach + 0.5), int64_t{0});
+    const auto end = std::min(static_cast<int64_t>(center + reach + 0.5), axis.size);
+    double sum = 0;
+    for (int64_t x = first; x < end; ++x) {
+      const double weight = triangle((static_cast<double>(x) - center + 0.5) * (1 / reach));
+      exact[static_cast<size_t>(x - first)] = weight;
+      sum += weight;
+    }
+    for (int64_t t = 0; t < end - first; ++t)
+      weights_[static_cast<size_t>(i * longest_ + t)] =
+          static_cast<int32_t>(0.5 + exact[static_cast<size_t>(t)] / sum * (1 << kWeightBits));
+    taps_[static_cast<size_t>(i)] = {first, end - first};
+    begin_ = std::min(begin_, first);
+    end_ = std::max(end_, end);
+  }
+}
+
+AxisFilter::Taps AxisFilter::taps(int64_t i) const {
+  const Range& range = taps_[static_cast<size_t>(i)];
+  return {range.first, range.count, weights_.data() + i * longest_};
+}
+
+void resample(const uint8_t* source, int64_t row_bytes, const AxisFilter& rows,
+              const AxisFilter& columns, uint8_t* to, ResampleBuffers& buffers) {
+  const int64_t height = rows.source_end() - rows.source_begin();
+  const int64_t width = columns.source_end() - columns.source_begin();
+  const int64_t to_bytes = 3 * columns.count(), padded = up_to_8(to_bytes);
+  buffers.columns.resize(static_cast<size_t>(up_to_8(3 * width) * kTogether));
+  buffers.narrow.resize(static_cast<size_t>(padded * kTogether));
+  const int64_t padded_height = (height + kTogether - 1) / kTogether * kTogether;
+  buffers.rows.resize(static_cast<size_t>(padded_height * padded));
+  for (int64_t y = 0; y < height; y += kTogether)
+    resize_rows(source + y * row_bytes, row_bytes, height - y, columns,
+                buffers.rows.data() + y * padded, padded, buffers);
+  for (int64_t y = 0; y < rows.count(); ++y) {
+    const AxisFilter::Taps taps = rows.taps(y);
+    weighted_sum(buffers.rows.data() + (taps.first - rows.source_begin()) * padded, padded, taps,
+                 to_bytes, to + y * to_bytes);
+  }
+}
+
+}  // namespace lowbit::data

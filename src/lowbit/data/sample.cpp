@@ -1,0 +1,73 @@
+#include "lowbit/data/sample.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/data/color.h"
+
+namespace lowbit::data {
+namespace {
+
+// The smallest size, in eighths, at which the box still has at least the pixels that are made of
+// it.
+int smallest_size(const Crop& crop) {
+  for (const int eighths : {1, 2, 4})
+    if (crop.box.height * eighths >= crop.scaled_height * 8 &&
+        crop.box.width * eighths >= crop.scaled_width * 8)
+      return eighths;
+  return 8;
+}
+
+// An axis of the box in a picture that is decoded at `eighths` of its size.
+struct ScaledAxis {
+  int64_t offset;  // of the axis in the decoded picture
+  Axis axis;
+};
+
+ScaledAxis scaled_axis(int64_t begin, int64_t size, int eighths, int64_t to, int64_t first,
+                       int64_t count) {
+  const double scaled_begin = static_cast<double>(begin * eighths) / 8;
+  const double scaled_end = static_cast<double>((begin + size) * eighths) / 8;
+  const double offset = std::floor(scaled_begin);
+  return {static_cast<int64_t>(offset),
+          {.size = static_cast<int64_t>(std::ceil(scaled_end) - offset),
+           .begin = scaled_begin - offset,
+           .end = scaled_end - offset,
+           .to = to,
+           .first = first,
+           .count = count}};
+}
+
+}  // namespace
+
+void SampleMaker::make(std::string_view bytes, int64_t epoch, int64_t index,
+                       std::span<uint8_t> pixels) {
+  const auto picture = open_picture(bytes);
+  const Crop crop = recipe_.random ? random_resized_crop(picture->height(), picture->width(),
+                                                         recipe_.side, recipe_.seed, epoch, index)
+                                   : center_crop(picture->height(), picture->width(), recipe_.side);
+  cut_out(*picture, crop, pixels.data());
+  if (recipe_.jitter) change_colors(draw_color_jitter(recipe_.seed, epoch, index), pixels);
+}
+
+void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels) {
+  const int eighths = recipe_.shortcut && picture.has_fractions() ? smallest_size(crop) : 8;
+  const ScaledAxis vertical = scaled_axis(crop.box.top, crop.box.height, eighths,
+                                          crop.scaled_height, crop.window.top, crop.window.height);
+  const ScaledAxis horizontal = scaled_axis(crop.box.left, crop.box.width, eighths,
+                                            crop.scaled_width, crop.window.left, crop.window.width);
+  const AxisFilter rows(vertical.axis), columns(horizontal.axis);
+  const Region needed{
+      vertical.offset + rows.source_begin(), horizontal.offset + columns.source_begin(),
+      rows.source_end() - rows.source_begin(), columns.source_end() - columns.source_begin()};
+  PixelRows source;
+  if (recipe_.shortcut) {
+    source = picture.read(needed, eighths, decoded_);
+  } else {
+    source = picture.read({0, 0, picture.height(), picture.width()}, 8, decoded_);
+    source.first += needed.top * source.row_bytes + needed.left * 3;
+  }
+  resample(source.first, source.row_bytes, rows, columns, pixels, buffers_);
+}
+
+}  // namespace lowbit::data

@@ -1,0 +1,44 @@
+// From a compressed picture to the pixels of a sample.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/data/crop.h"
+#include "lowbit/data/image.h"
+#include "lowbit/data/resample.h"
+
+namespace lowbit::data {
+
+struct SampleRecipe {
+  int64_t side = 224;   // pixels, of a square
+  bool random = false;  // random_resized_crop, else center_crop
+  bool jitter = false;  // change_colors, at random
+  // Decodes only the rows and columns that the sample shows, and a JPEG whose box is at least
+  // twice, four or eight times as large as the sample at that fraction. Without fractions it
+  // changes nothing; with them a color differs by about one step of 255 in the mean.
+  bool shortcut = true;
+  uint64_t seed = 0;
+};
+
+// Makes samples of one recipe, one after the other: each thread has its own.
+class SampleMaker {
+ public:
+  explicit SampleMaker(const SampleRecipe& recipe) : recipe_(recipe) {}
+
+  // Fills pixels, [side, side, 3], with sample `index` of the set in `epoch`, whose file holds
+  // `bytes`. An Error (failure) as open_picture and Picture::read say.
+  void make(std::string_view bytes, int64_t epoch, int64_t index, std::span<uint8_t> pixels);
+
+  // The part of a picture that `crop` says, [window.height, window.width, 3].
+  void cut_out(Picture& picture, const Crop& crop, uint8_t* pixels);
+
+ private:
+  SampleRecipe recipe_;
+  std::vector<uint8_t> decoded_;
+  ResampleBuffers buffers_;
+};
+
+}  // namespace lowbit::data

@@ -1,0 +1,190 @@
+#include "lowbit/data/sample_stream.h"
+
+#include <algorithm>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
+#include "lowbit/core/threads.h"
+#include "lowbit/data/color.h"
+#include "lowbit/kernels/parallel.h"
+
+namespace lowbit::data {
+namespace {
+
+constexpr const char* kHowToGoOn =
+    "--skip_damaged takes the next image in its place; lowbit tools verify-data lists all that are "
+    "damaged";
+
+}  // namespace
+
+SampleStream::SampleStream(ImageFolder images, const StreamOptions& options)
+    : images_(std::move(images)), options_(options), slots_(kSlots) {
+  // The thread that trains may be kept on a core of its own, and these would inherit that.
+  const std::vector<int> cores = kernels::unpinned_cores();
+  for (int i = 0; i < options.threads; ++i)
+    threads_.emplace_back([this, cores] {
+      core::stay_on(cores);
+      work();
+    });
+}
+
+SampleStream::~SampleStream() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  work_to_do_.notify_all();
+}
+
+void SampleStream::stop() {
+  std::unique_lock lock(mutex_);
+  stop_decoding(lock);
+}
+
+void SampleStream::start_epoch(int64_t epoch, std::span<const int64_t> order) {
+  std::unique_lock lock(mutex_);
+  stop_decoding(lock);
+  epoch_ = epoch;
+  order_ = order;
+}
+
+const DecodedBatch& SampleStream::batch(int64_t first, int64_t count) {
+  std::unique_lock lock(mutex_);
+  if (oldest_in_use_) {
+    oldest_in_use_ = false;
+    oldest_ = (oldest_ + 1) % kSlots;
+    --opened_;
+  }
+  const bool expected = batch_size_ > 0 && opened_ > 0 && slots_[oldest_].first == first &&
+                        slots_[oldest_].count == count;
+  if (!expected) {
+    stop_decoding(lock);
+    begin_at(first, count);
+  }
+  work_to_do_.notify_all();
+  Slot& slot = slots_[oldest_];
+  work_done_.wait(lock, [&slot] { return slot.unfinished == 0; });
+  oldest_in_use_ = true;
+  if (slot.error) std::rethrow_exception(slot.error);
+  std::ranges::sort(slot.data.skipped, {}, &SkippedImage::path);
+  return slot.data;
+}
+
+// Waits for the tasks that run; drops the others and every batch.
+void SampleStream::stop_decoding(std::unique_lock<std::mutex>& lock) {
+  batch_size_ = 0;
+  work_done_.wait(lock, [this] { return running_ == 0; });
+  opened_ = 0;
+  oldest_in_use_ = false;
+}
+
+void SampleStream::begin_at(int64_t first, int64_t count) {
+  make_room(count);
+  batch_size_ = count;
+  oldest_ = 0;
+  next_first_ = first;
+  open_slot();
+}
+
+// Adds the batch at next_first_ to what is decoded.
+void SampleStream::open_slot() {
+  Slot& slot = slots_[(oldest_ + opened_) % kSlots];
+  ++opened_;
+  slot.first = next_first_;
+  slot.count = std::min(batch_size_, static_cast<int64_t>(order_.size()) - next_first_);
+  slot.unfinished = slot.count;
+  slot.error = nullptr;
+  slot.data.skipped.clear();
+  next_first_ += slot.count;
+  next_sample_ = 0;
+}
+
+void SampleStream::make_room(int64_t count) {
+  if (count <= capacity_) return;
+  capacity_ = count;
+  const auto room = [&](std::vector<int64_t> shape, torch::ScalarType type) {
+    return torch::empty(shape, torch::dtype(type).pinned_memory(options_.pinned));
+  };
+  for (Slot& slot : slots_) {
+    slot.data.pixels = room({count, side(), side(), 3}, torch::kUInt8);
+    slot.data.labels = room({count}, torch::kInt64);
+    slot.data.indices = room({count}, torch::kInt64);
+    if (options_.lighting) slot.data.lighting = room({count, 3}, torch::kFloat32);
+  }
+}
+
+bool SampleStream::has_task() const {
+  if (batch_size_ == 0 || opened_ == 0) return false;
+  if (next_sample_ < newest().count) return true;
+  return opened_ < kSlots && next_first_ < static_cast<int64_t>(order_.size());
+}
+
+SampleStream::Task SampleStream::next_task() {
+  if (next_sample_ == newest().count) open_slot();
+  return {(oldest_ + opened_ - 1) % kSlots, next_sample_++};
+}
+
+void SampleStream::work() {
+  SampleMaker maker(options_.recipe);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_to_do_.wait(lock, [this] { return ending_ || has_task(); });
+    if (ending_) return;
+    const Task task = next_task();
+    ++running_;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      decode(task, maker);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    finish(task, error);
+  }
+}
+
+void SampleStream::decode(const Task& task, SampleMaker& maker) {
+  const Slot& slot = slots_[task.slot];
+  const int64_t wanted = order_[static_cast<size_t>(slot.first + task.sample)];
+  const int64_t index = make_or_skip(task, wanted, maker);
+  slot.data.indices.data_ptr<int64_t>()[task.sample] = index;
+  slot.data.labels.data_ptr<int64_t>()[task.sample] = images_.label(index);
+  if (options_.lighting)
+    std::ranges::copy(draw_lighting(options_.recipe.seed, epoch_, index),
+                      slot.data.lighting.data_ptr<float>() + task.sample * 3);
+}
+
+// Makes the pixels of the sample and returns the image that they are of.
+int64_t SampleStream::make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker) {
+  const auto bytes = static_cast<size_t>(side() * side() * 3);
+  const std::span pixels(
+      slots_[task.slot].data.pixels.data_ptr<uint8_t>() + static_cast<size_t>(task.sample) * bytes,
+      bytes);
+  for (int64_t tried = 0; tried < images_.size(); ++tried) {
+    const int64_t index = (wanted + tried) % images_.size();
+    const std::filesystem::path path = images_.path(index);
+    try {
+      maker.make(core::read_file(path), epoch_, index, pixels);
+      return index;
+    } catch (core::Error& error) {
+      if (!options_.skip_damaged) throw error.at(path.string()).detail(kHowToGoOn);
+      const std::lock_guard lock(mutex_);
+      slots_[task.slot].data.skipped.push_back({path, error.what()});
+    }
+  }
+  throw core::failure("none of the {} images can be read", images_.size());
+}
+
+void SampleStream::finish(const Task& task, std::exception_ptr error) {
+  Slot& slot = slots_[task.slot];
+  if (error && (!slot.error || task.sample < slot.error_at)) {
+    slot.error = error;
+    slot.error_at = task.sample;
+  }
+  --slot.unfinished;
+  --running_;
+  if (slot.unfinished == 0 || running_ == 0) work_done_.notify_all();
+}
+
+}  // namespace lowbit::data

@@ -1,0 +1,117 @@
+// Samples of an image folder, read and decoded ahead of their use by threads of their own.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lowbit/data/image_folder.h"
+#include "lowbit/data/sample.h"
+
+namespace lowbit::data {
+
+struct StreamOptions {
+  SampleRecipe recipe;
+  bool lighting = false;      // draws what draw_lighting says, for the step that normalizes
+  bool skip_damaged = false;  // takes the next image of the set in the place of a damaged one
+  int threads = 1;            // that decode, at least 1
+  bool pinned = false;        // the batches lie in pinned memory
+};
+
+// An image that could not be read and was skipped.
+struct SkippedImage {
+  std::filesystem::path path;
+  std::string reason;
+};
+
+// Host memory of a batch.
+struct DecodedBatch {
+  torch::Tensor pixels;    // uint8 [B, side, side, 3]
+  torch::Tensor labels;    // int64 [B]
+  torch::Tensor indices;   // int64 [B]: which images of the set they are
+  torch::Tensor lighting;  // float32 [B, 3]; undefined without lighting
+  std::vector<SkippedImage> skipped;
+};
+
+// Holds a few batches and nothing else of the images, whatever the size of the set. A sample
+// depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead.
+class SampleStream {
+ public:
+  SampleStream(ImageFolder images, const StreamOptions& options);
+  ~SampleStream();
+  SampleStream(const SampleStream&) = delete;
+  SampleStream& operator=(const SampleStream&) = delete;
+
+  // Nothing is decoded any more until the next batch(); every batch is given up.
+  void stop();
+
+  // From here on batches are of this epoch, in this order (indices of images; not empty, and left
+  // as it is until the next call).
+  void start_epoch(int64_t epoch, std::span<const int64_t> order);
+
+  // Waits for the samples first .. first + count - 1 of the order. Batches of the same size that
+  // follow each other are decoded ahead; anything else begins anew. The batch before this one is
+  // given up. An Error (failure) naming the file and the reason if an image cannot be read and is
+  // not skipped, of several the first in the order.
+  const DecodedBatch& batch(int64_t first, int64_t count);
+
+  const ImageFolder& images() const { return images_; }
+  int64_t side() const { return options_.recipe.side; }  // pixels
+
+ private:
+  struct Slot {
+    DecodedBatch data;  // with room for capacity_ samples
+    int64_t first = 0, count = 0;
+    int64_t unfinished = 0;  // samples
+    std::exception_ptr error;
+    int64_t error_at = 0;  // its sample
+  };
+  struct Task {
+    size_t slot;
+    int64_t sample;  // of the batch
+  };
+
+  void work();
+  bool has_task() const;
+  Task next_task();
+  void decode(const Task& task, SampleMaker& maker);
+  int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker);
+  void finish(const Task& task, std::exception_ptr error);
+  void stop_decoding(std::unique_lock<std::mutex>& lock);
+  void begin_at(int64_t first, int64_t count);
+  void open_slot();
+  void make_room(int64_t count);
+  const Slot& newest() const { return slots_[(oldest_ + opened_ - 1) % kSlots]; }
+
+  // One is in use, the others are decoded into.
+  static constexpr size_t kSlots = 3;
+
+  const ImageFolder images_;
+  const StreamOptions options_;
+
+  std::mutex mutex_;  // of what follows
+  std::condition_variable work_to_do_, work_done_;
+  bool ending_ = false;
+  int64_t epoch_ = 0;
+  std::span<const int64_t> order_;
+  std::vector<Slot> slots_;
+  int64_t capacity_ = 0;    // samples of a slot
+  int64_t batch_size_ = 0;  // 0: nothing is being decoded
+  size_t oldest_ = 0;       // the slot that batch() gives next, or has just given
+  size_t opened_ = 0;       // slots from the oldest on that are decoded or being so
+  bool oldest_in_use_ = false;
+  int64_t next_first_ = 0;   // of the batch whose slot is opened next
+  int64_t next_sample_ = 0;  // of the slot opened last
+  int64_t running_ = 0;      // tasks
+
+  std::vector<std::jthread> threads_;  // last: they use all of it
+};
+
+}  // namespace lowbit::data

@@ -1,0 +1,117 @@
+#include "lowbit/data/streamed_batches.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
+#include "lowbit/data/imagenet.h"
+#include "lowbit/data/shuffle.h"
+#include "lowbit/kernels/augment.h"
+#include "lowbit/tensor/tensor.h"
+
+namespace lowbit::data {
+namespace {
+
+StreamOptions stream_options(const config::DataOptions& data, Split split,
+                             const BatchOptions& options) {
+  const bool train = split == Split::train;
+  return {.recipe = {.side = data.input_size,
+                     .random = train,
+                     .jitter = train && data.addition_augment,
+                     .seed = options.seed},
+          .lighting = train && data.addition_augment,
+          .skip_damaged = data.skip_damaged,
+          .threads = std::clamp(data.workers, 1, at::get_num_threads()),
+          .pinned = !options.device.is_cpu()};
+}
+
+}  // namespace
+
+StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
+                                 const BatchOptions& options)
+    : options_(options), stream_(list_images(data, split), stream_options(data, split, options)) {
+  require_backend(options);
+  if (data.dataset == "dali") core::warn_once("data set dali: the CPU decodes");
+  order_.resize(static_cast<size_t>(size()));
+  epoch_ = torch::empty({1}, torch::dtype(torch::kInt64).device(options.device));
+  start_epoch(0);
+}
+
+void StreamedBatches::start_epoch(int64_t epoch) {
+  // The stream looks at the order while it decodes.
+  stream_.stop();
+  if (options_.shuffle)
+    shuffle(order_, options_.seed, epoch);
+  else
+    std::iota(order_.begin(), order_.end(), 0);
+  stream_.start_epoch(epoch, order_);
+  epoch_.fill_(epoch);
+  first_ = -1;
+}
+
+void StreamedBatches::fetch(int64_t first, int64_t count) {
+  if (first == first_ && count == count_) return;
+  // The stream decodes into the memory of the batch before this one next.
+  if (taken_) taken_->synchronize();
+  first_ = -1;
+  const DecodedBatch& batch = stream_.batch(first, count);
+  for (const SkippedImage& image : batch.skipped) {
+    const std::string line = fmt::format("{}: {}", image.path.string(), image.reason);
+    core::warn_once("skipped " + line);
+    if (skipped_.count++ == 0) skipped_.first = line;
+  }
+  stage(batch, count);
+  first_ = first;
+  count_ = count;
+}
+
+void StreamedBatches::stage(const DecodedBatch& batch, int64_t count) {
+  const bool on_cpu = options_.device.is_cpu();
+  Staged& staged = staged_[count];
+  const auto bring = [&](torch::Tensor& to, const torch::Tensor& from) {
+    if (!from.defined()) return;
+    const torch::Tensor used = from.narrow(0, 0, count);
+    if (on_cpu) {
+      to = used;
+      return;
+    }
+    if (!to.defined()) to = torch::empty_like(used, torch::device(options_.device));
+    to.copy_(used, /*non_blocking=*/true);
+  };
+  bring(staged.pixels, batch.pixels);
+  bring(staged.labels, batch.labels);
+  bring(staged.indices, batch.indices);
+  bring(staged.lighting, batch.lighting);
+  if (on_cpu) return;
+  if (!taken_) taken_.emplace(options_.device.type());
+  taken_->record(c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device));
+}
+
+void StreamedBatches::assemble(const torch::Tensor& images, const torch::Tensor& targets) {
+  require_outputs(images, targets, height(), width(), options_.device);
+  if (first_ < 0 || images.size(0) != count_)
+    throw core::usage_error("{} samples are assembled, but {} were fetched", images.size(0),
+                            first_ < 0 ? 0 : count_);
+  const c10::DeviceGuard guard(options_.device);
+  const Staged& staged = staged_.at(count_);
+  kernels::AssembleBatch batch = batch_arguments(options_, images, targets);
+  batch.pixels = staged.pixels.const_data_ptr<uint8_t>();
+  batch.labels = staged.labels.const_data_ptr<int64_t>();
+  batch.image_count = count_;
+  batch.epoch = epoch_.const_data_ptr<int64_t>();
+  batch.indices = staged.indices.const_data_ptr<int64_t>();
+  if (staged.lighting.defined()) batch.lighting = staged.lighting.const_data_ptr<float>();
+  kernels::assemble_batch(options_.backend, batch, tensor::current_stream(options_.device));
+}
+
+Skipped StreamedBatches::take_skipped() {
+  return std::exchange(skipped_, {});
+}
+
+}  // namespace lowbit::data

@@ -1,0 +1,52 @@
+// Batches of a set that is decoded as it is needed.
+#pragma once
+
+#include <c10/core/Event.h>
+
+#include <map>
+#include <optional>
+
+#include "lowbit/data/batches.h"
+#include "lowbit/data/sample_stream.h"
+
+namespace lowbit::data {
+
+class StreamedBatches : public BatchSource {
+ public:
+  // Lists the images of options.root; an Error (failure) as ImageFolder says. Starts epoch 0.
+  StreamedBatches(const config::DataOptions& data, Split split, const BatchOptions& options);
+
+  void start_epoch(int64_t epoch) override;
+  // fetch() is told the place.
+  void set_cursor(int64_t) override {}
+  // Waits until the threads have decoded the batch and the device has taken over the one before, so
+  // that the host is never further ahead than one step.
+  void fetch(int64_t first, int64_t count) override;
+  // Reads what was fetched last, which is of the size of `images`.
+  void assemble(const torch::Tensor& images, const torch::Tensor& targets) override;
+  int64_t size() const override { return stream_.images().size(); }
+  int64_t height() const override { return stream_.side(); }
+  int64_t width() const override { return stream_.side(); }
+  const std::vector<std::string>& class_names() const override {
+    return stream_.images().class_names();
+  }
+  Skipped take_skipped() override;
+
+ private:
+  // What assemble() reads, on the device: on a CPU the stream's own memory.
+  struct Staged {
+    torch::Tensor pixels, labels, indices, lighting;
+  };
+  void stage(const DecodedBatch& batch, int64_t count);
+
+  BatchOptions options_;
+  SampleStream stream_;
+  std::vector<int64_t> order_;
+  torch::Tensor epoch_;               // int64 [1] on the device
+  std::map<int64_t, Staged> staged_;  // by batch size: captured steps know the addresses
+  std::optional<c10::Event> taken_;   // the device has copied the last batch; none on a CPU
+  int64_t first_ = -1, count_ = 0;    // of the last batch; -1: none of this epoch
+  Skipped skipped_;
+};
+
+}  // namespace lowbit::data

@@ -1,0 +1,135 @@
+// Runs on folders of photographs: --dataset imagenet.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "program.h"
+
+namespace lowbit {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class Photographs : public Program {
+ protected:
+  Photographs() {
+    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
+    const fs::path fixtures = fs::path(LOWBIT_SOURCE_DIR) / "tests/data/fixtures/photographs";
+    std::vector<fs::path> photographs;
+    for (const auto& entry : fs::directory_iterator(fixtures)) photographs.push_back(entry.path());
+    std::ranges::sort(photographs);
+    for (const char* split : {"train", "val"})
+      for (size_t i = 0; i < 18; ++i) {
+        const fs::path to = folder_ / "photos" / split / (i % 2 ? "cat" : "dog");
+        fs::create_directories(to);
+        fs::copy_file(photographs[i % photographs.size()], to / (std::to_string(i) + ".JPEG"));
+      }
+  }
+
+  Finished train(std::vector<std::string> more) const {
+    std::vector<std::string> words = {"train",
+                                      "config.lsq",
+                                      "--dataset",
+                                      "imagenet",
+                                      "--root",
+                                      "photos",
+                                      "--keyword",
+                                      "cifar10,cbsa,origin,fix,singleconv,dorefa,lsq",
+                                      "--epochs",
+                                      "2",
+                                      "--input_size",
+                                      "32",
+                                      "--num_classes",
+                                      "2",
+                                      "-b",
+                                      "8",
+                                      "-v",
+                                      "7"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+};
+
+// "[epoch 1]: train_loss 1.2345", "test_acc ..." of all epochs.
+std::string numbers(const Finished& run) {
+  std::string found;
+  const std::regex line("(train_loss [0-9.]+|test_acc [0-9. ]+)");
+  for (std::sregex_iterator it(run.out.begin(), run.out.end(), line), end; it != end; ++it)
+    found += it->str() + "\n";
+  return found;
+}
+
+TEST_F(Photographs, TrainAndEvaluateTheSameWithAnyNumberOfThreads) {
+  const Finished one = train({"-j1", "--aa"});
+  ASSERT_EQ(one.status, 0) << one.err;
+  EXPECT_THAT(numbers(one), ContainsRegex("train_loss .*\ntest_acc .*\ntrain_loss .*\ntest_acc"));
+  const Finished more = train({"-j4", "--aa"});
+  EXPECT_EQ(numbers(more), numbers(one));
+  EXPECT_NE(numbers(train({"-j4"})), numbers(one));
+
+  // A checkpoint knows the classes of its labels.
+  const Finished evaluated = run({"eval", checkpoint_.string()});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_THAT(evaluated.out, HasSubstr("evaluate accuracy on dataset: top1("));
+  fs::rename(folder_ / "photos/val/cat", folder_ / "photos/val/cow");
+  fs::rename(folder_ / "photos/train/cat", folder_ / "photos/train/cow");
+  const Finished other = run({"eval", checkpoint_.string()});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("class 0 is 'cat' in the checkpoint and 'cow' in the data set"));
+}
+
+TEST_F(Photographs, GoOnAfterAnEpochAsIfNeverStopped) {
+  const Finished whole = train({"--lr_policy", "fix"});
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  const Finished first = train({"--lr_policy", "fix", "--epochs", "1"});
+  const Finished second = train({"--lr_policy", "fix", "-r"});
+  ASSERT_EQ(second.status, 0) << second.err;
+  EXPECT_EQ(numbers(first) + numbers(second), numbers(whole));
+}
+
+TEST_F(Photographs, ThatAreDamagedEndTheRunByTheirNameOrAreSkippedAndCounted) {
+  write("photos/train/cat/7.JPEG", "no picture");
+  write("photos/val/dog/4.JPEG", "");
+  const Finished refused = train({});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(first_line(refused.err),
+              testing::MatchesRegex("lowbit: .*/photos/.*/(7|4).JPEG: "
+                                    "(neither JPEG nor PNG|the file is empty)"));
+  EXPECT_THAT(refused.err, HasSubstr("--skip_damaged"));
+
+  const Finished skipped = train({"--skip_damaged"});
+  ASSERT_EQ(skipped.status, 0) << skipped.err;
+  for (const char* epoch : {"0", "1"})
+    EXPECT_THAT(
+        skipped.out + skipped.err,
+        ContainsRegex(std::string("\\[epoch ") + epoch +
+                      "\\]: training: damaged images skipped.*: 1; first .*cat/7.JPEG: neither"));
+  EXPECT_THAT(
+      skipped.out + skipped.err,
+      ContainsRegex(
+          "validation: damaged images skipped.*: 1; first .*dog/4.JPEG: the file is empty"));
+  EXPECT_THAT(skipped.out + skipped.err, Not(HasSubstr("--skip_damaged takes")));
+}
+
+TEST_F(Photographs, ThatAreMissingAreSaidBeforeTheRun) {
+  EXPECT_EQ(train({"--root", "set"}).status, 1);
+  EXPECT_THAT(train({"--root", "set"}).err,
+              HasSubstr("lowbit: there is no folder 'set/val'\nto get imagenet: --root"));
+  const Finished dry = train({"--root", "set", "--dry-run"});
+  EXPECT_EQ(dry.status, 0);
+  EXPECT_THAT(dry.out + dry.err, HasSubstr("warning: there is no folder 'set/train'"));
+}
+
+TEST_F(Photographs, ForTheGpuAreDecodedByTheCpuAndItIsSaidOnce) {
+  const Finished dali = train({"--dataset", "dali"});
+  ASSERT_EQ(dali.status, 0) << dali.err;
+  const std::string all = dali.out + dali.err, warning = "data set dali: the CPU decodes";
+  EXPECT_NE(all.find(warning), std::string::npos);
+  EXPECT_EQ(all.find(warning), all.rfind(warning));
+  EXPECT_EQ(numbers(dali), numbers(train({})));
+}
+
+}  // namespace
+}  // namespace lowbit
