@@ -15,7 +15,6 @@ std::vector<Option> data_option_rows() {
        {"cifar10", "cifar10"},
        {"cifar100", "cifar100"},
        {"fake", "fake"}},
-      {},
       "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same folders; fake: "
       "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",

@@ -126,8 +126,6 @@ std::string markdown_row(const Option& option) {
   std::string help = option.help;
   if (!option.without_effect.empty()) help += " (no effect " + option.without_effect + ")";
   if (!option.built) help += " (not built yet)";
-  if (!option.unbuilt_values.empty())
-    help += fmt::format(" (not built yet: {})", join(option.unbuilt_values, ", "));
   const std::string default_value = option.arity == Arity::none ? "" : option.default_value;
   return fmt::format("| {} | {} | {} | {} | {} |\n", join(names, ", "), cell(code(option.value)),
                      cell(default_value), option.range, cell(help));

@@ -114,18 +114,6 @@ bool changes_nothing(const Given& given) {
          std::find(harmless.begin(), harmless.end(), text) != harmless.end();
 }
 
-bool is_unbuilt(const Option& option, const std::string& value) {
-  const std::vector<std::string>& values = option.unbuilt_values;
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
-
-[[noreturn]] void throw_unbuilt_value(const Given& given) {
-  throw at(
-      core::usage_error("option '{}': '{}' is not built yet", given.option->name(), given.text())
-          .detail("Built: " + given.option->value),
-      given.where());
-}
-
 }  // namespace
 
 std::string Given::text() const {
@@ -160,12 +148,6 @@ std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Optio
         throw at(core::usage_error("option '{}' is not built yet", name), each.name);
       warnings.push_back(fmt::format("{}: option '{}' is not built yet: a run stops here",
                                      each.name.place(), name));
-    } else if (is_unbuilt(option, each.text())) {
-      if (passes_over) continue;
-      if (purpose != Purpose::dry_run) throw_unbuilt_value(each);
-      option.set(options, each.words);
-      warnings.push_back(fmt::format("{}: option '{}': '{}' is not built yet: a run stops here",
-                                     each.where().place(), name, each.text()));
     } else if (!option.without_effect.empty() && !changes_nothing(each)) {
       warnings.push_back(fmt::format("{}: option '{}' has no effect {}", each.name.place(), name,
                                      option.without_effect));

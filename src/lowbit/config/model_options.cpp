@@ -51,7 +51,7 @@ std::vector<Option> model_option_rows() {
       "Model", true, [](auto& o) -> auto& { return o.model; });
   std::vector<Choice<std::string>> models;
   for (const ModelRow& row : kModels) models.push_back({row.name, row.name});
-  table.choice({"--model", "-m"}, &ModelOptions::name, models, {}, "network");
+  table.choice({"--model", "-m"}, &ModelOptions::name, models, "network");
   table.without_field({"--keyword"}, "WORD,WORD,..", ",",
                       "structure, quantization method and data set: see the keywords");
   // At least one of the 64 channels of the first stage has to remain.
@@ -70,7 +70,7 @@ std::vector<Option> model_option_rows() {
   table.integer({"--base"}, &ModelOptions::base, between(1, 64), "branches of a block (Group-Net)");
   table.number({"--block_alpha"}, &ModelOptions::block_alpha, between(1.0 / 64, 64),
                "factor on the number of blocks of each stage, rounded, at least 1");
-  table.choice({"--stem_kernel"}, &ModelOptions::stem_kernel, {{"1", 1}, {"3", 3}}, {},
+  table.choice({"--stem_kernel"}, &ModelOptions::stem_kernel, {{"1", 1}, {"3", 3}},
                "kernel of the space-to-depth stem");
   table.text({"--order"}, &ModelOptions::shrink_order, "LETTERS",
              "ReShapeResolution: its layers, letters c (convolution), b (norm), a (activation)");

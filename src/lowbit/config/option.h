@@ -49,8 +49,6 @@ struct Option {
   // values that change nothing.
   bool built = true;
   std::vector<std::string> harmless_values;
-  // The same for some of its values.
-  std::vector<std::string> unbuilt_values;
   // Non-empty: accepted with a warning that says this.
   std::string without_effect;
   // Non-empty: a flag that is short for another option with a value.

@@ -208,34 +208,22 @@ class OptionTable {
     return row;
   }
 
-  // One of some names; those of `unbuilt` are known, but not built: a field of text takes them, any
-  // other stays as it is.
+  // One of some names.
   template <class T>
-  Option& choice(Names names, T Struct::*field, std::vector<Choice<T>> choices, Names unbuilt,
-                 std::string help) {
-    Option& row = add(
+  Option& choice(Names names, T Struct::*field, std::vector<Choice<T>> choices, std::string help) {
+    return add(
         std::move(names), join(names_of(choices), "|"), "", std::move(help),
-        [field, choices, unbuilt](Struct& s, const std::string& name, const Words& words) {
-          const std::string& given = words[0].text;
-          if (const std::optional<T> value = value_of(choices, given)) {
-            s.*field = *value;
-            return;
-          }
-          if (std::find(unbuilt.begin(), unbuilt.end(), given) == unbuilt.end()) {
-            Names known = unbuilt;
-            for (std::string& each : names_of(choices)) known.push_back(std::move(each));
-            throw unknown_value(name, words[0], known);
-          }
-          if constexpr (std::is_same_v<T, std::string>) s.*field = given;
+        [field, choices](Struct& s, const std::string& name, const Words& words) {
+          const std::optional<T> value = value_of(choices, words[0].text);
+          if (!value) throw unknown_value(name, words[0], names_of(choices));
+          s.*field = *value;
         },
-        [field, choices, unbuilt](const Struct& s) -> std::string {
+        [field, choices](const Struct& s) -> std::string {
           for (const Choice<T>& c : choices)
             if (c.value == s.*field) return c.name;
           if constexpr (std::is_same_v<T, std::string>) return s.*field;
           return "";
         });
-    row.unbuilt_values = std::move(unbuilt);
-    return row;
   }
 
   // A flag that is short for another option of this table with a value.

@@ -129,12 +129,10 @@ Options parse_values(std::span<const std::string> command_line, Options defaults
   GivenOptions given;
   match(from_source(command_line, "command line"), given);
   for (const auto& [name, each] : given) {
-    const std::vector<std::string>& unbuilt = each.option->unbuilt_values;
     if (name == "--keyword")
       for (const Argument& word : split(each.words.front(), kKeywordSeparators))
         known_keyword(word);
-    else if (std::find(unbuilt.begin(), unbuilt.end(), each.text()) == unbuilt.end() &&
-             each.option->set)
+    else if (each.option->set)
       each.option->set(defaults, each.words);
   }
   if (const auto dataset = given.find("--dataset"); dataset != given.end())

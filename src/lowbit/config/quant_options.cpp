@@ -38,11 +38,11 @@ std::vector<Option> rows_of_tag(const TagTexts& texts, Part part) {
       fmt::format("q > 0: q groups with a clip value each; q < 0: groups of |q| channels; "
                   "0, or no even division: {}",
                   texts.default_groups));
-  table.choice(name("_adaptive"), &QuantOptions::adaptive, adaptive_choices(), {},
+  table.choice(name("_adaptive"), &QuantOptions::adaptive, adaptive_choices(),
                "normalize before quantizing");
   table.choice(name("_grad_type"), &QuantOptions::grad_type, grad_type_choices(texts.has_triangle),
-               {}, "gradient through rounding, clamp and sign");
-  table.choice(name("_grad_scale"), &QuantOptions::grad_scale, grad_scale_choices(), {},
+               "gradient through rounding, clamp and sign");
+  table.choice(name("_grad_scale"), &QuantOptions::grad_scale, grad_scale_choices(),
                "factor on the gradient of a learned clip value");
   table.number(name("_scale"), &QuantOptions::scale, kPositive,
                "the 'scale' of the gradient scale; non-uniform: start of alpha; lq: place of the "
@@ -90,7 +90,7 @@ std::vector<Option> quant_option_rows() {
       [](auto& o) -> auto& { return o.model.ot; }));
   auto activations = option_table<QuantOptions>(
       kFurther, true, [](auto& o) -> auto& { return o.model.fm; });
-  activations.choice({"--fm_custom"}, &QuantOptions::xnor_factor, xnor_factor_choices(), {},
+  activations.choice({"--fm_custom"}, &QuantOptions::xnor_factor, xnor_factor_choices(),
                      "xnor: factor on the signs of activations: 1, mean|x| over the channels of a "
                      "pixel, or over the pixels of a channel");
   append(std::move(activations).rows());

@@ -16,7 +16,7 @@ std::vector<Option> optimization_rows() {
   table.integer({"--extra_epoch"}, &TrainOptions::extra_epoch, between(0, 1000000),
                 "epochs after those, at the learning rate of the last");
   table.choice({"--optimizer"}, &TrainOptions::optimizer,
-               {{"SGD", OptimizerKind::sgd}, {"ADAM", OptimizerKind::adam}}, {}, "optimizer");
+               {{"SGD", OptimizerKind::sgd}, {"ADAM", OptimizerKind::adam}}, "optimizer");
   table.number({"--lr"}, &TrainOptions::lr, kNotNegative, "learning rate at the start");
   table.choice({"--lr_policy"}, &TrainOptions::lr_policy,
                {{"decay", LrPolicy::decay},
@@ -27,7 +27,7 @@ std::vector<Option> optimization_rows() {
                 {"cos", LrPolicy::cos},
                 {"sgdr", LrPolicy::sgdr},
                 {"sgdr_step", LrPolicy::sgdr_step}},
-               {}, "how the learning rate falls");
+               "how the learning rate falls");
   table.number({"--lr_decay"}, &TrainOptions::lr_decay, kNotNegative,
                "decay, fix_step, custom_step, sgdr_step: factor; poly: power");
   table.number({"--eta_min"}, &TrainOptions::eta_min, kNotNegative,
@@ -92,7 +92,6 @@ std::vector<Option> loss_rows() {
   table.choice(
       {"--distill_loss_type"}, &TrainOptions::distill_loss,
       {{"soft", DistillLoss::soft}, {"soft-b", DistillLoss::soft_b}, {"hard", DistillLoss::hard}},
-      {},
       "soft: temperature^2 times the divergence, its mean over samples and classes; "
       "soft-b: cross-entropy to the teacher's softmax; hard: to its best class");
   return std::move(table).rows();
@@ -140,26 +139,25 @@ std::vector<Option> file_rows() {
 std::vector<Option> machine_rows() {
   auto table = table_of_group("Machine");
   table.choice({"--device"}, &TrainOptions::device,
-               {{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}, {},
+               {{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}},
                "auto: a GPU if there is one");
   table.choice({"--precision"}, &TrainOptions::precision,
                {{"fp64", Precision::fp64},
                 {"fp32", Precision::fp32},
                 {"fp16", Precision::fp16},
                 {"bf16", Precision::bf16}},
-               {}, "of activations and gradients");
+               "of activations and gradients");
   table.shorthand({"--fp16"}, "--precision", "fp16", "the same as --precision fp16");
   table.choice({"--kernels"}, &TrainOptions::reference_kernels,
-               {{"auto", false}, {"reference", true}}, {},
-               "auto: the fastest; reference: plain loops");
+               {{"auto", false}, {"reference", true}}, "auto: the fastest; reference: plain loops");
   table.choice(
       {"--step"}, &TrainOptions::step_mode,
-      {{"auto", StepMode::automatic}, {"graph", StepMode::graph}, {"eager", StepMode::eager}}, {},
+      {{"auto", StepMode::automatic}, {"graph", StepMode::graph}, {"eager", StepMode::eager}},
       "graph: a training step is one CUDA graph");
   table.flag({"--deterministic"}, &TrainOptions::deterministic, "the same bits in every run");
   table.choice(
       {"--opt_level"}, &TrainOptions::opt_level,
-      {{"O0", OptLevel::O0}, {"O1", OptLevel::O1}, {"O2", OptLevel::O2}, {"O3", OptLevel::O3}}, {},
+      {{"O0", OptLevel::O0}, {"O1", OptLevel::O1}, {"O2", OptLevel::O2}, {"O3", OptLevel::O3}},
       "of --fp16: O0 computes in fp32, the others alike");
   table.integers({"--device-ids", "-g"}, &TrainOptions::device_ids, kNotNegative,
                  "GPUs: the first that exists is used");

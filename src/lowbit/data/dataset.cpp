@@ -36,13 +36,11 @@ constexpr DatasetEntry kDatasets[] = {
          "apt-get install dataset-fashion-mnist, or the four files of "
          "https://github.com/zalandoresearch/fashion-mnist in a folder, then --root FOLDER"},
     {.name = "imagenet",
-     .count = count_images,
      .require_files = require_images,
      .augmentation = {.flip = true},
      .how_to_get = kHowToGetImages},
     // Meant to be decoded on the GPU; StreamedBatches says that it is not.
     {.name = "dali",
-     .count = count_images,
      .require_files = require_images,
      .augmentation = {.flip = true},
      .how_to_get = kHowToGetImages},
@@ -83,13 +81,6 @@ std::span<const DatasetEntry> datasets() {
 
 bool is_streamed(const config::DataOptions& options) {
   return entry_of(options).load == nullptr;
-}
-
-int64_t count_samples(const config::DataOptions& options, Split split) {
-  const DatasetEntry& entry = entry_of(options);
-  return explain(entry, [&] {
-    return entry.count ? entry.count(options, split) : entry.load(options, split).size();
-  });
 }
 
 ImageSet load(const config::DataOptions& options, Split split) {

@@ -26,9 +26,6 @@ enum class Split { train, validation };
 // Whether samples are decoded as they are needed: such a set is opened by open_batches alone.
 bool is_streamed(const config::DataOptions& options);
 
-// Number of samples of a split; an Error as load() says.
-int64_t count_samples(const config::DataOptions& options, Split split);
-
 // Reads a split of options.dataset into host memory. An Error (failure) names the file that is
 // missing or damaged, what was expected (bytes, counts, range of labels) and how to get it; one of
 // kind usage names a data set that does not exist, or is streamed.
@@ -45,8 +42,6 @@ struct DatasetEntry {
   std::string_view name;
   // Null for a set that is streamed.
   ImageSet (*load)(const config::DataOptions&, Split) = nullptr;
-  // Null: as many as are loaded.
-  int64_t (*count)(const config::DataOptions&, Split) = nullptr;
   void (*require_files)(const config::DataOptions&, Split);
   kernels::Augmentation augmentation;  // of the training split
   const char* how_to_get;              // one line for a user who lacks the files

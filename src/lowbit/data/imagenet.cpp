@@ -52,8 +52,4 @@ ImageFolder list_images(const config::DataOptions& options, Split split) {
   return ImageFolder(folder_of(options, split), user_cache());
 }
 
-int64_t count_images(const config::DataOptions& options, Split split) {
-  return list_images(options, split).size();
-}
-
 }  // namespace lowbit::data

@@ -11,7 +11,6 @@ namespace lowbit::data {
 // and their classes differ.
 ImageFolder list_images(const config::DataOptions& options, Split split);
 
-int64_t count_images(const config::DataOptions& options, Split split);
 void require_images(const config::DataOptions& options, Split split);
 
 }  // namespace lowbit::data
