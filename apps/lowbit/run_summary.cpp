@@ -31,20 +31,20 @@ std::string bits_text(const config::ModelOptions& model) {
 }
 
 // Calls check with a function for each file that the run will read; it throws if there is none.
-void for_each_input(const config::Options& options, const auto& check) {
+// `look_for_data`: data::require_files, or data::obtain_files, which may download: so the data come
+// last, when nothing else is missing.
+void for_each_input(const config::Options& options, const auto& look_for_data, const auto& check) {
   const config::DataOptions& data = options.data;
   const bool is_built = std::ranges::any_of(
       data::datasets(), [&data](const auto& entry) { return entry.name == data.dataset; });
-  if (is_built && data.val_batch >= 1)
-    check([&] { data::require_files(data, data::Split::validation); });
-  if (is_built && !options.train.evaluate)
-    check([&] { data::require_files(data, data::Split::train); });
   check([&] {
     const bool resumed = options.train.resume && !train::find_resume_file(options).empty();
     if (!resumed && !options.train.pretrained.empty()) train::find_pretrained(options);
   });
   if (!options.train.evaluate && !options.train.distill_teacher.empty())
     check([&] { train::find_teacher_weights(options); });
+  if (is_built && data.val_batch >= 1) check([&] { look_for_data(data, data::Split::validation); });
+  if (is_built && !options.train.evaluate) check([&] { look_for_data(data, data::Split::train); });
 }
 
 // This program as one calls it from here: "build/cpu/lowbit".
@@ -69,11 +69,11 @@ std::string next_steps(const config::Configuration& configuration, const train::
 
 void require_inputs(const config::Options& options) {
   train::choose_device(options.train);
-  for_each_input(options, [](const auto& require) { require(); });
+  for_each_input(options, data::obtain_files, [](const auto& require) { require(); });
 }
 
 void warn_of_missing_files(const config::Options& options) {
-  for_each_input(options, [](const auto& require) {
+  for_each_input(options, data::require_files, [](const auto& require) {
     try {
       require();
     } catch (const core::Error& error) {

@@ -7,6 +7,7 @@
 namespace lowbit::app {
 
 // Throws what the run would fail with for want of a file or a device, before it has written any.
+// Data that are missing are downloaded where that is possible.
 void require_inputs(const config::Options& options);
 
 // Logs a warning for each file that the run will need and that is not there.

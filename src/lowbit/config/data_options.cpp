@@ -19,6 +19,11 @@ std::vector<Option> data_option_rows() {
       "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",
              "folder or archive of the data set; none: its usual place");
+  table.words(
+      {"--mirror"}, &DataOptions::mirrors,
+      "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "
+      "LOWBIT_MIRROR and the publisher's");
+  table.flag({"--offline"}, &DataOptions::offline, "a missing archive is not downloaded");
   table.integer({"--batch_size", "-b"}, &DataOptions::train_batch, between(1, 1 << 20),
                 "samples of a training step");
   table.integer({"--val_batch_size", "-v"}, &DataOptions::val_batch, kAny,

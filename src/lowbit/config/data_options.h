@@ -3,13 +3,17 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace lowbit::config {
 
 struct DataOptions {
   // imagenet | dali (the same folders) | fashion | cifar10 | cifar100 | fake.
   std::string dataset = "imagenet";
-  std::string root;           // folder or archive; empty: the data set's usual place
+  std::string root;  // folder or archive; empty: the data set's usual place
+  // Base addresses that are asked for a missing archive before those of the data set.
+  std::vector<std::string> mirrors;
+  bool offline = false;       // a missing archive is not downloaded
   int input_size = 224;       // pixels of a side; resolved like ModelOptions::input_size
   int num_classes = 1000;     // resolved; for `fake`
   int train_batch = 256;      // samples of a step

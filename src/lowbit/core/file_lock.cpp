@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
 
 namespace lowbit::core {
 namespace {
@@ -28,21 +29,25 @@ bool is_still(int file, const std::filesystem::path& path) {
 
 }  // namespace
 
-FileLock::FileLock(std::filesystem::path path, const std::string& what) : path_(std::move(path)) {
+FileLock::FileLock(std::filesystem::path path, const std::string& what, IfHeld if_held)
+    : path_(std::move(path)) {
   do {
     file_ = std::make_unique<Descriptor>(path_, O_RDWR | O_CREAT);
     if (file_->get() < 0)
       throw failure("cannot write '{}': {}", path_.string(), std::strerror(errno));
-  } while (!take(what));
+  } while (!take(what, if_held));
 }
 
-bool FileLock::take(const std::string& what) const {
+bool FileLock::take(const std::string& what, IfHeld if_held) const {
   const int file = file_->get();
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return true;
     const std::string number = holder(file);
-    throw failure("{} is in use by {}", what,
-                  number.empty() ? "another process" : "process " + number);
+    const std::string who = number.empty() ? "another process" : "process " + number;
+    if (if_held == IfHeld::fail) throw failure("{} is in use by {}", what, who);
+    log().info("{} is in use by {}: waiting for it", what, who);
+    while (::flock(file, LOCK_EX) != 0 && errno == EINTR) {
+    }
   }
   if (!is_still(file, path_)) return false;
   // The number is a help for people alone: a full disk does not matter here.

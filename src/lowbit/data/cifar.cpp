@@ -7,6 +7,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/data/archive.h"
+#include "lowbit/data/download.h"
 #include "lowbit/data/labels.h"
 #include "lowbit/data/locate.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int64_t kSide = 32;                       // pixels
 constexpr int64_t kImageBytes = 3 * kSide * kSide;  // the three colors one after the other
+constexpr const char* kPublisher = "https://www.cs.toronto.edu/~kriz";
 
 struct Files {
   std::vector<std::string> names;
@@ -23,6 +25,8 @@ struct Files {
 
 struct Cifar {
   Places places;
+  int64_t archive_bytes;
+  std::string archive_sha256;
   int64_t class_count;
   int64_t label_bytes;  // of a record; the last one is the class
   Files train, validation;
@@ -37,6 +41,8 @@ const Cifar& cifar10() {
       .places = {.usual = {"data", "data/cifar10", "/usr/share/datasets"},
                  .folders = {"cifar-10-batches-bin"},
                  .archive = "cifar-10-binary.tar.gz"},
+      .archive_bytes = 170'052'171,
+      .archive_sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
       .class_count = 10,
       .label_bytes = 1,
       .train = {.names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
@@ -48,14 +54,17 @@ const Cifar& cifar10() {
 }
 
 const Cifar& cifar100() {
-  static const Cifar set = {.places = {.usual = {"data", "data/cifar100", "/usr/share/datasets"},
-                                       .folders = {"cifar-100-binary"},
-                                       .archive = "cifar-100-binary.tar.gz"},
-                            .class_count = 100,
-                            .label_bytes = 2,
-                            .train = {.names = {"train.bin"}, .records = 50'000},
-                            .validation = {.names = {"test.bin"}, .records = 10'000},
-                            .class_names_file = "fine_label_names.txt"};
+  static const Cifar set = {
+      .places = {.usual = {"data", "data/cifar100", "/usr/share/datasets"},
+                 .folders = {"cifar-100-binary"},
+                 .archive = "cifar-100-binary.tar.gz"},
+      .archive_bytes = 168'513'733,
+      .archive_sha256 = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+      .class_count = 100,
+      .label_bytes = 2,
+      .train = {.names = {"train.bin"}, .records = 50'000},
+      .validation = {.names = {"test.bin"}, .records = 10'000},
+      .class_names_file = "fine_label_names.txt"};
   return set;
 }
 
@@ -128,6 +137,21 @@ ImageSet load_cifar(const Cifar& cifar, const std::string& root, Split split) {
   return {torch::cat(pixels), torch::cat(labels), class_names(cifar, contents)};
 }
 
+void obtain_cifar(const Cifar& cifar, const config::DataOptions& options, Split split) {
+  const std::vector<std::string>& names = cifar.files(split).names;
+  if (options.offline || find_location(cifar.places, options.root, names)) {
+    locate(cifar.places, options.root, names);
+    return;
+  }
+  const std::string& archive = cifar.places.archive;
+  const std::filesystem::path root =
+      options.root.empty() ? cifar.places.usual.front() : options.root;
+  download({.addresses = addresses_of(archive, options.mirrors, kPublisher),
+            .size = cifar.archive_bytes,
+            .sha256 = cifar.archive_sha256},
+           root.filename() == archive ? root : root / archive);
+}
+
 }  // namespace
 
 ImageSet load_cifar10(const config::DataOptions& options, Split split) {
@@ -136,6 +160,14 @@ ImageSet load_cifar10(const config::DataOptions& options, Split split) {
 
 ImageSet load_cifar100(const config::DataOptions& options, Split split) {
   return load_cifar(cifar100(), options.root, split);
+}
+
+void obtain_cifar10(const config::DataOptions& options, Split split) {
+  obtain_cifar(cifar10(), options, split);
+}
+
+void obtain_cifar100(const config::DataOptions& options, Split split) {
+  obtain_cifar(cifar100(), options, split);
 }
 
 void require_cifar10(const config::DataOptions& options, Split split) {

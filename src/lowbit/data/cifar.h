@@ -13,6 +13,12 @@ namespace lowbit::data {
 ImageSet load_cifar10(const config::DataOptions& options, Split split);
 ImageSet load_cifar100(const config::DataOptions& options, Split split);
 
+// Downloads the published archive where require_... would throw, unless options.offline: into the
+// folder options.root, or as the file that it names if that is called as the archive; for an empty
+// root into ./data.
+void obtain_cifar10(const config::DataOptions& options, Split split);
+void obtain_cifar100(const config::DataOptions& options, Split split);
+
 void require_cifar10(const config::DataOptions& options, Split split);
 void require_cifar100(const config::DataOptions& options, Split split);
 

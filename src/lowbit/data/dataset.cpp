@@ -19,12 +19,14 @@ constexpr DatasetEntry kDatasets[] = {
     {.name = "cifar10",
      .load = load_cifar10,
      .require_files = require_cifar10,
+     .obtain_files = obtain_cifar10,
      .augmentation = {.flip = true, .pad = 4},
      .how_to_get = "curl -LO https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, then --root "
                    "cifar-10-binary.tar.gz"},
     {.name = "cifar100",
      .load = load_cifar100,
      .require_files = require_cifar100,
+     .obtain_files = obtain_cifar100,
      .augmentation = {.flip = true, .pad = 4},
      .how_to_get = "curl -LO https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz, then --root "
                    "cifar-100-binary.tar.gz"},
@@ -92,6 +94,12 @@ ImageSet load(const config::DataOptions& options, Split split) {
 void require_files(const config::DataOptions& options, Split split) {
   const DatasetEntry& entry = entry_of(options);
   explain(entry, [&] { entry.require_files(options, split); });
+}
+
+void obtain_files(const config::DataOptions& options, Split split) {
+  const DatasetEntry& entry = entry_of(options);
+  explain(entry,
+          [&] { (entry.obtain_files ? entry.obtain_files : entry.require_files)(options, split); });
 }
 
 kernels::Augmentation augmentation(const config::DataOptions& options) {

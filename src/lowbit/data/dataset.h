@@ -34,6 +34,10 @@ ImageSet load(const config::DataOptions& options, Split split);
 // Throws what load would throw for files that are not there, without reading any.
 void require_files(const config::DataOptions& options, Split split);
 
+// Downloads the files of the split if they are not there, the data set can be had so and
+// options.offline is not set; else as require_files.
+void obtain_files(const config::DataOptions& options, Split split);
+
 // What is done to every training sample of the data set (validation samples stay as they are).
 kernels::Augmentation augmentation(const config::DataOptions& options);
 
@@ -43,6 +47,8 @@ struct DatasetEntry {
   // Null for a set that is streamed.
   ImageSet (*load)(const config::DataOptions&, Split) = nullptr;
   void (*require_files)(const config::DataOptions&, Split);
+  // Null for a set that is not downloaded.
+  void (*obtain_files)(const config::DataOptions&, Split) = nullptr;
   kernels::Augmentation augmentation;  // of the training split
   const char* how_to_get;              // one line for a user who lacks the files
 };

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
@@ -40,19 +39,28 @@ std::optional<Location> locate_in(const Places& places, const fs::path& root,
   return std::nullopt;
 }
 
+std::vector<std::string> roots_of(const Places& places, const std::string& root) {
+  return root.empty() ? places.usual : std::vector<std::string>{root};
+}
+
 }  // namespace
 
-Location locate(const Places& places, const std::string& root, std::span<const std::string> files) {
-  const std::vector<std::string> roots =
-      root.empty() ? places.usual : std::vector<std::string>{root};
-  for (const std::string& place : roots) {
-    if (auto location = locate_in(places, place, files)) return *location;
+std::optional<Location> find_location(const Places& places, const std::string& root,
+                                      std::span<const std::string> files) {
+  for (const std::string& place : roots_of(places, root)) {
+    if (auto location = locate_in(places, place, files)) return location;
   }
+  return std::nullopt;
+}
+
+Location locate(const Places& places, const std::string& root, std::span<const std::string> files) {
+  if (auto location = find_location(places, root, files)) return *location;
   std::error_code ignored;
   if (!root.empty() && !fs::exists(root, ignored)) throw core::failure("'{}' does not exist", root);
   std::vector<std::string> names(files.begin(), files.end());
   if (!places.archive.empty()) names.push_back(places.archive);
-  throw core::failure("none of {} is in {}", fmt::join(names, ", "), fmt::join(roots, ", "));
+  throw core::failure("none of {} is in {}", fmt::join(names, ", "),
+                      fmt::join(roots_of(places, root), ", "));
 }
 
 }  // namespace lowbit::data

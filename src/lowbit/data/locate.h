@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,10 @@ struct Location {
 
   std::string name_of(const std::string& file) const { return (path / file).string(); }
 };
+
+// As locate, but nothing where that throws.
+std::optional<Location> find_location(const Places& places, const std::string& root,
+                                      std::span<const std::string> files);
 
 // The first place that has one of `files` or the archive: `root` itself or, if it is a folder, one
 // of the named ones in it; for an empty root, the same in each of the usual ones. An Error
