@@ -90,37 +90,49 @@ torch::Tensor scaled_sum(const torch::Tensor& y, const torch::Tensor& scales) {
   return torch::matmul(pixels(y, 1).flatten(3), matrix).permute({0, 3, 1, 2});
 }
 
+// Runs `count` units in the order of the row. skip: only if `skips`, what is added after the first
+// unit where the row says so; after each further one it is what entered that. `layers` has
+// convolve, normalize and activate of (unit, y), and add(y, skip).
+template <class Features, class Layers>
+Features run_units(const OrderRow& order, size_t count, Features y, Features skip, bool skips,
+                   const Layers& layers) {
+  for (size_t unit = 0; unit < count; ++unit) {
+    for (const Op op : order.unit) {
+      if (op == Op::conv)
+        y = layers.convolve(unit, y);
+      else if (op == Op::norm)
+        y = layers.normalize(unit, y);
+      else if (op == Op::activation)
+        y = layers.activate(unit, y);
+      else if (skips)
+        y = layers.add(y, skip);
+    }
+    skip = y;
+  }
+  return y;
+}
+
+struct OneBranch {
+  const Branch& branch;
+
+  torch::Tensor convolve(size_t unit, const torch::Tensor& x) const {
+    return branch[unit].conv->forward(x);
+  }
+  torch::Tensor normalize(size_t unit, const torch::Tensor& x) const {
+    return branch[unit].norm->forward(x);
+  }
+  torch::Tensor activate(size_t unit, const torch::Tensor& x) const {
+    return branch[unit].activation->forward(x);
+  }
+  torch::Tensor add(const torch::Tensor& y, const torch::Tensor& skip) const {
+    return add_skip(y, skip);
+  }
+};
+
 class JoinedBranches {
  public:
-  JoinedBranches(const OrderRow& order, const std::vector<Branch>& branches)
-      : order_(order), branches_(branches), count_(static_cast<int64_t>(branches.size())) {}
-
-  // scales [branches]
-  torch::Tensor run(const torch::Tensor& x, const torch::Tensor& shortcut,
-                    const torch::Tensor& scales) const {
-    Joined y{x}, skip{shortcut};
-    const bool skips = shortcut.defined();
-    for (size_t unit = 0; unit < branches_.front().size(); ++unit) {
-      y = run_unit(unit, y, skips ? &skip : nullptr);
-      skip = y;
-    }
-    return scaled_sum(y.tensor, scales);
-  }
-
- private:
-  Joined run_unit(size_t unit, Joined y, const Joined* skip) const {
-    for (const Op op : order_.unit) {
-      if (op == Op::conv)
-        y = convolve(unit, y);
-      else if (op == Op::norm)
-        y = normalize(unit, y);
-      else if (op == Op::activation)
-        y.tensor = branches_.front()[unit].activation->forward(y.tensor);
-      else if (skip)
-        y = add(y, *skip);
-    }
-    return y;
-  }
+  explicit JoinedBranches(const std::vector<Branch>& branches)
+      : branches_(branches), count_(static_cast<int64_t>(branches.size())) {}
 
   Joined convolve(size_t unit, const Joined& x) const {
     const auto convs = layers_of<nn::QuantConv2d>(branches_, unit, &Unit::conv);
@@ -134,6 +146,10 @@ class JoinedBranches {
     return {nn::BatchNorm::forward_joined(norms, each), false};
   }
 
+  Joined activate(size_t unit, const Joined& x) const {
+    return {branches_.front()[unit].activation->forward(x.tensor), x.shared};
+  }
+
   Joined add(const Joined& y, const Joined& skip) const {
     check_skip(y.tensor, skip.tensor);
     if (y.shared == skip.shared) return {y.tensor + skip.tensor, y.shared};
@@ -143,11 +159,11 @@ class JoinedBranches {
     return {AddShared::apply(each.tensor, shared.tensor), false};
   }
 
+ private:
   torch::Tensor repeated(const torch::Tensor& x) const {
     return nn::RepeatChannels(count_).forward(x);
   }
 
-  const OrderRow& order_;
   const std::vector<Branch>& branches_;
   int64_t count_;
 };
@@ -161,22 +177,7 @@ torch::Tensor add_skip(const torch::Tensor& y, const torch::Tensor& skip) {
 
 torch::Tensor run_branch(const OrderRow& order, const Branch& branch, const torch::Tensor& x,
                          const torch::Tensor& shortcut) {
-  torch::Tensor y = x;
-  torch::Tensor skip = shortcut;
-  for (const Unit& unit : branch) {
-    for (const Op op : order.unit) {
-      if (op == Op::conv)
-        y = unit.conv->forward(y);
-      else if (op == Op::norm)
-        y = unit.norm->forward(y);
-      else if (op == Op::activation)
-        y = unit.activation->forward(y);
-      else if (skip.defined())
-        y = add_skip(y, skip);
-    }
-    if (skip.defined()) skip = y;
-  }
-  return y;
+  return run_units(order, branch.size(), x, shortcut, shortcut.defined(), OneBranch{branch});
 }
 
 bool can_join(const std::vector<Branch>& branches) {
@@ -194,7 +195,9 @@ bool can_join(const std::vector<Branch>& branches) {
 torch::Tensor run_joined(const OrderRow& order, const std::vector<Branch>& branches,
                          const std::vector<torch::Tensor>& scales, const torch::Tensor& x,
                          const torch::Tensor& shortcut) {
-  return JoinedBranches(order, branches).run(x, shortcut, nn::side_by_side(scales));
+  const Joined y = run_units(order, branches.front().size(), Joined{x}, Joined{shortcut},
+                             shortcut.defined(), JoinedBranches(branches));
+  return scaled_sum(y.tensor, nn::side_by_side(scales));
 }
 
 }  // namespace lowbit::models
