@@ -56,9 +56,8 @@ Call read_call(const Arguments& arguments) {
 
 fs::path default_output(const Call& call, const std::vector<report::ReportedRun>& runs) {
   if (call.runs.size() > 1) return "report.html";
-  std::error_code ignored;
   const fs::path& given = call.runs.front();
-  return (fs::is_directory(given, ignored) ? given : runs.front().data.folder) / "report.html";
+  return (core::is_folder(given) ? given : runs.front().data.folder) / "report.html";
 }
 
 }  // namespace

@@ -26,13 +26,10 @@ inline config::ModelOptions small_mobilenet(const char* name, config::Family fam
 
 // For 16 x 16 pixels, quantized to 4 levels.
 inline config::ModelOptions small_resnet20(config::Method method = config::Method::lsq) {
-  config::ModelOptions options;
-  options.name = "resnet20";
+  config::ModelOptions options = small_options("resnet20", config::Family::resnet, 5, 16);
   options.order = config::BlockOrder::cbsa;
   options.origin = options.fix = options.singleconv = options.cifar_stem = true;
   options.width_alpha = 0.0625;
-  options.num_classes = 5;
-  options.input_size = 16;
   for (config::QuantOptions* tag : {&options.fm, &options.wt}) {
     tag->enable = true;
     tag->method = method;

@@ -27,18 +27,6 @@ void sync(const fs::path& path, int flags) {
     throw failure("cannot write '{}': {}", path.string(), reason());
 }
 
-// `path`: the name of the file for an error.
-void write_all(const Descriptor& file, const fs::path& path, std::string_view content) {
-  while (file.get() >= 0 && !content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) break;
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  if (file.get() < 0 || !content.empty())
-    throw failure("cannot write '{}': {}", path.string(), reason());
-}
-
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -69,9 +57,7 @@ void keep_as(const fs::path& path, const fs::path& kept) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored))
-    throw failure("cannot read '{}': it is a folder", path.string());
+  if (is_folder(path)) throw failure("cannot read '{}': it is a folder", path.string());
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::ostringstream content;
@@ -105,6 +91,17 @@ void replace_file(const fs::path& path, std::string_view content, const fs::path
   replace_file(path, write, kept);
 }
 
+void write_all(const Descriptor& file, const fs::path& path, std::string_view content) {
+  while (file.get() >= 0 && !content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) break;
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  if (file.get() < 0 || !content.empty())
+    throw failure("cannot write '{}': {}", path.string(), reason());
+}
+
 void append_file(const fs::path& path, std::string_view content) {
   write_all(Descriptor(path, O_WRONLY | O_CREAT | O_APPEND), path, content);
 }
@@ -125,6 +122,11 @@ void remove_unfinished(const fs::path& folder, const std::function<bool(const fs
 bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
 }
 
 std::string nearest_file(const fs::path& path) {

@@ -10,6 +10,8 @@
 
 namespace lowbit::core {
 
+class Descriptor;
+
 // The content of a file; an Error (failure) naming the path and the system's reason otherwise.
 std::string read_file(const std::filesystem::path& path);
 
@@ -28,13 +30,18 @@ void replace_file(const std::filesystem::path& path, std::string_view content,
 // that fails: then a part of `content` may stand there.
 void append_file(const std::filesystem::path& path, std::string_view content);
 
+// Writes all of `content` to an open file; `path` is its name in the Error (failure) otherwise.
+void write_all(const Descriptor& file, const std::filesystem::path& path, std::string_view content);
+
 // Removes what replace_file had not finished in processes that were killed, of the paths
 // (FOLDER/NAME) for which `ours` is true.
 void remove_unfinished(const std::filesystem::path& folder,
                        const std::function<bool(const std::filesystem::path&)>& ours);
 
-// Whether there is a file, and not a folder, of that name; false where that cannot be seen.
+// Whether there is a file, and not a folder, of that name; or a folder. False where that cannot be
+// seen.
 bool is_file(const std::filesystem::path& path);
+bool is_folder(const std::filesystem::path& path);
 
 // The file beside `path` whose name is nearest to that of `path`, for an error; "" if none is near.
 std::string nearest_file(const std::filesystem::path& path);

@@ -137,12 +137,13 @@ ImageSet load_cifar(const Cifar& cifar, const std::string& root, Split split) {
   return {torch::cat(pixels), torch::cat(labels), class_names(cifar, contents)};
 }
 
+void require_cifar(const Cifar& cifar, const config::DataOptions& options, Split split) {
+  locate(cifar.places, options.root, cifar.files(split).names);
+}
+
 void obtain_cifar(const Cifar& cifar, const config::DataOptions& options, Split split) {
-  const std::vector<std::string>& names = cifar.files(split).names;
-  if (options.offline || find_location(cifar.places, options.root, names)) {
-    locate(cifar.places, options.root, names);
-    return;
-  }
+  if (options.offline) return require_cifar(cifar, options, split);
+  if (find_location(cifar.places, options.root, cifar.files(split).names)) return;
   const std::string& archive = cifar.places.archive;
   const std::filesystem::path root =
       options.root.empty() ? cifar.places.usual.front() : options.root;
@@ -171,11 +172,11 @@ void obtain_cifar100(const config::DataOptions& options, Split split) {
 }
 
 void require_cifar10(const config::DataOptions& options, Split split) {
-  locate(cifar10().places, options.root, cifar10().files(split).names);
+  require_cifar(cifar10(), options, split);
 }
 
 void require_cifar100(const config::DataOptions& options, Split split) {
-  locate(cifar100().places, options.root, cifar100().files(split).names);
+  require_cifar(cifar100(), options, split);
 }
 
 }  // namespace lowbit::data

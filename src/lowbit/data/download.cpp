@@ -52,13 +52,8 @@ class Part {
   }
 
   void append(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("write");
-      bytes.remove_prefix(static_cast<size_t>(written));
-      size_ += written;
-    }
+    core::write_all(file_, path_, bytes);
+    size_ += static_cast<int64_t>(bytes.size());
   }
 
   std::string sha256() const {

@@ -19,8 +19,8 @@ struct Published {
 struct Patience {
   int stall_seconds = 30;  // how long a server may be silent or send less than 1 KiB/s
   int attempts = 4;        // at an address that each time brings less than 1 % of the file
-  std::chrono::milliseconds pause{
-      1000};  // before the second attempt; doubles with each further one
+  // Before the second attempt; doubles with each further one.
+  std::chrono::milliseconds pause{1000};
 };
 
 // Where `name` may be: in the folders of `mirrors`, of the environment variable LOWBIT_MIRROR (a

@@ -11,11 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 // Names may hold blanks, so that a label is only what stands behind the name of a file.
 fs::path file_of_line(const std::string& line, const fs::path& root) {
   const std::string unlabeled = line.substr(0, line.find_last_of(" \t"));
@@ -40,7 +35,7 @@ std::vector<fs::path> listed_images(const fs::path& list, const fs::path& root) 
 std::vector<fs::path> images_in_class_folders(const fs::path& root) {
   std::vector<fs::path> splits;
   for (const char* split : {"train", "val"})
-    if (is_folder(root / split)) splits.push_back(root / split);
+    if (core::is_folder(root / split)) splits.push_back(root / split);
   if (splits.empty()) splits.push_back(root);
   std::vector<fs::path> images;
   for (const fs::path& split : splits)

@@ -10,6 +10,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
+#include "lowbit/core/number.h"
 
 namespace lowbit::data {
 namespace {
@@ -75,10 +76,7 @@ class Fields {
   }
   std::optional<int64_t> number() {
     const std::optional<std::string_view> field = next();
-    if (!field || field->empty()) return std::nullopt;
-    char* end = nullptr;
-    const int64_t value = std::strtoll(field->data(), &end, 10);  // the 0 behind it ends the number
-    return *end == '\0' ? std::optional(value) : std::nullopt;
+    return field ? core::number_of<int64_t>(*field) : std::nullopt;
   }
 
  private:
@@ -143,6 +141,13 @@ std::vector<std::string> class_folders(const fs::path& folder) {
   });
 }
 
+std::vector<std::string> require_class_folders(const fs::path& folder) {
+  std::vector<std::string> classes = class_folders(folder);
+  if (classes.empty())
+    throw core::failure("'{}': no folders, one for each class, are in it", folder.string());
+  return classes;
+}
+
 std::vector<std::string> picture_names(const fs::path& folder) {
   return sorted_names(folder, [](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
@@ -157,9 +162,8 @@ fs::path user_cache() {
 }
 
 ImageFolder::ImageFolder(const fs::path& folder, const fs::path& cache)
-    : folder_(fs::absolute(folder).lexically_normal()), class_names_(class_folders(folder_)) {
-  if (class_names_.empty())
-    throw core::failure("'{}': no folders, one for each class, are in it", folder.string());
+    : folder_(fs::absolute(folder).lexically_normal()),
+      class_names_(require_class_folders(folder)) {
   const fs::path file = cache_file(cache, folder_);
   const std::string kept = read_cache(file);
   const Listings listings = read_listings(kept, folder_);

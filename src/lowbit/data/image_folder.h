@@ -43,6 +43,8 @@ class ImageFolder {
 // Names of the folders in `folder`, sorted, hidden ones left out: the classes of a set. An Error
 // (failure) naming `folder` if it cannot be read.
 std::vector<std::string> class_folders(const std::filesystem::path& folder);
+// The same; none is an Error (failure), too.
+std::vector<std::string> require_class_folders(const std::filesystem::path& folder);
 
 // Names of the pictures in `folder` (by their ending), sorted, hidden ones left out. An Error
 // (failure) naming `folder` if it cannot be read.

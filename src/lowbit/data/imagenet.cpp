@@ -3,16 +3,12 @@
 #include <algorithm>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 
 namespace lowbit::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 fs::path folder_of(const config::DataOptions& options, Split split) {
   const fs::path root = options.root.empty() ? fs::path("data/imagenet") : fs::path(options.root);
@@ -22,7 +18,7 @@ fs::path folder_of(const config::DataOptions& options, Split split) {
 // A label is a place among the names: where one split lacks a class all later labels would differ.
 void require_same_classes(const fs::path& folder, const fs::path& other,
                           const std::vector<std::string>& classes) {
-  if (!is_folder(other)) return;
+  if (!core::is_folder(other)) return;
   const std::vector<std::string> others = class_folders(other);
   const auto [mine, theirs] = std::ranges::mismatch(classes, others);
   if (mine == classes.end() && theirs == others.end()) return;
@@ -40,11 +36,9 @@ Split other_than(Split split) {
 
 void require_images(const config::DataOptions& options, Split split) {
   const fs::path folder = folder_of(options, split);
-  if (!is_folder(folder)) throw core::failure("there is no folder '{}'", folder.string());
-  const std::vector<std::string> classes = class_folders(folder);
-  if (classes.empty())
-    throw core::failure("'{}': no folders, one for each class, are in it", folder.string());
-  require_same_classes(folder, folder_of(options, other_than(split)), classes);
+  if (!core::is_folder(folder)) throw core::failure("there is no folder '{}'", folder.string());
+  require_same_classes(folder, folder_of(options, other_than(split)),
+                       require_class_folders(folder));
 }
 
 ImageFolder list_images(const config::DataOptions& options, Split split) {

@@ -85,13 +85,13 @@ std::string RunData::setting(const std::string& option) const {
 }
 
 std::vector<RunData> read_runs(const fs::path& path) {
-  std::error_code ignored;
   if (core::is_file(path)) return {run_of_checkpoint(path)};
-  if (!fs::is_directory(path, ignored))
+  if (!core::is_folder(path))
     throw core::failure("no run, checkpoint or folder '{}'", path.string())
         .suggest(nearest_sibling(path));
   if (is_run(path)) return {read_run(path)};
   std::vector<fs::path> folders;
+  std::error_code ignored;
   for (const auto& entry : fs::recursive_directory_iterator(
            path, fs::directory_options::skip_permission_denied, ignored))
     if (entry.is_directory(ignored) && is_run(entry.path())) folders.push_back(entry.path());

@@ -7,16 +7,21 @@
 
 namespace lowbit::train {
 
-LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,
-                           const std::string& path) {
-  LoadedNetwork loaded{models::make_network(options), {}};
-  if (has_description(file)) models::apply_policy_until(*loaded.network, policy_epoch_of(file));
+LoadReport load_state(models::Network& network, const NamedTensors& weights,
+                      const std::string& path) {
   try {
-    loaded.report = load_state(*loaded.network, state_dict(file));
+    return load_state(network, weights);
   } catch (core::Error& error) {
     error.at(path);
     throw;
   }
+}
+
+LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,
+                           const std::string& path) {
+  LoadedNetwork loaded{models::make_network(options), {}};
+  if (has_description(file)) models::apply_policy_until(*loaded.network, policy_epoch_of(file));
+  loaded.report = load_state(*loaded.network, state_dict(file), path);
   return loaded;
 }
 

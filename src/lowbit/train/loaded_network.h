@@ -15,6 +15,10 @@ struct LoadedNetwork {
   LoadReport report;
 };
 
+// As load_state() of state_dict.h; its errors name `path`.
+LoadReport load_state(models::Network& network, const NamedTensors& weights,
+                      const std::string& path);
+
 // The network of the options on the CPU with the weights of `file`, after what its policy had
 // changed when it was saved. Errors name `path`.
 LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,

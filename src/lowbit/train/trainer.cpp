@@ -13,6 +13,7 @@
 #include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
 #include "lowbit/train/foreign_run.h"
+#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/probe.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/teacher.h"
@@ -156,12 +157,7 @@ void Trainer::load_weights() {
 
 void Trainer::load(const Value& file, const std::string& path) {
   const NamedTensors weights = weights_of(file);
-  try {
-    loaded_ = load_state(*network_, weights);
-  } catch (core::Error& error) {
-    error.at(path);
-    throw;
-  }
+  loaded_ = load_state(*network_, weights, path);
   log_load(loaded_, path);
 }
 
