@@ -25,6 +25,11 @@ set(Protobuf_USE_STATIC_LIBS ON)
 lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
 lowbit_find_package(spdlog libspdlog-dev)
 lowbit_find_package(ZLIB zlib1g-dev)
+find_path(GLOO_INCLUDE_DIR gloo/context.h)
+if(NOT GLOO_INCLUDE_DIR)
+  message(FATAL_ERROR "the headers of Gloo were not found: `bash setup.sh` installs what the build "
+                      "needs (this is the package libgloo-dev of Debian and Ubuntu)")
+endif()
 
 if(LOWBIT_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
@@ -39,6 +44,9 @@ if(LOWBIT_CUDA)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
   find_package(CUDAToolkit REQUIRED)
+  # Of the toolkit, or of the wheel that setup.sh brings where the toolkit has none.
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
+            PATHS "${LOWBIT_DEPS}/site/nvidia/nccl/include" REQUIRED)
 endif()
 find_package(LibTorch REQUIRED)
 

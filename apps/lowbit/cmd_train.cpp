@@ -2,13 +2,16 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "commands.h"
 #include "console.h"
+#include "launcher.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
+#include "lowbit/distributed/group.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/train/run_log.h"
@@ -60,28 +63,78 @@ int dry_run(const config::Configuration& configuration) {
   return 0;
 }
 
-int evaluate_only(const config::Configuration& configuration) {
-  ProgressDisplay display;
-  train::Trainer trainer(configuration, display);
+// Of the processes that train together only the one that leads it is heard.
+class Silence : public train::Observer {
+ public:
+  void on_progress(const train::Progress&) override {}
+  void on_pass_end() override {}
+};
+
+bool leads(const distributed::Group* group) {
+  return !group || group->leads();
+}
+
+std::unique_ptr<train::Observer> observer_of(const distributed::Group* group) {
+  if (leads(group)) return std::make_unique<ProgressDisplay>();
+  return std::make_unique<Silence>();
+}
+
+int evaluate_only(const config::Configuration& configuration, distributed::Group* group) {
+  const auto observer = observer_of(group);
+  train::Trainer trainer(configuration, *observer, train::find_start(configuration.options), group);
   evaluate(trainer);
   return 0;
 }
 
-int train_all(const config::Configuration& configuration) {
+// Where the run goes on; its files are this run's from then on.
+struct Beginning {
+  std::unique_ptr<core::FileLock> lock;
+  train::RunStart start;
+};
+
+Beginning begin(const config::Configuration& configuration, distributed::Group* group) {
   const train::RunFiles files(configuration.options);
-  files.make_folders();
-  const core::FileLock lock = files.lock_files();
-  files.remove_unfinished();
-  train::RunStart start = train::find_start(configuration.options);
-  train::begin_log(files.log, start);
-  log_to_file(files.log);
-  log_settings(configuration, spdlog::level::debug);
-  ProgressDisplay display;
-  train::Trainer trainer(configuration, display, std::move(start));
+  Beginning beginning;
+  if (leads(group)) {
+    files.make_folders();
+    beginning.lock.reset(new core::FileLock(files.lock_files()));
+    files.remove_unfinished();
+  }
+  if (group) group->wait_for_all();
+  beginning.start = train::find_start(configuration.options);
+  if (leads(group)) {
+    train::begin_log(files.log, beginning.start);
+    log_to_file(files.log);
+    log_settings(configuration, spdlog::level::debug);
+  }
+  return beginning;
+}
+
+int train_all(const config::Configuration& configuration, distributed::Group* group) {
+  Beginning beginning = begin(configuration, group);
+  const auto observer = observer_of(group);
+  train::Trainer trainer(configuration, *observer, std::move(beginning.start), group);
   core::catch_interrupts();
   const train::RunResult result = trainer.train();
-  print_summary(trainer, configuration, result);
+  if (leads(group)) print_summary(trainer, configuration, result);
   return result.interrupted ? 128 + result.interrupted : 0;
+}
+
+int run(const config::Configuration& configuration, distributed::Group* group) {
+  return configuration.options.train.evaluate ? evaluate_only(configuration, group)
+                                              : train_all(configuration, group);
+}
+
+// One of several processes.
+int run_at(const distributed::Place& place, const config::Configuration& configuration) {
+  end_with_launcher();
+  distributed::take_part_of_cores(place);
+  const auto group =
+      distributed::Group::join(place, train::choose_device(configuration.options.train, &place));
+  // What must be downloaded is there before the others look for it.
+  if (place.leads()) require_inputs(configuration.options);
+  group->wait_for_all();
+  return run(configuration, group.get());
 }
 
 }  // namespace
@@ -96,17 +149,29 @@ int train(const Arguments& arguments) {
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
   const Call call = split_call(arguments);
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
-  log_to_console(configuration.options.train.verbose);
-  for (const std::string& warning : configuration.warnings) core::log().warn(warning);
-  if (configuration.options.train.dry_run) return dry_run(configuration);
-
-  if (configuration.options.train.lr_test) {
-    log_schedule(configuration.options.train);
+  const config::TrainOptions& options = configuration.options.train;
+  const auto place = distributed::place_from_environment();
+  if (!place || place->leads()) {
+    log_to_console(options.verbose);
+    for (const std::string& warning : configuration.warnings) core::log().warn(warning);
+  }
+  if (options.dry_run) return dry_run(configuration);
+  if (options.lr_test) {
+    log_schedule(options);
     return 0;
   }
+  if (place) return run_at(*place, configuration);
   require_inputs(configuration.options);
-  return configuration.options.train.evaluate ? evaluate_only(configuration)
-                                              : train_all(configuration);
+  const int processes = train::processes_here(options);
+  if (processes > 1 || options.world_size > 1) {
+    const distributed::Place last = {.local_rank = processes - 1, .local_size = processes};
+    train::choose_device(options, &last);
+    Arguments again = arguments;
+    again.insert(again.begin(), "train");
+    return launch(again, processes, options);
+  }
+  if (options.sync_bn) core::log().warn("option '--sync_bn' has no effect with one process");
+  return run(configuration, nullptr);
 }
 
 }  // namespace lowbit::app

@@ -8,8 +8,10 @@
 #include <filesystem>
 
 #include "commands.h"
+#include "launcher.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/threads.h"
+#include "lowbit/distributed/group.h"
 #include "verb_table.h"
 
 namespace {
@@ -84,6 +86,9 @@ int main(int argc, char** argv) {
   try {
     return dispatch({argv + 1, argv + argc});
   } catch (const lowbit::core::Error& error) {
+    // The launcher names the process that ended first.
+    if (lowbit::app::is_launched() && dynamic_cast<const lowbit::distributed::PeerLost*>(&error))
+      return lowbit::app::kLostPeer;
     fmt::print(stderr, "lowbit: {}\n", error.what());
     if (!error.details().empty()) fmt::print(stderr, "{}\n", error.details());
     return error.exit_status();

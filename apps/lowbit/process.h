@@ -3,8 +3,11 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "commands.h"
 
@@ -18,6 +21,37 @@ std::string name_of_process(pid_t pid);
 // Returns when the process has ended; any process, not only children. `begin` is called if there is
 // one to wait for; false if there is none. An Error (failure) if the system cannot say.
 bool wait_for_process(pid_t pid, const std::function<void()>& begin);
+
+// This program, started again beside itself. SIGINT and SIGTERM that come while the object lives
+// are handed on to all that run, once each. One object at a time.
+class Children {
+ public:
+  Children();
+  ~Children();
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
+
+  // environment: NAME=VALUE, before what this process has. output, errors: descriptors that take
+  // the place of standard output and error; -1: those of this process. An Error (failure) if it
+  // cannot be started.
+  void start(const Arguments& arguments, const std::vector<std::string>& environment = {},
+             int output = -1, int errors = -1);
+
+  struct Ended {
+    size_t child;  // counted from 0, in the order of their start
+    int status;    // exit status, or 128 + the signal that ended it
+  };
+  // The next that ends; nothing if none does in that time, or none runs.
+  std::optional<Ended> wait(std::optional<std::chrono::milliseconds> longest = {});
+
+  void kill_all();  // by SIGKILL
+  size_t running() const { return running_; }
+  pid_t pid(size_t child) const { return pids_[child]; }
+
+ private:
+  std::vector<pid_t> pids_;
+  size_t running_ = 0;
+};
 
 // Runs this program with the arguments and waits for it: its exit status, or 128 + the signal that
 // ended it. SIGINT and SIGTERM that come meanwhile are handed on to it, once each. An Error

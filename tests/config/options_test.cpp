@@ -322,10 +322,20 @@ TEST(Options, OfWarmUpCountForEveryTagWithoutItsOwn) {
   EXPECT_EQ(run(kFashion + "--ps 7").options.model.ot.proxquant_step, 7);
 }
 
-TEST(Options, ThatAreNotBuiltAreRefusedByName) {
-  EXPECT_EQ(run_error(kFashion + "--world_size 2"),
-            "command line: option '--world_size' is not built yet");
-  EXPECT_EQ(run_error(kFashion + "--rank 1"), "command line: option '--rank' is not built yet");
+TEST(Options, OfSeveralProcesses) {
+  const TrainOptions plain = run(kFashion).options.train;
+  EXPECT_FALSE(plain.device_ids_given);
+  EXPECT_EQ(plain.gpus, 0);
+  const TrainOptions train =
+      run(kFashion + "--gpus 2 --world_size 4 --rank 2 --distributed --sync_bn -g 0 1")
+          .options.train;
+  EXPECT_EQ(train.gpus, 2);
+  EXPECT_EQ(train.world_size, 4);
+  EXPECT_EQ(train.rank, 2);
+  EXPECT_TRUE(train.distributed && train.sync_bn && train.device_ids_given);
+  EXPECT_EQ(run_error(kFashion + "--rank 4 --world_size 4"),
+            "command line: option '--rank': 4 is none of the 4 processes of '--world_size', which "
+            "are counted from 0");
 }
 
 TEST(Options, ThatAreNotBuiltAreAcceptedWithTheirDefault) {

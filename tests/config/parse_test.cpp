@@ -102,7 +102,6 @@ TEST(ParseRun, NamesFileAndLineOfEveryKindOfError) {
             "unknown option '--lr_polcy'; did you mean '--lr_policy'?");
   EXPECT_EQ(error_of("options='--lr x'"), "option '--lr': 'x' is not a number (>= 0)");
   EXPECT_EQ(error_of("options='--fm_bit 9'"), "option '--fm_bit': 9 is out of range (1..8)");
-  EXPECT_EQ(error_of("options='--rank 1'"), "option '--rank' is not built yet");
   EXPECT_EQ(error_of("options='--nesterov --lr'"), "option '--lr' needs a value: NUMBER");
   EXPECT_EQ(error_of("options=$options--lr=1 --nesterov"),
             "'options=$options--lr=1 --nesterov' is not an assignment name=value");

@@ -52,18 +52,9 @@ TEST(OptLevel, OfMixedPrecisionAreAllTheSame) {
               ElementsAre("command line: option '--opt_level' has no effect without '--fp16'"));
 }
 
-TEST(ProcessOptions, OfManyProcessesWarnOnceWhereThereIsOne) {
-  EXPECT_THAT(warnings("--sync_bn"),
-              ElementsAre("command line: option '--sync_bn' has no effect with one process"));
-  EXPECT_THAT(warnings("--distributed"),
-              ElementsAre("command line: option '--distributed' has no effect with one process"));
+TEST(ProcessOptions, AreTakenAsOldFilesHaveThem) {
+  EXPECT_THAT(warnings("--sync_bn --distributed --world_size 4 --rank 0 -g 0 1"), IsEmpty());
   EXPECT_THAT(warnings("--world_size 1 --rank 0 -g 0"), IsEmpty());
-  EXPECT_THAT(warnings("-g 0 1 2 3"), IsEmpty());
-  EXPECT_THAT(warnings("-g 0 1"),
-              ElementsAre("command line: option '--device-ids': one process uses one GPU, the "
-                          "first that exists"));
-  EXPECT_EQ(run_error(kPlain + "--world_size 2"),
-            "command line: option '--world_size' is not built yet");
   EXPECT_THAT(run_error(kPlain + "-g x"), HasSubstr("'x' is not an integer"));
 }
 

@@ -64,7 +64,8 @@ void* lq_workspace(Backend backend) {
   return memory.data();
 }
 
-Result forward(const Target& target, const Problem& problem) {
+// sums: takes what the pass gathers instead of learning; null: it learns.
+Result forward(const Target& target, const Problem& problem, std::vector<double>* sums = nullptr) {
   const auto array = [&](const std::vector<double>& values) {
     return std::make_unique<Array>(target.backend, target.compute(), values);
   };
@@ -108,9 +109,38 @@ Result forward(const Target& target, const Problem& problem) {
                      .iteration = problem.iteration > 0 ? iteration->data() : nullptr,
                      .unsolved = static_cast<float*>(unsolved.data()),
                      .workspace = lq_workspace(target.backend)};
+  const Array gathered(target.backend, ScalarType::float64,
+                       std::vector<double>(groups * lq_sum_numbers(problem.bits), 99));
+  if (sums) args.learning.sums = static_cast<double*>(gathered.data());
   lq_forward(target.backend, args);
+  if (sums) *sums = gathered.values();
   return {y.values(),           basis->values(), auxil->values(),          levels->values(),
           thresholds->values(), codes.values(),  unsolved.values()[0] != 0};
+}
+
+// basis and auxil learned from sums.
+Result learn(const Target& target, const Problem& problem, const std::vector<double>& sums) {
+  const Array basis(target.backend, target.compute(), problem.basis),
+      auxil(target.backend, target.compute(), problem.auxil),
+      iteration(target.backend, target.compute(), {problem.iteration}),
+      unsolved(target.backend, ScalarType::float32, {0}),
+      all(target.backend, ScalarType::float64, sums);
+  lq_learn(target.backend,
+           {.type = target.compute(),
+            .groups = problem.groups.count,
+            .learning = {.bits = problem.bits,
+                         .full_range = problem.full_range,
+                         .weights = problem.weights,
+                         .basis = basis.data(),
+                         .auxil = auxil.data(),
+                         .iteration = problem.iteration > 0 ? iteration.data() : nullptr,
+                         .unsolved = static_cast<float*>(unsolved.data()),
+                         .sums = static_cast<double*>(all.data())}});
+  Result result{};
+  result.basis = basis.values();
+  result.auxil = auxil.values();
+  result.unsolved = unsolved.values()[0] != 0;
+  return result;
 }
 
 class Lq : public TargetTest {
@@ -347,6 +377,33 @@ std::string usage_error_of(const LqForward& args, Backend backend = Backend::cpu
     return error.what();
   }
   return "no error";
+}
+
+TEST_P(Lq, LearnsFromTheSumsOfPartsAsFromTheWhole) {
+  for (const bool full_range : {false, true})
+    for (const double iteration : {0., 3.}) {
+      // Two groups; the first half of the elements is one part.
+      Problem whole{.x = {0.5, 1.25, 2, 3.5, -1, 0.25, 2.75, 1, 4, 0, 1.5, 3, 2.25, -2, 0.75, 1.75},
+                    .basis = {1, 0.5, 2, 1},
+                    .full_range = full_range,
+                    .iteration = iteration,
+                    .groups = {2, 2}};
+      Problem first = whole, second = whole;
+      first.x.resize(8);
+      second.x.erase(second.x.begin(), second.x.begin() + 8);
+      std::vector<double> sums, others;
+      const Result gathered = kernels::forward(GetParam(), first, &sums);
+      EXPECT_EQ(gathered.basis, kernels::forward(GetParam(), first, &sums).basis);
+      EXPECT_THAT(gathered.auxil, Each(99));  // nothing is learned yet
+      kernels::forward(GetParam(), second, &others);
+      for (size_t i = 0; i < sums.size(); ++i) sums[i] += others[i];
+      const Result expected = forward(whole), learned = learn(GetParam(), whole, sums);
+      EXPECT_THAT(learned.basis, are_near(expected.basis));
+      EXPECT_THAT(learned.auxil, are_near(expected.auxil));
+      EXPECT_FALSE(learned.unsolved);
+      // Both digits are always 1: a singular system.
+      EXPECT_TRUE(learn(GetParam(), whole, {5, 1, 1, 1, 5, 5, 5, 5, 1, 1, 1, 5, 5, 5}).unsolved);
+    }
 }
 
 TEST(LqArguments, WrongOnesAreNamed) {

@@ -48,7 +48,9 @@ std::vector<double> forward(const Target& target, const Problem& problem) {
   return y.values();
 }
 
-Gradients backward(const Target& target, const Problem& problem) {
+// counted: LsqBackward::counted; empty: null.
+Gradients backward(const Target& target, const Problem& problem,
+                   const std::vector<double>& counted = {}) {
   const Array x(target.backend, target.x, problem.x);
   const Array grad_y(target.backend, target.y, problem.grad_y);
   const Array grad_x(target.backend, target.x, std::vector<double>(problem.x.size(), 99));
@@ -56,19 +58,38 @@ Gradients backward(const Target& target, const Problem& problem) {
                         std::vector<double>(problem.clip_val.size(), 99));
   const Array clip_val(target.backend, target.compute(), problem.clip_val);
   const Array level_num(target.backend, target.compute(), {problem.level_num});
-  lsq_backward(target.backend, {.x = x.input(),
-                                .grad_y = grad_y.input(),
-                                .grad_x = grad_x.output(),
-                                .grad_clip = grad_clip.data(),
-                                .size = static_cast<std::int64_t>(problem.x.size()),
-                                .groups = problem.groups,
-                                .clip_val = clip_val.data(),
-                                .level_num = level_num.data(),
-                                .range = problem.range,
-                                .grad_scale = problem.grad_scale,
-                                .ste_scale = problem.ste_scale,
-                                .workspace = workspace(target.backend)});
+  const Array counts(target.backend, ScalarType::float64, counted);
+  lsq_backward(target.backend,
+               {.x = x.input(),
+                .grad_y = grad_y.input(),
+                .grad_x = grad_x.output(),
+                .grad_clip = grad_clip.data(),
+                .size = static_cast<std::int64_t>(problem.x.size()),
+                .groups = problem.groups,
+                .clip_val = clip_val.data(),
+                .level_num = level_num.data(),
+                .range = problem.range,
+                .grad_scale = problem.grad_scale,
+                .ste_scale = problem.ste_scale,
+                .counted = counted.empty() ? nullptr : static_cast<const double*>(counts.data()),
+                .workspace = workspace(target.backend)});
   return {grad_x.values(), grad_clip.values()};
+}
+
+std::vector<double> count_inside(const Target& target, const Problem& problem) {
+  const Array x(target.backend, target.x, problem.x);
+  const Array clip_val(target.backend, target.compute(), problem.clip_val);
+  const Array level_num(target.backend, target.compute(), {problem.level_num});
+  const Array counted(target.backend, ScalarType::float64, {99, 99});
+  lsq_count_inside(target.backend, {.x = x.input(),
+                                    .size = static_cast<std::int64_t>(problem.x.size()),
+                                    .groups = problem.groups,
+                                    .clip_val = clip_val.data(),
+                                    .level_num = level_num.data(),
+                                    .range = problem.range,
+                                    .counted = static_cast<double*>(counted.data()),
+                                    .workspace = workspace(target.backend)});
+  return counted.values();
 }
 
 class Lsq : public TargetTest {
@@ -379,6 +400,17 @@ TEST_P(Lsq, SteScaleAmplifiesTheClampWhereFewAreInside) {
   EXPECT_NEAR(gradients.x[3], scale, 2 * scale * rounding(GetParam().x));
   EXPECT_EQ(gradients.x[0], 0);
   EXPECT_NEAR(gradients.clip[0], 0.25 - scale * 1.25 / 4 + 7, 1e-6);
+}
+
+TEST_P(Lsq, SteScaleOfAPartCountsTheWhole) {
+  Problem part = unit_steps(LsqRange::half, {1.25, 6, 2, 6});
+  part.ste_scale = true;
+  EXPECT_THAT(count_inside(GetParam(), part), ElementsAreArray({4., 2.}));
+  // With twelve more, none of them inside: sqrt(16 / 2).
+  const Gradients gradients = kernels::backward(GetParam(), part, {16, 2});
+  const double scale = std::sqrt(8.0);
+  EXPECT_NEAR(gradients.x[0], scale, 2 * scale * rounding(GetParam().x));
+  EXPECT_EQ(gradients.x[1], 0);
 }
 
 TEST_P(Lsq, SteScaleActsAtAQuarterInsideAndNotAbove) {

@@ -126,6 +126,35 @@ Fit fit(const Target& target, const Problem& problem, bool running_mean = false,
   return {basis.values()[0], auxil.values()[0]};
 }
 
+// The same from the sums of several arrays.
+Fit fit_sums(const Target& target, const std::vector<Problem>& problems) {
+  const Array basis(target.backend, target.compute(), {3}),
+      auxil(target.backend, target.compute(), {7}), count(target.backend, target.compute(), {4});
+  Values all(NonUniformFit::kSums);
+  NonUniformFit args;
+  args.basis = basis.data();
+  args.auxil = auxil.data();
+  args.iteration = count.data();
+  for (const Problem& problem : problems) {
+    const Parameters parameters(target, problem);
+    const Array x(target.backend, target.x, problem.x);
+    const Array sums(target.backend, ScalarType::float64, Values(all.size(), 99));
+    args.x = x.input();
+    args.size = problem.size();
+    args.groups = problem.groups;
+    args.steps = parameters.steps();
+    args.sums = static_cast<double*>(sums.data());
+    args.workspace = workspace(target.backend);
+    non_uniform_fit(target.backend, args);
+    for (size_t i = 0; i < all.size(); ++i) all[i] += sums.values()[i];
+  }
+  EXPECT_EQ(basis.values()[0], 3);
+  const Array sums(target.backend, ScalarType::float64, all);
+  args.sums = static_cast<double*>(sums.data());
+  non_uniform_fit_sums(target.backend, args);
+  return {basis.values()[0], auxil.values()[0]};
+}
+
 class NonUniform : public TargetTest {
  protected:
   Values forward(const Problem& problem) const { return kernels::forward(target, problem); }
@@ -249,6 +278,24 @@ TEST_P(NonUniform, TheFitIsTheFactorOfLeastSquares) {
   const Fit mean = fit(target, problem, /*running_mean=*/true);
   EXPECT_NEAR(mean.auxil, 1.4, tolerance);
   EXPECT_NEAR(mean.basis, (3 * 3 + 1.4) / 4, 2 * tolerance);
+}
+
+TEST_P(NonUniform, TheFitFollowsFromTheSumsOfParts) {
+  Problem whole;
+  whole.x = {0.25, 0.5, 1, 0.75, -1, 0.125};
+  whole.groups = {6, 1};
+  Problem first = whole, second = whole;
+  first.x.resize(2);
+  first.groups = {2, 1};
+  second.x.erase(second.x.begin(), second.x.begin() + 2);
+  second.groups = {4, 1};
+  const Fit expected = fit(target, whole), found = fit_sums(target, {first, second});
+  EXPECT_NEAR(found.basis, expected.basis, 1e-5);
+  EXPECT_NEAR(found.auxil, expected.auxil, 1e-5);
+  // Only zero levels: the mean needs the number of all elements.
+  first.x = {0, 0};
+  second.x = {0, 0, 0, -0.5};
+  EXPECT_NEAR(fit_sums(target, {first, second}).auxil, -0.5 / 6, 1e-5);
 }
 
 TEST_P(NonUniform, TheFitWaitsForTheEndOfTheWarmUp) {

@@ -27,7 +27,8 @@ class StepTest : public TrainerTest {
         data::batch_options(options.data, data::Split::train, 1, kernels::Backend::cpu, device));
     BatchLoop loop =
         training_loop({network, update, totals, options.train}, source,
-                      {.device = device, .compute_type = torch::kFloat32, .capture = false});
+                      {.device = device, .compute_type = torch::kFloat32, .capture = false},
+                      options.data.train_batch);
     loop.run(0, 8);
     return to_accuracy(totals.read().totals).loss;
   }

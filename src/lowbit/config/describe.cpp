@@ -48,7 +48,6 @@ std::string line_of(const char* title, const std::vector<std::string>& names) {
   if (names.empty()) return "";
   return "  " + wrapped(fmt::format("{}: {}", title, join(names, " ")), 2, 4) + "\n";
 }
-constexpr const char* kUnbuilt = "Not built yet";
 constexpr const char* kIdle = "Accepted, without effect";
 
 // A long list of values stands in the explanation, where it can be broken into lines.
@@ -76,35 +75,28 @@ std::string option_explanation(const Option& option) {
 
 std::string options_help() {
   std::string text, group;
-  std::vector<std::string> unbuilt;
   for (const Option& option : all_options()) {
     if (option.group != group) {
-      text += line_of(kUnbuilt, unbuilt) + (group.empty() ? "" : "\n") + option.group + "\n";
+      text += (group.empty() ? "" : "\n") + option.group + "\n";
       group = option.group;
-      unbuilt.clear();
     }
-    if (!option.built)
-      unbuilt.push_back(option.name());
-    else
-      text += entry(option_term(option), option_explanation(option));
+    text += entry(option_term(option), option_explanation(option));
   }
-  return text + line_of(kUnbuilt, unbuilt);
+  return text;
 }
 
 std::string keywords_help() {
   std::string text;
   for (const KeywordGroup& group : keyword_groups()) {
     text += fmt::format("\nKeywords: {}\n", group.title);
-    std::vector<std::string> unbuilt, idle;
+    std::vector<std::string> idle;
     for (const Keyword& keyword : group.keywords) {
-      if (!keyword.built)
-        unbuilt.push_back(keyword.name);
-      else if (keyword.without_effect())
+      if (keyword.without_effect())
         idle.push_back(keyword.name);
       else
         text += entry(keyword.name, keyword.help);
     }
-    text += line_of(kIdle, idle) + line_of(kUnbuilt, unbuilt);
+    text += line_of(kIdle, idle);
   }
   return text;
 }
@@ -125,7 +117,6 @@ std::string markdown_row(const Option& option) {
   for (const std::string& name : option.names) names.push_back(code(name));
   std::string help = option.help;
   if (!option.without_effect.empty()) help += " (no effect " + option.without_effect + ")";
-  if (!option.built) help += " (not built yet)";
   const std::string default_value = option.arity == Arity::none ? "" : option.default_value;
   return fmt::format("| {} | {} | {} | {} | {} |\n", join(names, ", "), cell(code(option.value)),
                      cell(default_value), option.range, cell(help));
@@ -148,7 +139,6 @@ std::string options_tables() {
 std::string keyword_row(const Keyword& keyword) {
   std::string help = keyword.help;
   if (!keyword.needs.empty()) help += "; needs " + join(keyword.needs, " or ");
-  if (!keyword.built) help += " (not built yet)";
   if (keyword.without_effect()) help += " (accepted, without effect)";
   return fmt::format("| {} | {} |\n", code(keyword.name), cell(help));
 }
@@ -213,8 +203,7 @@ the same.
 
 An option is given in the config file (`options="$options --lr 0.1"`) or on the command line, which
 wins. `--lr 0.1`, `--lr=0.1` and, for one-letter names, `-j2` are the same thing said in three ways. A
-comma stands between the entries of a list; `none` is the empty one. What is marked "not built yet" is
-refused by name, unless it is given its default; with `--dry-run` it is a warning.
+comma stands between the entries of a list; `none` is the empty one.
 
 ## Config files
 

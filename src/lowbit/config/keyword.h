@@ -20,10 +20,9 @@ struct Keyword {
   std::string (*idle)(const Options&) = nullptr;
   // One of these words has to be there, too.
   std::vector<std::string> needs = {};
-  bool built = true;
 
   // Accepted for the sake of old files and of other models.
-  bool without_effect() const { return built && set == nullptr; }
+  bool without_effect() const { return set == nullptr; }
 };
 
 struct KeywordGroup {

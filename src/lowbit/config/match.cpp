@@ -108,10 +108,7 @@ bool same_value(const std::string& a, const std::string& b) {
 }
 
 bool changes_nothing(const Given& given) {
-  const std::string text = given.text();
-  const std::vector<std::string>& harmless = given.option->harmless_values;
-  return same_value(text, given.option->default_value) ||
-         std::find(harmless.begin(), harmless.end(), text) != harmless.end();
+  return same_value(given.text(), given.option->default_value);
 }
 
 }  // namespace
@@ -137,18 +134,11 @@ void match(std::span<const Argument> words, GivenOptions& given) {
   Matcher(words, given).run();
 }
 
-std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options) {
+std::vector<std::string> apply(const GivenOptions& given, Options& options) {
   std::vector<std::string> warnings;
   for (const auto& [name, each] : given) {
     const Option& option = *each.option;
-    const bool passes_over = purpose == Purpose::network && !option.describes_model;
-    if (!option.built) {
-      if (passes_over || changes_nothing(each)) continue;
-      if (purpose != Purpose::dry_run)
-        throw at(core::usage_error("option '{}' is not built yet", name), each.name);
-      warnings.push_back(fmt::format("{}: option '{}' is not built yet: a run stops here",
-                                     each.name.place(), name));
-    } else if (!option.without_effect.empty() && !changes_nothing(each)) {
+    if (!option.without_effect.empty() && !changes_nothing(each)) {
       warnings.push_back(fmt::format("{}: option '{}' has no effect {}", each.name.place(), name,
                                      option.without_effect));
     } else if (option.set) {

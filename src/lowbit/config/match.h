@@ -33,13 +33,13 @@ void match(std::span<const Argument> words, GivenOptions& given);
 
 // What a configuration is for.
 enum class Purpose {
-  run,      // what is not built is a usage error
-  dry_run,  // a run that is only described: what is not built is a warning
-  network,  // no training: what is not built is passed over where it does not describe the network
+  run,
+  dry_run,  // a run that is only described: files that are missing are warnings
+  network,  // no training: what does not describe the network is passed over
 };
 
-// Puts the given values into the fields. Usage errors: a value that is wrong; an option or a value
-// that is not built, as `purpose` says. Returns warnings: options without effect.
-std::vector<std::string> apply(const GivenOptions& given, Purpose purpose, Options& options);
+// Puts the given values into the fields; a usage error for a value that is wrong. Returns warnings:
+// options without effect.
+std::vector<std::string> apply(const GivenOptions& given, Options& options);
 
 }  // namespace lowbit::config

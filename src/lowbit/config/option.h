@@ -45,10 +45,6 @@ struct Option {
   std::string help;
   bool describes_model = false;  // part of the network, not of its training or data
 
-  // The program knows the option, but does nothing with it yet: only its default is accepted, and
-  // values that change nothing.
-  bool built = true;
-  std::vector<std::string> harmless_values;
   // Non-empty: accepted with a warning that says this.
   std::string without_effect;
   // Non-empty: a flag that is short for another option with a value.

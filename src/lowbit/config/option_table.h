@@ -243,25 +243,6 @@ class OptionTable {
     return row;
   }
 
-  Option& flag_without_field(Names names, std::string help) {
-    Option& row = without_field(std::move(names), "", "false", std::move(help));
-    row.arity = Arity::none;
-    return row;
-  }
-
-  // Known, not built.
-  Option& unbuilt(Names names, std::string value, std::string default_value, std::string help) {
-    Option& row = without_field(std::move(names), std::move(value), std::move(default_value),
-                                std::move(help));
-    row.built = false;
-    return row;
-  }
-  Option& unbuilt_flag(Names names, std::string help) {
-    Option& row = unbuilt(std::move(names), "", "false", std::move(help));
-    row.arity = Arity::none;
-    return row;
-  }
-
  private:
   static Range within_int(Range range) {
     range.min = std::max<double>(range.min, std::numeric_limits<int>::min());

@@ -47,7 +47,7 @@ Configuration configure(const GivenOptions& given, Purpose purpose,
                         const std::optional<std::string>& stored_policy = std::nullopt) {
   if (purpose == Purpose::run && given.count("--dry-run")) purpose = Purpose::dry_run;
   Configuration result;
-  result.warnings = apply(given, purpose, result.options);
+  result.warnings = apply(given, result.options);
   Resolution resolution = resolve(given, purpose, stored_policy, result.options);
   for (std::string& warning : resolution.warnings) result.warnings.push_back(std::move(warning));
   for (const Option& option : all_options()) {

@@ -85,12 +85,7 @@ class Resolver {
     const Given* given = find("--keyword");
     if (given == nullptr) return;
     for (const Argument& word : split(given->words.front(), kKeywordSeparators)) {
-      const Keyword& keyword = known_keyword(word);
-      if (!keyword.built && purpose_ != Purpose::dry_run)
-        throw at(core::usage_error("keyword '{}' is not built yet", word.text), word);
-      if (!keyword.built)
-        warn(word.place(),
-             fmt::format("keyword '{}' is not built yet: a run stops here", word.text));
+      known_keyword(word);
       if (keywords_.emplace(word.text, word).second) result_.keywords.push_back(word.text);
     }
     for (const auto& [name, word] : keywords_) require_partner(*find_keyword(name), word);

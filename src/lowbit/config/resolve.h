@@ -18,8 +18,8 @@ struct Resolution {
   std::vector<std::string> warnings;
 };
 
-// Completes `options`, into which `given` has been applied. A usage error names what is unknown,
-// not built or impossible. Purpose::network leaves out what concerns training and its data. The
+// Completes `options`, into which `given` has been applied. A usage error names what is unknown
+// or impossible. Purpose::network leaves out what concerns training and its data. The
 // text of a policy that a checkpoint brings along takes the place of the file that it came from.
 Resolution resolve(const GivenOptions& given, Purpose purpose,
                    const std::optional<std::string>& stored_policy, Options& options);

@@ -14,12 +14,12 @@ class Checker {
       : given_(given), train_(train), data_(data) {}
 
   std::vector<std::string> run() {
+    train_.device_ids_given = find("--device-ids") != nullptr;
     refuse_impossible();
     settle_precision();
     warn_about_criterion();
     warn_about_teacher();
     warn_about_optimizer();
-    warn_about_devices();
     warn_about_images();
     return std::move(warnings_);
   }
@@ -62,6 +62,11 @@ class Checker {
   void refuse_impossible() const {
     if (train_.device_ids.empty())
       throw located(core::usage_error("option '--device-ids': no GPU is named"), "--device-ids");
+    if (train_.rank >= std::max(train_.world_size, 1))
+      throw located(core::usage_error("option '--rank': {} is none of the {} processes of "
+                                      "'--world_size', which are counted from 0",
+                                      train_.rank, std::max(train_.world_size, 1)),
+                    "--rank");
     const std::string& teacher = train_.distill_teacher;
     if (teacher.empty()) return;
     const std::vector<std::string> names = model_names();
@@ -119,14 +124,6 @@ class Checker {
          {std::tuple(train_.warmup, "--warmup_epoch", "--warmup"),
           std::tuple(train_.wakeup, "--wakeup_epoch", "--wakeup")})
       if (iterations > 0) warn(epochs, fmt::format("beside '{}'", name));
-  }
-
-  void warn_about_devices() {
-    const std::vector<int>& ids = train_.device_ids;
-    if (ids.size() > 1 && ids != TrainOptions().device_ids)
-      warnings_.push_back(
-          fmt::format("{}: option '--device-ids': one process uses one GPU, the first that exists",
-                      find("--device-ids")->name.place()));
   }
 
   const GivenOptions& given_;

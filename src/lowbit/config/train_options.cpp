@@ -160,13 +160,20 @@ std::vector<Option> machine_rows() {
       {{"O0", OptLevel::O0}, {"O1", OptLevel::O1}, {"O2", OptLevel::O2}, {"O3", OptLevel::O3}},
       "of --fp16: O0 computes in fp32, the others alike");
   table.integers({"--device-ids", "-g"}, &TrainOptions::device_ids, kNotNegative,
-                 "GPUs: the first that exists is used");
-  for (const auto& [name, help] :
-       {std::pair("--sync_bn", "BatchNorm statistics over all processes"),
-        std::pair("--distributed", "one process for each GPU")})
-    table.flag_without_field({name}, help).without_effect = "with one process";
-  table.unbuilt({"--world_size"}, "INT", "1", "number of processes");
-  table.unbuilt({"--rank"}, "INT", "0", "number of this process");
+                 "GPUs: where several are given, a process on each; by default the first that "
+                 "exists is used");
+  table.integer({"--gpus"}, &TrainOptions::gpus, kNotNegative,
+                "processes that train together on this machine, each on a GPU of its own, or on "
+                "its part of the CPU's cores; batch_size is that of all; 0: as the options around "
+                "say, else one");
+  table.flag({"--distributed"}, &TrainOptions::distributed, "a process on each GPU");
+  table.integer({"--world_size"}, &TrainOptions::world_size, kNotNegative,
+                "processes of all machines, which meet at MASTER_ADDR:MASTER_PORT of the "
+                "environment; 0: those of this one");
+  table.integer({"--rank"}, &TrainOptions::rank, kNotNegative,
+                "number of the first process of this machine");
+  table.flag({"--sync_bn"}, &TrainOptions::sync_bn,
+             "BatchNorm takes its statistics over the batch of all processes");
   table.number({"--delay"}, &TrainOptions::delay, between(0, 86400),
                "seconds of pause after each iteration; default: DELAY of the environment, if set");
   return std::move(table).rows();

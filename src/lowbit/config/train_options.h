@@ -80,7 +80,13 @@ struct TrainOptions {
   bool lr_test = false;            // only print the schedule
 
   Device device = Device::automatic;
-  std::vector<int> device_ids = {0, 1, 2, 3};  // the first that exists is used
+  std::vector<int> device_ids = {0, 1, 2, 3};  // GPUs: a process on each, or the first that exists
+  bool device_ids_given = false;
+  int gpus = 0;              // processes on this machine; 0: as the other options say
+  bool distributed = false;  // a process on each GPU of this machine
+  int world_size = 0;        // processes of all machines; 0: those of this one
+  int rank = 0;              // of the first process of this machine
+  bool sync_bn = false;      // BatchNorm takes its statistics over all processes
   Precision precision = Precision::fp32;
   OptLevel opt_level = OptLevel::O1;
   StepMode step_mode = StepMode::automatic;

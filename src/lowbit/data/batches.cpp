@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 
 #include "lowbit/core/error.h"
 #include "lowbit/data/shuffle.h"
@@ -76,10 +77,20 @@ BatchOptions batch_options(const config::DataOptions& options, Split split, uint
   return result;
 }
 
+std::vector<int64_t> order_of_epoch(const BatchOptions& options, int64_t size, int64_t epoch) {
+  std::vector<int64_t> order(static_cast<size_t>(size));
+  if (options.shuffle)
+    shuffle(order, options.seed, epoch);
+  else
+    std::iota(order.begin(), order.end(), 0);
+  return options.shard.count == 1 ? order : options.shard.part_of(order);
+}
+
 std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
                                           uint64_t seed, kernels::Backend backend,
-                                          torch::Device device) {
-  const BatchOptions options = batch_options(data, split, seed, backend, device);
+                                          torch::Device device, int rank, int processes) {
+  BatchOptions options = batch_options(data, split, seed, backend, device);
+  options.shard = {rank, processes, split == Split::train ? data.train_batch : data.val_batch};
   if (is_streamed(data)) return std::make_unique<StreamedBatches>(data, split, options);
   return std::make_unique<ResidentBatches>(load(data, split), options);
 }
@@ -92,28 +103,31 @@ void BatchSource::assemble_at(int64_t first, const torch::Tensor& images,
 }
 
 ResidentBatches::ResidentBatches(ImageSet set, const BatchOptions& options)
-    : set_(std::move(set)), options_(options) {
+    : set_(std::move(set)),
+      options_(options),
+      ordered_(options.shuffle || options.shard.count > 1) {
   require_backend(options);
   set_.pixels = set_.pixels.to(options.device);
   set_.labels = set_.labels.to(options.device);
-  const int64_t order_size = options.shuffle ? size() : 0;
-  state_ = torch::empty({kOrder + order_size}, set_.labels.options());
   start_epoch(0);
 }
 
 void ResidentBatches::start_epoch(int64_t epoch) {
+  const std::vector<int64_t> order =
+      ordered_ ? order_of_epoch(options_, size(), epoch) : std::vector<int64_t>();
   // A fresh buffer each time: freed pinned memory stays untouched until the copies that torch has
   // enqueued from it are done, so nothing need be waited for here.
-  const bool on_cpu = state_.device().is_cpu();
-  torch::Tensor state =
-      on_cpu
-          ? state_
-          : torch::empty(state_.sizes(), torch::TensorOptions(torch::kInt64).pinned_memory(true));
+  const bool on_cpu = set_.labels.device().is_cpu();
+  const torch::Tensor state =
+      torch::empty({kOrder + static_cast<int64_t>(order.size())},
+                   torch::TensorOptions(torch::kInt64).pinned_memory(!on_cpu));
   int64_t* numbers = state.data_ptr<int64_t>();
   numbers[kCursor] = 0;
   numbers[kEpoch] = epoch;
-  shuffle({numbers + kOrder, numbers + state.numel()}, options_.seed, epoch);
-  if (!on_cpu) state_.copy_(state, /*non_blocking=*/true);
+  std::ranges::copy(order, numbers + kOrder);
+  // Captured steps know its address.
+  if (!state_.defined()) state_ = torch::empty_like(state, set_.labels.options());
+  state_.copy_(state, /*non_blocking=*/true);
 }
 
 void ResidentBatches::set_cursor(int64_t position) {
@@ -128,7 +142,7 @@ void ResidentBatches::assemble(const torch::Tensor& images, const torch::Tensor&
   batch.pixels = set_.pixels.const_data_ptr<uint8_t>();
   batch.labels = set_.labels.const_data_ptr<int64_t>();
   batch.image_count = set_.pixels.size(0);
-  batch.order = options_.shuffle ? state + kOrder : nullptr;
+  batch.order = ordered_ ? state + kOrder : nullptr;
   batch.cursor = state + kCursor;
   batch.epoch = state + kEpoch;
   kernels::assemble_batch(options_.backend, batch, tensor::current_stream(set_.pixels.device()));

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "lowbit/data/dataset.h"
+#include "lowbit/distributed/shard.h"
 #include "lowbit/kernels/augment.h"
 #include "lowbit/kernels/types.h"
 
@@ -19,11 +20,15 @@ struct BatchOptions {
   std::array<double, 3> mean{}, std{1, 1, 1};  // per channel, of values in 0..1
   kernels::Backend backend = kernels::Backend::cpu;  // cuda if and only if device is
   torch::Device device = torch::kCPU;
+  distributed::Shard shard;  // of the samples, where several processes train
 };
 
 // Shuffled and augmented for Split::train, neither for Split::validation.
 BatchOptions batch_options(const config::DataOptions& options, Split split, uint64_t seed,
                            kernels::Backend backend, torch::Device device);
+
+// The samples that the process visits in the epoch, in that order.
+std::vector<int64_t> order_of_epoch(const BatchOptions& options, int64_t size, int64_t epoch);
 
 // Images that could not be read, and what stood in their place: the next ones of the set.
 struct Skipped {
@@ -32,7 +37,8 @@ struct Skipped {
 };
 
 // Owns the set and the order of the epoch. A batch depends on (seed, epoch, first sample, size)
-// alone.
+// alone. Where the set is sharded, positions are those in the process's part of the epoch, and
+// size() is still that of the whole set.
 //
 // Everything is enqueued on the current stream of the device and nothing waits for it: use one
 // stream, or order the streams. assemble() reads only device memory of fixed addresses, so it may
@@ -47,7 +53,7 @@ class BatchSource {
   // Orders the samples for this epoch (0..2^32 - 1); the next batch begins with the first.
   virtual void start_epoch(int64_t epoch) = 0;
 
-  // The next batch begins at another place of the epoch: 0..size().
+  // The next batch begins at another place of the epoch.
   virtual void set_cursor(int64_t position) = 0;
 
   // Before each assemble(), or replay of one: samples first .. first + count - 1 are what it will
@@ -77,10 +83,11 @@ class BatchSource {
 };
 
 // The split of options.dataset, held on the device or decoded as it is needed. An Error as load()
-// says.
+// says. rank and processes: this process's place among those that share the batches of
+// options.train_batch or val_batch.
 std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
                                           uint64_t seed, kernels::Backend backend,
-                                          torch::Device device);
+                                          torch::Device device, int rank = 0, int processes = 1);
 
 // A set that is held on the device, with the cursor, the epoch and the order.
 class ResidentBatches : public BatchSource {
@@ -101,7 +108,9 @@ class ResidentBatches : public BatchSource {
  private:
   ImageSet set_;
   BatchOptions options_;
-  torch::Tensor state_;  // int64 on the device: cursor, epoch, then, if shuffled, the order [N]
+  // int64 on the device: cursor, epoch, then, unless it is that of the files, the order.
+  torch::Tensor state_;
+  bool ordered_;
 };
 
 // For sources: that backend and device fit, else an Error (usage).

@@ -5,13 +5,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/data/imagenet.h"
-#include "lowbit/data/shuffle.h"
 #include "lowbit/kernels/augment.h"
 #include "lowbit/tensor/tensor.h"
 
@@ -38,7 +36,6 @@ StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
     : options_(options), stream_(list_images(data, split), stream_options(data, split, options)) {
   require_backend(options);
   if (data.dataset == "dali") core::warn_once("data set dali: the CPU decodes");
-  order_.resize(static_cast<size_t>(size()));
   epoch_ = torch::empty({1}, torch::dtype(torch::kInt64).device(options.device));
   start_epoch(0);
 }
@@ -46,10 +43,7 @@ StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
 void StreamedBatches::start_epoch(int64_t epoch) {
   // The stream looks at the order while it decodes.
   stream_.stop();
-  if (options_.shuffle)
-    shuffle(order_, options_.seed, epoch);
-  else
-    std::iota(order_.begin(), order_.end(), 0);
+  order_ = order_of_epoch(options_, size(), epoch);
   stream_.start_epoch(epoch, order_);
   epoch_.fill_(epoch);
   first_ = -1;

@@ -7,6 +7,7 @@
 #include "lowbit/kernels/cpu/lq.h"
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/dispatch.h"
+#include "lowbit/kernels/host_lq.h"
 #include "lowbit/kernels/reference/lq.h"
 #include "lowbit/kernels/visit_lq.h"
 
@@ -28,10 +29,14 @@ void check_tables(std::string_view op, const LqTables& tables) {
       op, {{"levels", tables.levels}, {"thresholds", tables.thresholds}, {"codes", tables.codes}});
 }
 
-void check_learning(std::string_view op, Backend backend, const LqForward& args) {
-  const LqLearning& learning = args.learning;
+void check_system(std::string_view op, const LqLearning& learning) {
   check_bits(op, learning.bits);
   check_pointers(op, {{"auxil", learning.auxil}, {"unsolved", learning.unsolved}});
+}
+
+void check_learning(std::string_view op, Backend backend, const LqForward& args) {
+  const LqLearning& learning = args.learning;
+  check_system(op, learning);
   check_workspace(op, backend, learning.workspace);
   if (args.size / args.groups.count > std::numeric_limits<std::uint32_t>::max())
     throw core::usage_error("{}: a group of {} elements, too many to count", op,
@@ -67,6 +72,15 @@ void lq_forward(Backend backend, const LqForward& args, Stream stream) {
   dispatch(backend, args, stream, reference::lq_forward, cpu::lq_forward, cuda::lq_forward);
 }
 
+void lq_learn(Backend backend, const LqLearn& args, Stream stream) {
+  constexpr std::string_view op = "lq_learn";
+  check_system(op, args.learning);
+  check_pointers(op, {{"basis", args.learning.basis}, {"sums", args.learning.sums}});
+  check_types(op, Backend::reference, args.type, args.type);
+  if (args.groups < 1) throw core::usage_error("{}: {} groups", op, args.groups);
+  dispatch(backend, args, stream, learn_lq, learn_lq, cuda::lq_learn);
+}
+
 void lq_backward(Backend backend, const LqBackward& args, Stream stream) {
   constexpr std::string_view op = "lq_backward";
   check_arrays(op, args.size,
@@ -87,6 +101,15 @@ std::size_t lq_workspace_bytes(int bits) {
     bytes = workspace_bytes(sizeof(LqStatistics<digits>));
   });
   return bytes;
+}
+
+std::size_t lq_sum_numbers(int bits) {
+  check_bits("lq_sum_numbers", bits);
+  std::size_t numbers = 0;
+  visit_lq_digits(bits, [&]<int digits>(std::integral_constant<int, digits>) {
+    numbers = lq_sum_count(digits);
+  });
+  return numbers;
 }
 
 }  // namespace lowbit::kernels

@@ -44,6 +44,10 @@ struct LqLearning {
   const void* iteration = nullptr;  // [1], for the running mean; null: the moving average
   float* unsolved = nullptr;        // [1], becomes 1 where a group kept its basis; else unchanged
   void* workspace = nullptr;        // cuda only: lq_workspace_bytes(bits), used as types.h says
+  // [groups.count, lq_sum_numbers(bits)], overwritten with what the basis would have been learned
+  // from; the basis stays. Where several processes share a batch, the sum of theirs goes to
+  // lq_learn. Null: the pass learns from its own.
+  double* sums = nullptr;
 };
 
 struct LqForward {
@@ -57,6 +61,15 @@ struct LqForward {
 };
 void lq_forward(Backend backend, const LqForward& args, Stream stream = nullptr);
 
+// Learns the basis of every group from sums that forward passes gathered and that were added up:
+// together fewer than 2^32 elements of a group.
+struct LqLearn {
+  ScalarType type = ScalarType::float32;  // of the basis: float64 or float32
+  std::int64_t groups = 1;
+  LqLearning learning;  // sums: read
+};
+void lq_learn(Backend backend, const LqLearn& args, Stream stream = nullptr);
+
 struct LqBackward {
   Input x;                // [size], as in the forward pass
   Input grad_y;           // [size]
@@ -69,5 +82,7 @@ struct LqBackward {
 void lq_backward(Backend backend, const LqBackward& args, Stream stream = nullptr);
 
 std::size_t lq_workspace_bytes(int bits);
+// How many numbers LqLearning::sums has for a group.
+std::size_t lq_sum_numbers(int bits);
 
 }  // namespace lowbit::kernels

@@ -31,4 +31,15 @@ void lsq_backward(Backend backend, const LsqBackward& args, Stream stream) {
   dispatch(backend, args, stream, reference::lsq_backward, cpu::lsq_backward, cuda::lsq_backward);
 }
 
+void lsq_count_inside(Backend backend, const LsqCountInside& args, Stream stream) {
+  constexpr std::string_view op = "lsq_count_inside";
+  check_arrays(op, args.size, {{"x", args.x.data}});
+  check_pointers(
+      op, {{"clip_val", args.clip_val}, {"level_num", args.level_num}, {"counted", args.counted}});
+  check_groups(op, args.size, args.groups);
+  check_workspace(op, backend, args.workspace);
+  dispatch(backend, args, stream, reference::lsq_count_inside, cpu::lsq_count_inside,
+           cuda::lsq_count_inside);
+}
+
 }  // namespace lowbit::kernels

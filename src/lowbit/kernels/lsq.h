@@ -46,8 +46,23 @@ struct LsqBackward {
   LsqRange range = LsqRange::half;
   double grad_scale = 1;   // s of gradscale(|clip_val|, s); the rule of math/gradscale.h is applied
   bool ste_scale = false;  // the clamp's gradient times gradscale(sqrt(size / number inside))
+  // ste_scale: [2] double, size and number inside of a batch that x is only a part of; null: of x.
+  const double* counted = nullptr;
   void* workspace = nullptr;  // cuda only: kWorkspaceBytes, see types.h
 };
 void lsq_backward(Backend backend, const LsqBackward& args, Stream stream = nullptr);
+
+// What LsqBackward::counted is of x alone; that of several parts is their sum.
+struct LsqCountInside {
+  Input x;                          // [size]
+  std::int64_t size = 0;            // number of elements
+  Groups groups;                    // of x
+  const void* clip_val = nullptr;   // as in the forward pass
+  const void* level_num = nullptr;  // as in the forward pass
+  LsqRange range = LsqRange::half;
+  double* counted = nullptr;  // [2], overwritten
+  void* workspace = nullptr;  // cuda only: kWorkspaceBytes, see types.h
+};
+void lsq_count_inside(Backend backend, const LsqCountInside& args, Stream stream = nullptr);
 
 }  // namespace lowbit::kernels

@@ -51,9 +51,16 @@ struct NonUniformFit {
   const void* iteration = nullptr;  // [1] of compute_type(x.type), read where the kernel runs
   bool running_mean = false;
   double warm_up = 0;
+  // [kSums], overwritten with what basis and auxil would have followed from, both of which stay.
+  // Where several processes share a batch, the sum of theirs goes to non_uniform_fit_sums. Null:
+  // the fit is that of x alone.
+  static constexpr int kSums = 4;
+  double* sums = nullptr;
   void* workspace = nullptr;  // cuda only: kWorkspaceBytes, see types.h
 };
 void non_uniform_fit(Backend backend, const NonUniformFit& args, Stream stream = nullptr);
+// The fit that follows from args.sums, which is read; of x only the type is used.
+void non_uniform_fit_sums(Backend backend, const NonUniformFit& args, Stream stream = nullptr);
 
 // basis is a constant: no gradient passes through its fit.
 struct NonUniformBackward {

@@ -3,7 +3,9 @@
 #include <cstdlib>
 
 #include "lowbit/core/error.h"
+#include "lowbit/distributed/group_scope.h"
 #include "lowbit/nn/side_by_side.h"
+#include "lowbit/nn/sync_batch_norm.h"
 
 namespace lowbit::nn {
 namespace {
@@ -39,8 +41,11 @@ torch::Tensor BatchNorm::batches_to_count() const {
 torch::Tensor BatchNorm::normalize(const torch::Tensor& x, const State& state) const {
   const auto batch_norm = [&](const torch::Tensor& features, const torch::Tensor& weight,
                               const torch::Tensor& bias) {
-    return torch::batch_norm(features, weight, bias, state.mean, state.var,
-                             is_training() && learns_statistics(), kMomentum, kEps,
+    const bool learns = is_training() && learns_statistics();
+    if (distributed::Group* group = distributed::GroupScope::of_batch_norm(); group && learns)
+      return sync_batch_norm(*group, features, weight, bias, state.mean, state.var, kMomentum,
+                             kEps);
+    return torch::batch_norm(features, weight, bias, state.mean, state.var, learns, kMomentum, kEps,
                              /*cudnn_enabled=*/true);
   };
   if (kind_ != config::Norm::reverse_batch) return batch_norm(x, state.weight, state.bias);

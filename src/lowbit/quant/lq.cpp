@@ -216,7 +216,23 @@ class Lq : public Quantizer {
                                .tables = tables.pointers(),
                                .learning = {}};
     if (is_training()) forward.learning = learning(x);
-    kernels::lq_forward(tensor::backend(x.device()), forward, tensor::current_stream(x.device()));
+    distributed::Group* group = is_training() ? sharing_group() : nullptr;
+    torch::Tensor sums;
+    if (group) {
+      sums = torch::empty({groups(), static_cast<int64_t>(kernels::lq_sum_numbers(bits_))},
+                          torch::dtype(torch::kFloat64).device(x.device()));
+      forward.learning.sums = sums.data_ptr<double>();
+    }
+    const auto stream = tensor::current_stream(x.device());
+    kernels::lq_forward(tensor::backend(x.device()), forward, stream);
+    if (group) {
+      group->sum(sums);
+      kernels::lq_learn(tensor::backend(x.device()),
+                        {.type = tensor::scalar_type(basis_.scalar_type()),
+                         .groups = groups(),
+                         .learning = forward.learning},
+                        stream);
+    }
     return {y, in.tensor, tables.levels, shape().tag, groups()};
   }
 

@@ -17,8 +17,28 @@ struct LsqSpec : torch::CustomClassHolder {
   kernels::LsqRange range = kernels::LsqRange::half;
   double grad_scale = 1;
   bool ste_scale = false;
+  distributed::Group* group = nullptr;  // whose batches STE-scale counts; null: the own one
   Workspace workspace;
 };
+
+// LsqBackward::counted over all processes; undefined where x is all that is counted.
+torch::Tensor count_inside(LsqSpec& spec, const GroupedTensor& in, const torch::Tensor& x,
+                           const torch::Tensor& clip_val, const torch::Tensor& level_num) {
+  if (!spec.ste_scale || !spec.group) return {};
+  torch::Tensor counted = torch::empty({2}, torch::dtype(torch::kFloat64).device(x.device()));
+  kernels::lsq_count_inside(tensor::backend(x.device()),
+                            {.x = tensor::input(x),
+                             .size = x.numel(),
+                             .groups = in.groups,
+                             .clip_val = clip_val.const_data_ptr(),
+                             .level_num = level_num.const_data_ptr(),
+                             .range = spec.range,
+                             .counted = counted.data_ptr<double>(),
+                             .workspace = spec.workspace.get(x)},
+                            tensor::current_stream(x.device()));
+  spec.group->sum(counted);
+  return counted;
+}
 
 // One kernel forward, one backward. x is saved, the clip masks are not: the backward kernel finds
 // them again.
@@ -53,20 +73,23 @@ class LsqFunction : public torch::autograd::Function<LsqFunction> {
     const torch::Tensor grad_y = grads[0].contiguous(in.format);
     const torch::Tensor grad_x = empty_like(in, x.scalar_type());
     const torch::Tensor grad_clip = torch::empty_like(clip_val);
-    kernels::lsq_backward(tensor::backend(x.device()),
-                          {.x = tensor::input(x),
-                           .grad_y = tensor::input(grad_y),
-                           .grad_x = tensor::output(grad_x),
-                           .grad_clip = grad_clip.mutable_data_ptr(),
-                           .size = x.numel(),
-                           .groups = in.groups,
-                           .clip_val = clip_val.const_data_ptr(),
-                           .level_num = level_num.const_data_ptr(),
-                           .range = spec.range,
-                           .grad_scale = spec.grad_scale,
-                           .ste_scale = spec.ste_scale,
-                           .workspace = spec.workspace.get(x)},
-                          tensor::current_stream(x.device()));
+    const torch::Tensor counted = count_inside(spec, in, x, clip_val, level_num);
+    kernels::lsq_backward(
+        tensor::backend(x.device()),
+        {.x = tensor::input(x),
+         .grad_y = tensor::input(grad_y),
+         .grad_x = tensor::output(grad_x),
+         .grad_clip = grad_clip.mutable_data_ptr(),
+         .size = x.numel(),
+         .groups = in.groups,
+         .clip_val = clip_val.const_data_ptr(),
+         .level_num = level_num.const_data_ptr(),
+         .range = spec.range,
+         .grad_scale = spec.grad_scale,
+         .ste_scale = spec.ste_scale,
+         .counted = counted.defined() ? counted.const_data_ptr<double>() : nullptr,
+         .workspace = spec.workspace.get(x)},
+        tensor::current_stream(x.device()));
     return {grad_x, grad_clip, {}, {}, {}};
   }
 };
@@ -113,6 +136,7 @@ class Lsq : public Quantizer {
     const auto apply = [&](const torch::Tensor& in) {
       return LsqFunction::apply(in, clip_val_, level_num(), spec_, type);
     };
+    spec_->group = sharing_group();
     if (!is_weight()) return apply(x);
     const WeightNormalization normalization(x, *this);
     return normalization.restore(apply(normalization.normalize(x)));

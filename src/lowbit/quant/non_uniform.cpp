@@ -179,18 +179,29 @@ class NonUniform : public Quantizer {
 
   void fit_basis(const torch::Tensor& x) {
     const GroupedTensor in = grouped(x.detach(), spec_->tag, spec_->groups);
-    kernels::non_uniform_fit(tensor::backend(x.device()),
-                             {.x = tensor::input(in.tensor),
-                              .size = x.numel(),
-                              .groups = in.groups,
-                              .steps = steps_of(alphas_, level_num(), spec_->range),
-                              .basis = basis_.mutable_data_ptr(),
-                              .auxil = auxil_.mutable_data_ptr(),
-                              .iteration = iteration().const_data_ptr(),
-                              .running_mean = options().custom_update,
-                              .warm_up = static_cast<double>(options().stable),
-                              .workspace = spec_->workspace.get(x)},
-                             tensor::current_stream(x.device()));
+    kernels::NonUniformFit fit{.x = tensor::input(in.tensor),
+                               .size = x.numel(),
+                               .groups = in.groups,
+                               .steps = steps_of(alphas_, level_num(), spec_->range),
+                               .basis = basis_.mutable_data_ptr(),
+                               .auxil = auxil_.mutable_data_ptr(),
+                               .iteration = iteration().const_data_ptr(),
+                               .running_mean = options().custom_update,
+                               .warm_up = static_cast<double>(options().stable),
+                               .workspace = spec_->workspace.get(x)};
+    const auto backend = tensor::backend(x.device());
+    const auto stream = tensor::current_stream(x.device());
+    distributed::Group* group = sharing_group();
+    torch::Tensor sums;
+    if (group) {
+      sums = torch::empty({kernels::NonUniformFit::kSums},
+                          torch::dtype(torch::kFloat64).device(x.device()));
+      fit.sums = sums.data_ptr<double>();
+    }
+    kernels::non_uniform_fit(backend, fit, stream);
+    if (!group) return;
+    group->sum(sums);
+    kernels::non_uniform_fit_sums(backend, fit, stream);
   }
 
   Alphas alphas_;

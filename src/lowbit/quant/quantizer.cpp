@@ -51,6 +51,7 @@ torch::Tensor Quantizer::warm_up(const torch::Tensor& x, torch::ScalarType type)
   if (torch::Tensor clip = clip_value(); clip.defined()) {
     const torch::NoGradGuard no_grad;
     torch::Tensor largest = x.abs().max().to(clip.scalar_type());
+    if (distributed::Group* group = sharing_group()) group->largest(largest);
     if (options_.correlate > 0) largest = largest * options_.correlate;
     const torch::Tensor mean = (largest + (iteration_ - 1) * clip) / iteration_;
     const torch::Tensor usable =
@@ -71,8 +72,10 @@ torch::Tensor Quantizer::loss_of(const torch::Tensor& x, const torch::Tensor& y)
     loss = torch::mse_loss(a, b);
   } else {
     // Where all of y is 0 there is no ratio: then the loss is 0, and so is its gradient.
-    const torch::Tensor yy = (b * b).sum(), none = yy == 0;
-    const torch::Tensor ratio = (a * b).sum() / yy.masked_fill(none, 1);
+    torch::Tensor products = torch::stack({(b * b).sum(), (a * b).sum()});
+    if (sharing_group()) products = distributed::sum_over_processes(products);
+    const torch::Tensor yy = products[0], none = yy == 0;
+    const torch::Tensor ratio = products[1] / yy.masked_fill(none, 1);
     loss = (ratio - 1).abs().masked_fill(none, 0);
   }
   return options_.loss_alpha * loss;
@@ -124,6 +127,10 @@ std::vector<torch::Tensor> Quantizer::inherit(const Quantizer& old) {
   take(named_buffers(), old.named_buffers(), start->named_buffers());
   set_proxquant(old.proxquant());
   return started;
+}
+
+distributed::Group* Quantizer::sharing_group() const {
+  return shape_.tag == config::Tag::wt ? nullptr : distributed::GroupScope::current();
 }
 
 std::vector<int64_t> Quantizer::per_group_shape() const {

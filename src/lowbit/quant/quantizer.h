@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lowbit/config/quant_options.h"
+#include "lowbit/distributed/group_scope.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
@@ -109,6 +110,10 @@ class Quantizer : public torch::nn::Module {
   virtual int fewest_levels() const { return 2; }
   // The learned clip value; undefined: none.
   virtual torch::Tensor clip_value() const { return {}; }
+
+  // The processes over whose batches the statistics of this pass are taken; null: this one alone,
+  // as always for weights, which are the same everywhere.
+  distributed::Group* sharing_group() const;
 
   // Shape of a learned number per group: [1] for fm and ot with one group, else [1, g, 1, 1]; wt
   // [g, 1, 1, 1].

@@ -4,7 +4,9 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
@@ -33,15 +35,38 @@ std::string why_no_gpu() {
 #endif
 }
 
-torch::Device first_gpu(const std::vector<int>& ids) {
-  int count = 0;
+int gpu_count() {
 #ifdef LOWBIT_CUDA
-  count = static_cast<int>(torch::cuda::device_count());
+  return static_cast<int>(torch::cuda::device_count());
+#else
+  return 0;
 #endif
-  for (const int id : ids)
-    if (id < count) return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(id));
-  throw core::usage_error("--device-ids {}: there are {} GPUs, counted from 0", fmt::join(ids, " "),
-                          count);
+}
+
+// The GPUs that the options name and that exist; without --device-ids: for several processes all
+// of them.
+std::vector<int> gpus_of(const config::TrainOptions& options, bool several) {
+  std::vector<int> ids;
+  if (several && !options.device_ids_given) {
+    ids.resize(static_cast<size_t>(gpu_count()));
+    std::iota(ids.begin(), ids.end(), 0);
+    return ids;
+  }
+  std::ranges::copy_if(options.device_ids, std::back_inserter(ids),
+                       [count = gpu_count()](int id) { return id < count; });
+  return ids;
+}
+
+torch::Device gpu_of(const config::TrainOptions& options, const distributed::Place* place) {
+  const std::vector<int> ids = gpus_of(options, place != nullptr);
+  if (ids.empty())
+    throw core::usage_error("--device-ids {}: there are {} GPUs, counted from 0",
+                            fmt::join(options.device_ids, " "), gpu_count());
+  const int rank = place ? place->local_rank : 0;
+  if (rank >= static_cast<int>(ids.size()))
+    throw core::usage_error("{} processes on this machine, but only {} GPUs for them",
+                            place->local_size, ids.size());
+  return {torch::kCUDA, static_cast<torch::DeviceIndex>(ids[static_cast<size_t>(rank)])};
 }
 
 // A step frees and allocates the same large tensors again and again. By default glibc gives such
@@ -56,12 +81,21 @@ void keep_freed_memory() {
 
 }  // namespace
 
-torch::Device choose_device(const config::TrainOptions& options) {
+int processes_here(const config::TrainOptions& options) {
+  if (options.gpus > 0) return options.gpus;
+  const bool on_gpus = options.device != config::Device::cpu && why_no_gpu().empty();
+  if (!on_gpus || !(options.distributed || options.device_ids_given)) return 1;
+  const auto all = static_cast<int>(gpus_of(options, true).size());
+  return std::max(options.world_size > 0 ? std::min(all, options.world_size - options.rank) : all,
+                  1);
+}
+
+torch::Device choose_device(const config::TrainOptions& options, const distributed::Place* place) {
   const bool half =
       options.precision == config::Precision::fp16 || options.precision == config::Precision::bf16;
   if (options.device != config::Device::cpu) {
     const std::string reason = why_no_gpu();
-    if (reason.empty()) return first_gpu(options.device_ids);
+    if (reason.empty()) return gpu_of(options, place);
     if (options.device == config::Device::cuda)
       throw core::usage_error("--device cuda: {}", reason);
     core::warn_once(fmt::format("{}: running on the CPU{}", reason,

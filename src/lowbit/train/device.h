@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lowbit/config/train_options.h"
+#include "lowbit/distributed/place.h"
 #include "lowbit/kernels/parallel.h"
 
 namespace lowbit::train {
@@ -14,7 +15,13 @@ namespace lowbit::train {
 // The device asked for. `automatic` takes the GPU where there is one that this build can use, else
 // the CPU, and logs once why. A usage error if cuda was asked for and cannot be had, or for fp16
 // and bf16 where only the CPU is: half precision runs on GPUs alone.
-torch::Device choose_device(const config::TrainOptions& options);
+// place: of one of several processes, each of which takes its own GPU.
+torch::Device choose_device(const config::TrainOptions& options,
+                            const distributed::Place* place = nullptr);
+
+// How many processes the options ask for on this machine, by --gpus, several --device-ids, or
+// --distributed.
+int processes_here(const config::TrainOptions& options);
 
 // The type in which convolutions compute. Parameters are float32 (float64 for fp64).
 torch::ScalarType compute_type(config::Precision precision);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lowbit/core/error.h"
+#include "lowbit/distributed/group_scope.h"
 #include "lowbit/tensor/tensor.h"
 
 #ifdef LOWBIT_CUDA
@@ -57,6 +58,21 @@ EpochTotals::~EpochTotals() = default;
 
 void EpochTotals::add(const torch::Tensor& logits, const torch::Tensor& targets,
                       const torch::Tensor& loss) {
+  distributed::Group* group = distributed::GroupScope::current();
+  if (!group) return count(logits, targets, loss, totals_, halted_);
+  const torch::NoGradGuard no_grad;
+  torch::Tensor batch = torch::zeros({5}, totals_.options());
+  const torch::Tensor own = batch.narrow(0, 0, 4), halts = torch::zeros_like(halted_);
+  count(logits, targets, loss, own, halts);
+  batch.narrow(0, 4, 1).copy_(halts);
+  group->sum(batch);
+  halted_.copy_(torch::maximum(halted_, batch.narrow(0, 4, 1).gt(0).to(halted_.scalar_type())));
+  totals_.add_(own * (1 - halted_));
+}
+
+void EpochTotals::count(const torch::Tensor& logits, const torch::Tensor& targets,
+                        const torch::Tensor& loss, const torch::Tensor& totals,
+                        const torch::Tensor& halted) const {
   const torch::Tensor rows = logits.detach().contiguous();
   kernels::count_batch(tensor::backend(rows.device()),
                        {.logits = rows.const_data_ptr(),
@@ -65,8 +81,8 @@ void EpochTotals::add(const torch::Tensor& logits, const torch::Tensor& targets,
                         .targets = targets.const_data_ptr<int64_t>(),
                         .batch = rows.size(0),
                         .classes = rows.size(1),
-                        .totals = reinterpret_cast<kernels::Totals*>(totals_.data_ptr<double>()),
-                        .halted = halted_.data_ptr<float>()},
+                        .totals = reinterpret_cast<kernels::Totals*>(totals.data_ptr<double>()),
+                        .halted = halted.data_ptr<float>()},
                        tensor::current_stream(rows.device()));
 }
 

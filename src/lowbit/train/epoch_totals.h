@@ -15,7 +15,8 @@ class EpochTotals {
   ~EpochTotals();
 
   // Adds a batch: logits [B, classes] and loss (mean, scalar), both float32 or float64; targets
-  // int64 [B]. May be captured in a CUDA graph.
+  // int64 [B]. Within a distributed::GroupScope that of all processes, and a loss that is not
+  // finite halts all of them. May be captured in a CUDA graph.
   void add(const torch::Tensor& logits, const torch::Tensor& targets, const torch::Tensor& loss);
 
   // float32 scalar on the device: 1 from the first loss that is not finite.
@@ -39,6 +40,8 @@ class EpochTotals {
 
  private:
   struct Mailbox;
+  void count(const torch::Tensor& logits, const torch::Tensor& targets, const torch::Tensor& loss,
+             const torch::Tensor& totals, const torch::Tensor& halted) const;
 
   torch::Tensor totals_;  // float64 [4], laid out as kernels::Totals
   torch::Tensor halted_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lowbit/core/log.h"
+#include "lowbit/distributed/group_scope.h"
 
 namespace lowbit::train {
 namespace {
@@ -10,6 +11,15 @@ namespace {
 torch::Tensor teacher_logits(models::Network* teacher, const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   return teacher ? teacher->forward(images) : torch::Tensor();
+}
+
+// autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet again.
+std::vector<torch::Tensor> gradients_of(const TrainingParts& parts, const torch::Tensor& loss,
+                                        const Batch& batch) {
+  if (parts.buckets) return parts.buckets->gradients(loss * batch.weight);
+  return torch::autograd::grad({loss}, parts.update.parameters(), /*grad_outputs=*/{},
+                               /*retain_graph=*/false, /*create_graph=*/false,
+                               /*allow_unused=*/true);
 }
 
 // One training step in the order in which it happens. Nothing here waits for the device.
@@ -25,12 +35,7 @@ void train_on(const TrainingParts& parts, data::BatchSource& source, const Batch
     loss = loss + quantization;
   // Before the update: a loss that is not finite also keeps the update from happening.
   parts.totals.add(logits, batch.targets, loss.detach());
-  // autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet
-  // again.
-  const std::vector<torch::Tensor> gradients = torch::autograd::grad(
-      {parts.update.scale(loss)}, parts.update.parameters(), /*grad_outputs=*/{},
-      /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
-  parts.update.apply(gradients, parts.totals.halted());
+  parts.update.apply(gradients_of(parts, parts.update.scale(loss), batch), parts.totals.halted());
 }
 
 void validate_on(models::Network& network, EpochTotals& totals, data::BatchSource& source,
@@ -69,39 +74,67 @@ torch::Tensor first_images(data::BatchSource& source, const StepOptions& options
   return batch.images;
 }
 
-void warn_of_skipped(data::BatchSource& source, const std::string& pass) {
-  const data::Skipped skipped = source.take_skipped();
+void warn_of_skipped(data::BatchSource& source, const StepOptions& options,
+                     const std::string& pass) {
+  data::Skipped skipped = source.take_skipped();
+  if (options.group)
+    skipped = {options.group->sum(skipped.count), options.group->first_text(skipped.first)};
   if (skipped.count > 0)
     core::log().warn("{}: damaged images skipped, each replaced by the next one: {}; first {}",
                      pass, skipped.count, skipped.first);
 }
 
 std::string where_not_finite(models::Network& network, data::BatchSource& source,
-                             const StepOptions& options, int64_t first, int64_t size) {
+                             const StepOptions& options, int64_t batch, int64_t first) {
   const torch::NoGradGuard no_grad;
-  const Batch batch = make_batch(size, source, options);
-  source.assemble_at(first, batch.images, batch.targets);
-  const std::string layer = network.first_non_finite_layer(batch.images);
+  const distributed::Shard shard = options.shard(batch);
+  const int64_t count = shard.share_of(std::min(batch, source.size() - first)).count;
+  const Batch own = make_batch(count, source, options);
+  source.assemble_at(shard.place_of(first), own.images, own.targets);
+  std::string layer = network.first_non_finite_layer(own.images);
+  if (options.group) layer = options.group->first_text(layer);
   return layer.empty() ? "the loss itself" : "layer '" + layer + "'";
 }
 
-BatchLoop::BatchLoop(data::BatchSource& source, const StepOptions& options,
+distributed::Shard StepOptions::shard(int64_t batch) const {
+  if (!group) return {};
+  return {group->rank(), group->size(), batch};
+}
+
+BatchLoop::BatchLoop(data::BatchSource& source, const StepOptions& options, int64_t batch,
                      std::function<void(const Batch&)> body, std::vector<torch::Tensor> state)
-    : source_(source), options_(options), body_(std::move(body)), state_(std::move(state)) {}
+    : source_(source),
+      options_(options),
+      shard_(options.shard(batch)),
+      body_(std::move(body)),
+      state_(std::move(state)) {}
+
+void BatchLoop::set_position(int64_t position) {
+  source_.set_cursor(shard_.place_of(position));
+}
 
 void BatchLoop::run(int64_t position, int64_t size) {
-  position_ = position;
-  source_.fetch(position, size);
+  const distributed::Share share = shard_.share_of(size);
+  place_ = shard_.place_of(position);
+  source_.fetch(place_, share.count);
   auto step = steps_.find(size);
   if (step == steps_.end()) {
-    auto batch = make_batch(size, source_, options_);
+    Batch batch = make_batch(share.count, source_, options_);
+    batch.weight = share.whole ? 1.0 / shard_.count
+                               : static_cast<double>(share.count) / static_cast<double>(size);
     step = steps_
                .try_emplace(
-                   size, [this, batch] { body_(batch); }, options_.capture, state_,
-                   [this] { source_.set_cursor(position_); })
+                   size, [this, batch, alone = share.whole] { run_body(batch, alone); },
+                   options_.capture, state_, [this] { source_.set_cursor(place_); })
                .first;
   }
   step->second.run();
+}
+
+// alone: every process has the whole batch.
+void BatchLoop::run_body(const Batch& batch, bool alone) {
+  const distributed::GroupScope scope(alone ? nullptr : options_.group, options_.sync_batch_norm);
+  body_(batch);
 }
 
 void BatchLoop::start_over(std::vector<torch::Tensor> state) {
@@ -119,15 +152,16 @@ std::vector<torch::Tensor> training_state(const TrainingParts& parts) {
   return state;
 }
 
-BatchLoop training_loop(TrainingParts parts, data::BatchSource& source,
-                        const StepOptions& options) {
-  return {source, options, [parts, &source](const Batch& batch) { train_on(parts, source, batch); },
+BatchLoop training_loop(TrainingParts parts, data::BatchSource& source, const StepOptions& options,
+                        int64_t batch_size) {
+  return {source, options, batch_size,
+          [parts, &source](const Batch& batch) { train_on(parts, source, batch); },
           training_state(parts)};
 }
 
 BatchLoop validation_loop(models::Network& network, EpochTotals& totals, data::BatchSource& source,
-                          const StepOptions& options) {
-  return {source, options,
+                          const StepOptions& options, int64_t batch_size) {
+  return {source, options, batch_size,
           [&network, &totals, &source](const Batch& batch) {
             validate_on(network, totals, source, batch);
           },

@@ -28,22 +28,25 @@ int64_t batches_of(int64_t samples, int64_t batch) {
 }
 
 std::unique_ptr<data::BatchSource> open_training_set(const config::Options& options,
-                                                     torch::Device device) {
+                                                     torch::Device device,
+                                                     const distributed::Group* group) {
   return data::open_batches(options.data, data::Split::train, options.train.seed,
-                            tensor::backend(device), device);
+                            tensor::backend(device), device, group ? group->rank() : 0,
+                            group ? group->size() : 1);
 }
 
 // The training set where the network depends on its size: where a warm-up of quantizers is given in
 // epochs; else null. A run that only evaluates has none, as it need not have the training set.
 std::unique_ptr<data::BatchSource> needed_training_set(const config::Options& options,
-                                                       torch::Device device) {
+                                                       torch::Device device,
+                                                       const distributed::Group* group) {
   const auto in_epochs = [&](config::Tag tag) {
     return options.model.tag(tag).stable == config::kStableOfEpochs;
   };
   const bool needed =
       in_epochs(config::Tag::fm) || in_epochs(config::Tag::wt) || in_epochs(config::Tag::ot);
   if (!needed || options.train.evaluate) return nullptr;
-  return open_training_set(options, device);
+  return open_training_set(options, device, group);
 }
 
 // The options with what the device cannot do replaced, and that warm-up settled.
@@ -64,10 +67,13 @@ std::string stored(config::Configuration configuration) {
   return configuration.to_json();
 }
 
-StepOptions step_options(const config::TrainOptions& options, torch::Device device) {
+StepOptions step_options(const config::TrainOptions& options, torch::Device device,
+                         distributed::Group* group) {
   return {.device = device,
           .compute_type = compute_type(options.precision),
-          .capture = device.is_cuda() && options.step_mode != config::StepMode::eager};
+          .capture = device.is_cuda() && options.step_mode != config::StepMode::eager,
+          .group = group,
+          .sync_batch_norm = options.sync_bn};
 }
 
 void log_load(const LoadReport& report, const std::string& path) {
@@ -112,14 +118,16 @@ double median(std::vector<double> values) {
 Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
     : Trainer(configuration, observer, find_start(configuration.options)) {}
 
-Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start)
-    : device_(choose_device(configuration.options.train)),
-      training_set_(needed_training_set(configuration.options, device_)),
+Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start,
+                 distributed::Group* group)
+    : group_(group),
+      device_(group ? group->device() : choose_device(configuration.options.train)),
+      training_set_(needed_training_set(configuration.options, device_, group)),
       options_(settled(configuration.options, device_, training_set_.get())),
       configuration_(stored(configuration)),
       observer_(observer),
       scope_(device_, options_.train),
-      step_(step_options(options_.train, device_)),
+      step_(step_options(options_.train, device_, group)),
       files_(options_),
       record_(configuration, files_),
       start_(std::move(start)) {
@@ -219,8 +227,9 @@ Trainer::Training::Training(Trainer& trainer)
                                trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
-      source(trainer.training_set_ ? std::move(trainer.training_set_)
-                                   : open_training_set(trainer.options_, trainer.device_)),
+      source(trainer.training_set_
+                 ? std::move(trainer.training_set_)
+                 : open_training_set(trainer.options_, trainer.device_, trainer.group_)),
       update(*optimizer, scaler, trainer.options_.train,
              batches_of(source->size(), trainer.options_.data.train_batch)),
       mixup(trainer.options_.data.mixup_enable
@@ -229,11 +238,16 @@ Trainer::Training::Training(Trainer& trainer)
                                        trainer.options_.data.train_batch, trainer.device_)
                 : std::nullopt),
       teacher(trainer.teacher()),
-      loop(training_loop(parts(trainer), *source, trainer.step_)),
+      buckets(trainer.group_ ? std::optional<GradientBuckets>(std::in_place, *trainer.group_,
+                                                              update.parameters())
+                             : std::nullopt),
+      loop(
+          training_loop(parts(trainer), *source, trainer.step_, trainer.options_.data.train_batch)),
       saved(trainer.files_, trainer.start_),
       save_clock(trainer.options_.train.save_every) {
   trainer.check_classes(source->class_names());
   if (trainer.start_.checkpoint) position = trainer.restore(*this);
+  if (trainer.group_) trainer.group_->take_from_first(training_state(parts(trainer)));
 }
 
 TrainingParts Trainer::Training::parts(Trainer& trainer) {
@@ -242,7 +256,8 @@ TrainingParts Trainer::Training::parts(Trainer& trainer) {
           .totals = totals,
           .options = trainer.options_.train,
           .mixup = mixup ? &*mixup : nullptr,
-          .teacher = teacher.get()};
+          .teacher = teacher.get(),
+          .buckets = buckets ? &*buckets : nullptr};
 }
 
 RunPosition Trainer::restore(Training& training) const {
@@ -263,8 +278,28 @@ RunPosition Trainer::restore(Training& training) const {
   return position;
 }
 
+bool Trainer::decides_behind(int64_t step) const {
+  // The hosts' exchange takes a tenth of a millisecond.
+  constexpr int64_t kStepsOfGpu = 16;
+  return !group_ || device_.is_cpu() || step % kStepsOfGpu == 0;
+}
+
+bool Trainer::save_is_due(Training& training, int64_t step) const {
+  if (options_.train.save_every.steps > 0) return training.save_clock.is_due(step);
+  if (options_.train.save_every.seconds == 0 || !decides_behind(step)) return false;
+  return together(leads() && training.save_clock.is_due(step)) != 0;
+}
+
+void Trainer::share_statistics() const {
+  if (group_ && !options_.train.sync_bn) group_->take_from_first(network_->buffers());
+}
+
+void Trainer::save(Training& training) const {
+  if (leads()) training.saved.save(state(training));
+}
+
 RunResult Trainer::train() {
-  files_.make_folders();
+  if (leads()) files_.make_folders();
   RunResult result;
   result.full_precision_start = full_precision_start();
   if (result.full_precision_start)
@@ -274,16 +309,17 @@ RunResult Trainer::train() {
   network_->train();
   // From here on -r means this run, not an earlier one of the same name; and a disk that is full is
   // known before the first epoch.
-  if (!start_.checkpoint && total_epochs(options_.train) > 0) training.saved.save(state(training));
-  record_.start(training.position.epoch, result.full_precision_start, *network_,
-                statistics_images(training));
+  if (!start_.checkpoint && total_epochs(options_.train) > 0) save(training);
+  if (leads())
+    record_.start(training.position.epoch, result.full_precision_start, *network_,
+                  statistics_images(training));
   while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
     } else {
-      training.saved.save(state(training));
+      save(training);
     }
-    result.interrupted = core::interrupted();
+    result.interrupted = stopped_by_;
   }
   result.best_top1 = training.position.best_top1;
   result.best_epoch = training.position.best_epoch;
@@ -306,6 +342,7 @@ void Trainer::apply_policy(Training& training) {
     optimizer->inherit(*training.optimizer);
     training.update.set_optimizer(*optimizer);
     training.optimizer = std::move(optimizer);
+    if (group_) training.buckets.emplace(*group_, training.update.parameters());
     training.loop.start_over(training_state(training.parts(*this)));
     validation_steps_.reset();
   }
@@ -319,12 +356,16 @@ void Trainer::probe_step(Training& training) {
   const int64_t iteration = training.position.epoch * batches_of(size, batch) + first / batch;
   const Probe probe(options_.train, *network_);
   if (!probe.wants(iteration)) return;
-  const Batch next = make_batch(std::min(batch, size - first), *training.source, step_);
-  training.source->assemble_at(first, next.images, next.targets);
+  // Of several processes the one that leads shows its share.
+  if (!leads()) return;
+  const distributed::Shard shard = step_.shard(batch);
+  const int64_t count = shard.share_of(std::min(batch, size - first)).count;
+  const Batch next = make_batch(count, *training.source, step_);
+  training.source->assemble_at(shard.place_of(first), next.images, next.targets);
   const std::filesystem::path file = files_.probe(iteration);
   core::make_writable_folder(file.parent_path());
   write_checkpoint(file, probe.look(next.images));
-  training.source->set_cursor(first);
+  training.loop.set_position(first);
   core::log().info("probe: wrote {}", file.string());
 }
 
@@ -343,25 +384,29 @@ bool Trainer::train_epoch(Training& training) {
   const int64_t first_step = position.epoch * batches_of(size, batch);
   network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source->start_epoch(position.epoch);
-  training.source->set_cursor(position.samples);
+  training.loop.set_position(position.samples);
   training.totals.reset(position.totals);
 
   const auto start = Clock::now();
-  for (int64_t iteration = 1; position.samples < size && !core::interrupted(); ++iteration) {
+  stopped_by_ = static_cast<int>(together(core::interrupted()));
+  for (int64_t iteration = 1; position.samples < size && !stopped_by_; ++iteration) {
     const int64_t samples = std::min(batch, size - position.samples);
     training.update.begin(position.epoch, position.samples / batch);
-    if (training.mixup) training.mixup->begin(position.epoch, position.samples / batch, samples);
+    if (training.mixup)
+      training.mixup->begin(position.epoch, position.samples / batch,
+                            step_.shard(batch).share_of(samples).count);
     if (options_.train.probe) probe_step(training);
     training.loop.run(position.samples, samples);
     position.samples += samples;
     if (iteration % options_.train.report_freq == 0)
       report(training, Clock::now() - start, samples_before);
-    if (position.samples < size &&
-        training.save_clock.is_due(first_step + position.samples / batch)) {
+    const int64_t step = first_step + (position.samples + batch - 1) / batch;
+    if (position.samples < size && save_is_due(training, step)) {
       settle(training);
-      training.saved.save(state(training));
+      save(training);
     }
     pause(options_.train.delay);
+    if (decides_behind(step)) stopped_by_ = static_cast<int>(together(core::interrupted()));
   }
   settle(training);
   const std::chrono::duration<double> seconds = Clock::now() - start;
@@ -384,7 +429,8 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
                      double samples_before) {
   training.totals.request();
   const EpochTotals::Reading seen = training.totals.latest();
-  if (seen.halted) explain_halt(training, training.totals.read().totals);
+  // Of several processes each sees this at another step: they meet in settle.
+  if (seen.halted && !group_) explain_halt(training, training.totals.read().totals);
   observer_.on_progress(
       {.training = true,
        .epoch = training.position.epoch,
@@ -398,11 +444,10 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
 void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   // Totals and weights stand where they stood before the batch that failed: run it again and look.
   const auto first = static_cast<int64_t>(totals.samples);
-  const int64_t samples =
-      std::min<int64_t>(options_.data.train_batch, training.source->size() - first);
-  throw core::failure("the loss is not finite in epoch {}, iteration {}: first in {}",
-                      training.position.epoch, first / options_.data.train_batch,
-                      where_not_finite(*network_, *training.source, step_, first, samples))
+  throw core::failure(
+      "the loss is not finite in epoch {}, iteration {}: first in {}", training.position.epoch,
+      first / options_.data.train_batch,
+      where_not_finite(*network_, *training.source, step_, options_.data.train_batch, first))
       .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
 }
 
@@ -412,8 +457,9 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   core::log().info("[epoch {}]: train_loss {:.4f}, {:.0f} images/s, lr {:.6g}", epoch,
                    to_accuracy(position.totals).loss, training.images_per_second.back(),
                    learning_rate(options_.train, epoch));
-  warn_of_skipped(*training.source, fmt::format("[epoch {}]: training", epoch));
+  warn_of_skipped(*training.source, step_, fmt::format("[epoch {}]: training", epoch));
   bool best = false;
+  share_statistics();
   if (validation_) {
     result.last = evaluate();
     best = result.last->top1 > position.best_top1;
@@ -424,17 +470,19 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
     core::log().info("[epoch {}]: test_acc {:.2f} {:.2f}, best {:.2f}", epoch, result.last->top1,
                      result.last->top5, position.best_top1);
   }
-  record_.add({.epoch = epoch,
-               .learning_rate = learning_rate(options_.train, epoch),
-               .training = to_accuracy(position.totals),
-               .validation = result.last,
-               .best_top1 = position.best_top1,
-               .images_per_second = training.images_per_second.back(),
-               .loss_scale = training.scaler.factor().item<double>()},
-              *network_);
+  if (leads())
+    record_.add({.epoch = epoch,
+                 .learning_rate = learning_rate(options_.train, epoch),
+                 .training = to_accuracy(position.totals),
+                 .validation = result.last,
+                 .best_top1 = position.best_top1,
+                 .images_per_second = training.images_per_second.back(),
+                 .loss_scale = training.scaler.factor().item<double>()},
+                *network_);
   position.epoch = epoch + 1;
   position.samples = 0;
   position.totals = {};
+  if (!leads()) return;
   // The newest state last: if the process dies before it is there, -r writes the others again.
   const Value now = state(training);
   if (best && epoch > options_.train.epochs / 2) write_checkpoint(files_.best, now);

@@ -23,18 +23,21 @@ namespace lowbit::train {
 class Trainer {
  public:
   // Builds the network, loads weights and the validation set. Errors of kind usage for options that
-  // do not fit together, of kind failure for files. The observer outlives the trainer. start: where
-  // the run goes on; by default find_start of the options.
+  // do not fit together, of kind failure for files. Observer and group outlive the trainer. start:
+  // where the run goes on; by default find_start of the options. group: the processes that train
+  // together, each with a trainer of the same options and start; null: this one alone.
   Trainer(const config::Configuration& configuration, Observer& observer);
-  Trainer(const config::Configuration& configuration, Observer& observer, RunStart start);
+  Trainer(const config::Configuration& configuration, Observer& observer, RunStart start,
+          distributed::Group* group = nullptr);
 
   // One pass over the validation set.
   Accuracy evaluate();
 
   // Trains the epochs that are left; logs and saves each, and within them as --save_every says; a
-  // new run also saves its start. Stops early, saved, when a signal arrives
-  // (core::catch_interrupts). A loss that is not finite is an Error (failure) that names the epoch,
-  // the iteration and the first layer whose output is not finite; the last checkpoint stays.
+  // new run also saves its start. Of several processes the one that leads the group does. Stops
+  // early, saved, when a signal arrives (core::catch_interrupts). A loss that is not finite is an
+  // Error (failure) that names the epoch, the iteration and the first layer whose output is not
+  // finite; the last checkpoint stays.
   RunResult train();
 
   const models::Network& network() const { return *network_; }
@@ -59,12 +62,22 @@ class Trainer {
     Update update;
     std::optional<Mixup> mixup;
     std::shared_ptr<models::Network> teacher;
+    std::optional<GradientBuckets> buckets;  // with other processes
     BatchLoop loop;
     RunPosition position;
     SavedStates saved;
     SaveClock save_clock;
     std::vector<double> images_per_second;  // by epoch
   };
+
+  bool leads() const { return !group_ || group_->leads(); }
+  // What depends on clocks and signals is decided by all processes together, behind some steps: the
+  // largest of their numbers.
+  bool decides_behind(int64_t step) const;
+  int64_t together(int64_t number) const { return group_ ? group_->largest(number) : number; }
+  bool save_is_due(Training& training, int64_t step) const;
+  // The statistics of norms are process 0's, unless all have the same.
+  void share_statistics() const;
 
   void load_weights();
   void load(const Value& file, const std::string& path);
@@ -86,6 +99,8 @@ class Trainer {
   torch::Tensor statistics_images(Training& training);
 
   RunPosition restore(Training& training) const;
+  // The newest state; by the process that leads.
+  void save(Training& training) const;
   // One epoch from training.position on; false if a signal arrived in it.
   bool train_epoch(Training& training);
   // Brings the totals of the epoch into training.position; waits for the device.
@@ -97,6 +112,7 @@ class Trainer {
   // What a checkpoint of this moment holds.
   Value state(const Training& training) const;
 
+  distributed::Group* const group_;
   const torch::Device device_;
   std::unique_ptr<data::BatchSource> training_set_;  // null, or opened before it is trained on
   const config::Options options_;
@@ -111,6 +127,7 @@ class Trainer {
   const RunStart start_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<BatchLoop> validation_steps_;
+  int stopped_by_ = 0;  // the signal that stops all processes, 0: none
 };
 
 }  // namespace lowbit::train

@@ -19,11 +19,12 @@ Validation::Validation(const config::Options& options, const StepOptions& step)
     : options_(options),
       step_(step),
       source_(data::open_batches(options.data, data::Split::validation, options.train.seed,
-                                 tensor::backend(step.device), step.device)),
+                                 tensor::backend(step.device), step.device, step.shard(1).rank,
+                                 step.shard(1).count)),
       totals_(step.device) {}
 
 BatchLoop Validation::loop_for(models::Network& network, const StepOptions& step) {
-  return validation_loop(network, totals_, *source_, step);
+  return validation_loop(network, totals_, *source_, step, options_.data.val_batch);
 }
 
 Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch) {
@@ -48,13 +49,13 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
   }
   const EpochTotals::Reading reading = totals_.read();
   observer.on_pass_end();
-  warn_of_skipped(*source_, "validation");
+  warn_of_skipped(*source_, step_, "validation");
   if (reading.halted) {
     // The totals stand where they stood before the batch that failed.
     const auto first = static_cast<int64_t>(reading.totals.samples);
-    throw core::failure("the loss on the validation set is not finite: first in {}",
-                        where_not_finite(network, *source_, loop.options(), first,
-                                         std::min<int64_t>(options_.data.val_batch, size - first)));
+    throw core::failure(
+        "the loss on the validation set is not finite: first in {}",
+        where_not_finite(network, *source_, loop.options(), options_.data.val_batch, first));
   }
   network.train();
   return to_accuracy(reading.totals);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "lowbit/kernels/cpu/vector_loop.h"
+#include "lowbit/kernels/host_lsq.h"
 #include "lowbit/kernels/math/gradscale.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/visit.h"
@@ -44,9 +45,8 @@ std::vector<double> sum_by_group(int64_t size, const Groups& groups, const Sum& 
   return total;
 }
 
-template <class Grid, class T>
-T clamp_scale(const LsqBackward& args) {
-  if (!args.ste_scale) return 1;
+template <class Grid, class T, class Args>
+int64_t count_inside(const Args& args) {
   const T* all_x = static_cast<const T*>(args.x.data);
   double inside = 0;
   for (const double count :
@@ -57,7 +57,7 @@ T clamp_scale(const LsqBackward& args) {
          });
        }))
     inside += count;
-  return static_cast<T>(ste_scale_factor(args.size, static_cast<int64_t>(inside)));
+  return static_cast<int64_t>(inside);
 }
 
 template <class Grid, class T>
@@ -65,7 +65,7 @@ void backward(const LsqBackward& args) {
   const T* all_x = static_cast<const T*>(args.x.data);
   const T* all_grad_y = static_cast<const T*>(args.grad_y.data);
   T* all_grad_x = static_cast<T*>(args.grad_x.data);
-  const T scale = clamp_scale<Grid, T>(args);
+  const T scale = clamp_scale<T>(args, [&args] { return count_inside<Grid, T>(args); });
   const auto sums =
       sum_by_group(args.size, args.groups, [&](int64_t group, int64_t begin, int64_t end) {
         const T* x = all_x + begin;
@@ -95,6 +95,14 @@ void lsq_forward(const LsqForward& args) {
 void lsq_backward(const LsqBackward& args) {
   visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
     visit_grid<T>(args.range, [&]<class Grid>(Type<Grid>) { backward<Grid, T>(args); });
+  });
+}
+
+void lsq_count_inside(const LsqCountInside& args) {
+  visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
+    visit_grid<T>(args.range, [&]<class Grid>(Type<Grid>) {
+      write_counted(args, count_inside<Grid, T>(args));
+    });
   });
 }
 

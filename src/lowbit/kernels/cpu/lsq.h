@@ -8,5 +8,6 @@ namespace lowbit::kernels::cpu {
 
 void lsq_forward(const LsqForward& args);
 void lsq_backward(const LsqBackward& args);
+void lsq_count_inside(const LsqCountInside& args);
 
 }  // namespace lowbit::kernels::cpu

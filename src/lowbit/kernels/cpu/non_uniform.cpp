@@ -51,7 +51,7 @@ void fit(const NonUniformFit& args) {
          };
        }))
     sums.add(part);
-  update_non_uniform_basis<T>(args, sums);
+  finish_non_uniform_fit<T>(args, sums);
 }
 
 template <class T>

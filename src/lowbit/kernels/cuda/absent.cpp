@@ -26,6 +26,9 @@ void lq_build_tables(const LqBuildTables&, Stream) {
 void lq_forward(const LqForward&, Stream) {
   refuse("lq_forward");
 }
+void lq_learn(const LqLearn&, Stream) {
+  refuse("lq_learn");
+}
 void lq_backward(const LqBackward&, Stream) {
   refuse("lq_backward");
 }
@@ -34,6 +37,9 @@ void lsq_forward(const LsqForward&, Stream) {
 }
 void lsq_backward(const LsqBackward&, Stream) {
   refuse("lsq_backward");
+}
+void lsq_count_inside(const LsqCountInside&, Stream) {
+  refuse("lsq_count_inside");
 }
 void dorefa_activation_forward(const DorefaActivationForward&, Stream) {
   refuse("dorefa_activation_forward");
@@ -58,6 +64,9 @@ void non_uniform_forward(const NonUniformForward&, Stream) {
 }
 void non_uniform_fit(const NonUniformFit&, Stream) {
   refuse("non_uniform_fit");
+}
+void non_uniform_fit_sums(const NonUniformFit&, Stream) {
+  refuse("non_uniform_fit_sums");
 }
 void non_uniform_backward(const NonUniformBackward&, Stream) {
   refuse("non_uniform_backward");

@@ -79,6 +79,17 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(LqForward args, Layou
   quantize_share<N, X, Y>(args, layout, tables, [](Compute<X>, int) {});
 }
 
+// Learns the basis of a group of `size` elements from all of it.
+template <class T, int digits>
+__device__ void learn_group(const LqLearning& learning, std::int64_t groups, std::int64_t group,
+                            std::int64_t size, const LqStatistics<digits>& all) {
+  const LqSystem system{learning.bits, learning.full_range, learning.weights, size};
+  const bool solved = lq_learn(system, all, static_cast<T*>(learning.basis) + group,
+                               static_cast<T*>(learning.auxil) + group, groups,
+                               static_cast<const T*>(learning.iteration));
+  if (!solved) *learning.unsolved = 1;
+}
+
 // As forward_kernel; the last block of a group learns its basis, which the tables, built before,
 // no longer read.
 template <int N, int digits, class X, class Y>
@@ -94,11 +105,20 @@ __global__ void __launch_bounds__(kThreads) learning_kernel(LqForward args, Layo
   const LqLearning& learning = args.learning;
   auto* workspace = static_cast<WorkspaceOf<sizeof(Statistics)>*>(learning.workspace);
   if (!group_sum(part, layout, workspace, all)) return;
-  const LqSystem system{learning.bits, learning.full_range, learning.weights, layout.per_group};
-  const bool solved = lq_learn(system, all, static_cast<T*>(learning.basis) + group,
-                               static_cast<T*>(learning.auxil) + group, args.groups.count,
-                               static_cast<const T*>(learning.iteration));
-  if (!solved) *learning.unsolved = 1;
+  if (learning.sums != nullptr)
+    lq_write_sums(all, layout.per_group, learning.sums + group * lq_sum_count(digits));
+  else
+    learn_group<T>(learning, args.groups.count, group, layout.per_group, all);
+}
+
+// A thread for each group.
+template <int digits, class T>
+__global__ void learn_kernel(LqLearn args) {
+  const std::int64_t group = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (group >= args.groups) return;
+  std::int64_t size = 0;
+  const auto all = lq_read_sums<digits>(args.learning.sums + group * lq_sum_count(digits), size);
+  learn_group<T>(args.learning, args.groups, group, size, all);
 }
 
 template <int N, class X, class Y>
@@ -141,6 +161,17 @@ void lq_forward(const LqForward& args, Stream stream) {
     });
   });
   check_launch("lq_forward");
+}
+
+void lq_learn(const LqLearn& args, Stream stream) {
+  const auto blocks = static_cast<unsigned>((args.groups + kTableThreads - 1) / kTableThreads);
+  visit_compute_type(args.type, [&]<class T>(Type<T>) {
+    visit_lq_digits(args.learning.bits, [&]<int digits>(std::integral_constant<int, digits>) {
+      learn_kernel<digits, T>
+          <<<blocks, kTableThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
+    });
+  });
+  check_launch("lq_learn");
 }
 
 void lq_backward(const LqBackward& args, Stream stream) {

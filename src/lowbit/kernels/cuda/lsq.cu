@@ -26,9 +26,9 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(LsqForward args, Layo
   });
 }
 
-// Counts the elements inside the clamp into workspace->gathered.
+// Counts the elements inside the clamp into workspace->gathered, and into args.counted if given.
 template <int N, class Grid, class X>
-__global__ void __launch_bounds__(kThreads) inside_kernel(LsqBackward args, Layout layout) {
+__global__ void __launch_bounds__(kThreads) inside_kernel(LsqCountInside args, Layout layout) {
   using T = Compute<X>;
   const auto lsq = quantizer<Grid, T>(args, layout);
   Sum inside;
@@ -45,6 +45,18 @@ __global__ void __launch_bounds__(kThreads) inside_kernel(LsqBackward args, Layo
     atomicAdd(&workspace->gathering, static_cast<unsigned long long>(block.value));
   if (!arrives_last(workspace->tickets, gridDim.x) || threadIdx.x != 0) return;
   workspace->gathered = atomicExch(&workspace->gathering, 0ull);
+  if (args.counted == nullptr) return;
+  args.counted[0] = static_cast<double>(args.size);
+  args.counted[1] = static_cast<double>(workspace->gathered);
+}
+
+// k of math/lsq.h.
+template <class T>
+__device__ T clamp_scale(const LsqBackward& args, const Workspace& workspace) {
+  const bool given = args.counted != nullptr;
+  return static_cast<T>(
+      ste_scale_factor(given ? static_cast<std::int64_t>(args.counted[0]) : args.size,
+                       static_cast<std::int64_t>(given ? args.counted[1] : workspace.gathered)));
 }
 
 template <int N, class Grid, class X, class Y>
@@ -52,9 +64,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(LsqBackward args, La
   using T = Compute<X>;
   auto* workspace = static_cast<Workspace*>(args.workspace);
   const auto lsq = quantizer<Grid, T>(args, layout);
-  const T scale = args.ste_scale ? static_cast<T>(ste_scale_factor(
-                                       args.size, static_cast<std::int64_t>(workspace->gathered)))
-                                 : T(1);
+  const T scale = args.ste_scale ? clamp_scale<T>(args, *workspace) : T(1);
   Sum part;
   for_each_chunk<N>(layout, [&]<int W>(std::int64_t i, Width<W>) {
     const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
@@ -95,16 +105,37 @@ void lsq_forward(const LsqForward& args, Stream stream) {
   check_launch("lsq_forward");
 }
 
+void lsq_count_inside(const LsqCountInside& args, Stream stream) {
+  visit_pair(args.x.type, args.x.type, [&]<class X, class Y>(Type<X>, Type<Y>) {
+    visit_grid<Compute<X>>(args.range, [&]<class Grid>(Type<Grid>) {
+      visit_width<kVectorWidth<X, X>>(args.groups, {args.x.data}, [&]<int N>(Width<N>) {
+        const Launch launch = launch_over(args.size, args.groups, N);
+        inside_kernel<N, Grid, X>
+            <<<launch.blocks, launch.threads, 0, static_cast<cudaStream_t>(stream)>>>(
+                args, launch.layout);
+      });
+    });
+  });
+  check_launch("lsq_count_inside");
+}
+
 void lsq_backward(const LsqBackward& args, Stream stream) {
+  if (args.ste_scale && args.counted == nullptr)
+    lsq_count_inside({.x = args.x,
+                      .size = args.size,
+                      .groups = args.groups,
+                      .clip_val = args.clip_val,
+                      .level_num = args.level_num,
+                      .range = args.range,
+                      .counted = nullptr,
+                      .workspace = args.workspace},
+                     stream);
   visit_pair(args.x.type, args.grad_y.type, [&]<class X, class Y>(Type<X>, Type<Y>) {
     visit_grid<Compute<X>>(args.range, [&]<class Grid>(Type<Grid>) {
       visit_width<kVectorWidth<X, Y>>(
           args.groups, {args.x.data, args.grad_y.data, args.grad_x.data}, [&]<int N>(Width<N>) {
             const Launch launch = launch_over(args.size, args.groups, N);
             const auto cuda_stream = static_cast<cudaStream_t>(stream);
-            if (args.ste_scale)
-              inside_kernel<N, Grid, X>
-                  <<<launch.blocks, launch.threads, 0, cuda_stream>>>(args, launch.layout);
             backward_kernel<N, Grid, X, Y>
                 <<<launch.blocks, launch.threads, 0, cuda_stream>>>(args, launch.layout);
           });

@@ -8,5 +8,6 @@ namespace lowbit::kernels::cuda {
 
 void lsq_forward(const LsqForward& args, Stream stream);
 void lsq_backward(const LsqBackward& args, Stream stream);
+void lsq_count_inside(const LsqCountInside& args, Stream stream);
 
 }  // namespace lowbit::kernels::cuda

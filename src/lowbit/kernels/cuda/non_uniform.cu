@@ -36,7 +36,12 @@ __global__ void __launch_bounds__(kThreads) fit_kernel(NonUniformFit args, Layou
   });
   ThreeSums total;
   if (group_sum(part, whole, static_cast<Workspace*>(args.workspace), total))
-    update_non_uniform_basis<T>(args, total);
+    finish_non_uniform_fit<T>(args, total);
+}
+
+template <class T>
+__global__ void fit_sums_kernel(NonUniformFit args) {
+  fit_non_uniform_sums<T>(args);
 }
 
 template <int N, class X, class Y>
@@ -90,6 +95,15 @@ void non_uniform_fit(const NonUniformFit& args, Stream stream) {
     });
   });
   check_launch("non_uniform_fit");
+}
+
+void non_uniform_fit_sums(const NonUniformFit& args, Stream stream) {
+  const auto cuda_stream = static_cast<cudaStream_t>(stream);
+  if (args.x.type == ScalarType::float64)
+    fit_sums_kernel<double><<<1, 1, 0, cuda_stream>>>(args);
+  else
+    fit_sums_kernel<float><<<1, 1, 0, cuda_stream>>>(args);
+  check_launch("non_uniform_fit_sums");
 }
 
 void non_uniform_backward(const NonUniformBackward& args, Stream stream) {

@@ -8,6 +8,7 @@ namespace lowbit::kernels::cuda {
 
 void non_uniform_forward(const NonUniformForward& args, Stream stream);
 void non_uniform_fit(const NonUniformFit& args, Stream stream);
+void non_uniform_fit_sums(const NonUniformFit& args, Stream stream);
 void non_uniform_backward(const NonUniformBackward& args, Stream stream);
 
 }  // namespace lowbit::kernels::cuda

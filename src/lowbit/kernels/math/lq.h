@@ -132,6 +132,34 @@ struct LqStatistics {
   }
 };
 
+// The statistics and N as numbers to be added to those of other processes, all but the sums of x
+// whole and exact.
+LOWBIT_HOST_DEVICE constexpr int lq_sum_count(int bits) {
+  return 2 + bits + lq_pairs(bits);
+}
+template <int bits>
+LOWBIT_HOST_DEVICE void lq_write_sums(const LqStatistics<bits>& all, std::int64_t size,
+                                      double* sums) {
+  sums[0] = static_cast<double>(size);
+  sums[1] = all.total;
+  LOWBIT_UNROLL
+  for (int i = 0; i < bits; ++i) sums[2 + i] = all.sum[i];
+  LOWBIT_UNROLL
+  for (int i = 0; i < lq_pairs(bits); ++i) sums[2 + bits + i] = all.count[i];
+}
+template <int bits>
+LOWBIT_HOST_DEVICE LqStatistics<bits> lq_read_sums(const double* sums, std::int64_t& size) {
+  LqStatistics<bits> all;
+  size = static_cast<std::int64_t>(sums[0]);
+  all.total = sums[1];
+  LOWBIT_UNROLL
+  for (int i = 0; i < bits; ++i) all.sum[i] = sums[2 + i];
+  LOWBIT_UNROLL
+  for (int i = 0; i < lq_pairs(bits); ++i)
+    all.count[i] = static_cast<std::uint32_t>(sums[2 + bits + i]);
+  return all;
+}
+
 // Which system is solved.
 struct LqSystem {
   int bits;           // b

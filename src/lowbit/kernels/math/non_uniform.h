@@ -127,17 +127,32 @@ LOWBIT_HOST_DEVICE ThreeSums non_uniform_fit_terms(T x, T y) {
   return {{static_cast<double>(y * x), static_cast<double>(y * y), static_cast<double>(x)}};
 }
 
-// What non_uniform_fit writes, from the sums over the array.
+// What the fit writes, from the sums over `size` elements.
 template <class T>
-LOWBIT_HOST_DEVICE void update_non_uniform_basis(const NonUniformFit& args, const ThreeSums& sums) {
+LOWBIT_HOST_DEVICE void update_non_uniform_basis(const NonUniformFit& args, const ThreeSums& sums,
+                                                 double size) {
   const double t = static_cast<double>(*static_cast<const T*>(args.iteration));
   if (t <= args.warm_up) return;
-  const double auxil = sums.value[1] == 0 ? sums.value[2] / static_cast<double>(args.size)
-                                          : sums.value[0] / sums.value[1];
+  const double auxil = sums.value[1] == 0 ? sums.value[2] / size : sums.value[0] / sums.value[1];
   T* basis = static_cast<T*>(args.basis);
   *static_cast<T*>(args.auxil) = static_cast<T>(auxil);
   *basis = static_cast<T>(args.running_mean ? (static_cast<double>(*basis) * (t - 1) + auxil) / t
                                             : auxil);
+}
+
+// What non_uniform_fit does with the sums over its array.
+template <class T>
+LOWBIT_HOST_DEVICE void finish_non_uniform_fit(const NonUniformFit& args, const ThreeSums& sums) {
+  const double size = static_cast<double>(args.size);
+  if (args.sums == nullptr) return update_non_uniform_basis<T>(args, sums, size);
+  for (int i = 0; i < 3; ++i) args.sums[i] = sums.value[i];
+  args.sums[3] = size;
+}
+
+// And non_uniform_fit_sums with those that were added up.
+template <class T>
+LOWBIT_HOST_DEVICE void fit_non_uniform_sums(const NonUniformFit& args) {
+  update_non_uniform_basis<T>(args, {{args.sums[0], args.sums[1], args.sums[2]}}, args.sums[3]);
 }
 
 }  // namespace lowbit::kernels

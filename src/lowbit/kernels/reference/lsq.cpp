@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "lowbit/kernels/host_lsq.h"
 #include "lowbit/kernels/math/gradscale.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/visit.h"
@@ -27,19 +28,19 @@ void forward(const LsqForward& args) {
   for (int64_t i = 0; i < args.size; ++i) y[i] = lsq[args.groups.of(i)].value(x[i]);
 }
 
-template <class Grid, class T>
-T clamp_scale(const LsqBackward& args, const std::vector<Lsq<Grid, T>>& lsq) {
-  if (!args.ste_scale) return 1;
+template <class Grid, class T, class Args>
+int64_t count_inside(const Args& args) {
+  const auto lsq = quantizers<Grid, T>(args);
   int64_t inside = 0;
   for (int64_t i = 0; i < args.size; ++i)
     inside += lsq[args.groups.of(i)].inside(static_cast<const T*>(args.x.data)[i]);
-  return static_cast<T>(ste_scale_factor(args.size, inside));
+  return inside;
 }
 
 template <class Grid, class T>
 void backward(const LsqBackward& args) {
   const auto lsq = quantizers<Grid, T>(args);
-  const T scale = clamp_scale(args, lsq);
+  const T scale = clamp_scale<T>(args, [&args] { return count_inside<Grid, T>(args); });
   const T* x = static_cast<const T*>(args.x.data);
   const T* grad_y = static_cast<const T*>(args.grad_y.data);
   T* grad_x = static_cast<T*>(args.grad_x.data);
@@ -67,6 +68,14 @@ void lsq_forward(const LsqForward& args) {
 void lsq_backward(const LsqBackward& args) {
   visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
     visit_grid<T>(args.range, [&]<class Grid>(Type<Grid>) { backward<Grid, T>(args); });
+  });
+}
+
+void lsq_count_inside(const LsqCountInside& args) {
+  visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
+    visit_grid<T>(args.range, [&]<class Grid>(Type<Grid>) {
+      write_counted(args, count_inside<Grid, T>(args));
+    });
   });
 }
 

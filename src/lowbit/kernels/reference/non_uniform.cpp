@@ -33,7 +33,7 @@ void fit(const NonUniformFit& args) {
   ThreeSums sums;
   for (int64_t i = 0; i < args.size; ++i)
     sums.add(non_uniform_fit_terms(x[i], quantizer[args.groups.of(i)].value(x[i])));
-  update_non_uniform_basis<T>(args, sums);
+  finish_non_uniform_fit<T>(args, sums);
 }
 
 template <class T>

@@ -1,0 +1,163 @@
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lowbit/core/error.h"
+#include "lowbit/distributed/place.h"
+#include "process.h"
+
+namespace lowbit::app {
+namespace {
+
+constexpr const char* kLaunched = "LOWBIT_LAUNCHED";
+// For a process that fails with the others: then its own message is the better one.
+constexpr std::chrono::seconds kGrace(3);
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+File open_or_fail(std::FILE* file) {
+  if (!file) throw core::failure("cannot keep the errors of a process: {}", std::strerror(errno));
+  return File(file);
+}
+
+// One that nobody listens on. Another program could take it before the run does, which is unlikely.
+int free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool found = socket >= 0 && ::bind(socket, generic, length) == 0 &&
+                     ::getsockname(socket, generic, &length) == 0;
+  if (socket >= 0) ::close(socket);
+  if (!found) throw core::failure("no free port on this machine: {}", std::strerror(errno));
+  return ntohs(address.sin_port);
+}
+
+distributed::Place place_of_first(int count, const config::TrainOptions& options) {
+  distributed::Place place{
+      .rank = options.rank, .size = std::max(options.world_size, count), .local_size = count};
+  if (place.size > count)
+    distributed::meet_as_the_environment_says(place);
+  else
+    place.port = free_port();
+  if (place.rank + count > place.size)
+    throw core::usage_error("--rank {} with {} processes here: there are only {} (--world_size)",
+                            place.rank, count, place.size);
+  return place;
+}
+
+std::vector<std::string> environment_of(const distributed::Place& place) {
+  return {fmt::format("RANK={}", place.rank),
+          fmt::format("WORLD_SIZE={}", place.size),
+          fmt::format("LOCAL_RANK={}", place.local_rank),
+          fmt::format("LOCAL_WORLD_SIZE={}", place.local_size),
+          fmt::format("MASTER_ADDR={}", place.host),
+          fmt::format("MASTER_PORT={}", place.port),
+          "TORCHELASTIC_USE_AGENT_STORE=False",
+          fmt::format("{}=1", kLaunched)};
+}
+
+void print_all(std::FILE* file) {
+  std::rewind(file);
+  char buffer[4096];
+  for (size_t count; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+    std::fwrite(buffer, 1, count, stderr);
+}
+
+bool failed_of_its_own(const Children::Ended& ended) {
+  return ended.status != 0 && ended.status != kLostPeer && ended.status <= 128;
+}
+
+// Waits for all. The one that failed first of its own accord, or, where the first process failed
+// so, that one, which has said why; nothing if none did. interrupted: the status of a process that
+// a signal of the user stopped, else 0.
+std::optional<Children::Ended> watch(Children& children, int& interrupted) {
+  std::optional<Children::Ended> failed;
+  while (children.running() > 0) {
+    const auto ended = failed ? children.wait(kGrace) : children.wait();
+    if (!ended) {
+      children.kill_all();
+      while (children.wait()) {
+      }
+      break;
+    }
+    if (ended->status == 0) continue;
+    if (was_stopped(ended->status))
+      interrupted = ended->status;
+    else if (!failed || failed->status == kLostPeer ||
+             (ended->child == 0 && failed_of_its_own(*ended) && failed_of_its_own(*failed)))
+      failed = ended;
+  }
+  return failed;
+}
+
+// What the user learns of it; returns the exit status.
+int tell(const Children::Ended& failed, const Children& children, const distributed::Place& first,
+         const std::vector<File>& errors) {
+  const int rank = first.rank + static_cast<int>(failed.child);
+  if (failed.status == kLostPeer)
+    throw core::failure("a process on another machine ended: those here were stopped");
+  if (failed.status > 128)
+    throw core::failure(
+        "process {} of {} (PID {}) was killed by signal {}: the others were stopped", rank,
+        first.size, children.pid(failed.child), failed.status - 128)
+        .detail("the same command with -r goes on from the last state that was saved");
+  if (failed.child > 0) print_all(errors[failed.child].get());
+  return failed.status;
+}
+
+}  // namespace
+
+bool is_launched() {
+  return std::getenv(kLaunched) != nullptr;
+}
+
+void end_with_launcher() {
+  if (!is_launched()) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It may have ended before that.
+  if (::getppid() == 1) ::raise(SIGKILL);
+}
+
+int launch(const Arguments& arguments, int count, const config::TrainOptions& options) {
+  const distributed::Place first = place_of_first(count, options);
+  const File nowhere = open_or_fail(std::fopen("/dev/null", "w"));
+  std::vector<File> errors(static_cast<size_t>(count));
+  Children children;
+  for (int local = 0; local < count; ++local) {
+    distributed::Place place = first;
+    place.rank += local;
+    place.local_rank = local;
+    if (local == 0) {
+      children.start(arguments, environment_of(place));
+      continue;
+    }
+    File& file = errors[static_cast<size_t>(local)] = open_or_fail(std::tmpfile());
+    children.start(arguments, environment_of(place), ::fileno(nowhere.get()), ::fileno(file.get()));
+  }
+  int interrupted = 0;
+  const auto failed = watch(children, interrupted);
+  return failed ? tell(*failed, children, first, errors) : interrupted;
+}
+
+}  // namespace lowbit::app

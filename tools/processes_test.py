@@ -1,0 +1,172 @@
+"""Trains with several processes on the CPU and compares with one process.
+
+    python3 tools/processes_test.py --program build/cpu/lowbit
+
+In float64, BatchNorm over all processes: 2 and 4 processes end with what one ends with, started by
+the program itself or with torchrun's environment; a process that is killed stops the others, one
+message names it, and the run goes on with another number of processes. Needs PyTorch to read what
+was saved.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import torch
+except ImportError:
+    print("skipped: there is no PyTorch for this Python")
+    sys.exit(77)
+
+from small_run import CASE, command, write_set
+
+TOLERANCE = 1e-10
+# 72 images: batches of 34, 34 and 4, then with four processes one image for each. Validation: 40
+# images by 37, the last batch being smaller than four processes.
+OPTIONS = ["--precision", "fp64", "--sync_bn", "-b", "34", "-v", "37"]
+LONGEST_STOP = 30
+
+
+def words_for(program, processes=0, more=()):
+    words = command(program, [*OPTIONS, *more])
+    return words + (["--gpus", str(processes)] if processes else [])
+
+
+def run(words, folder, **environment):
+    folder.mkdir(exist_ok=True)
+    return subprocess.run(words, cwd=folder, env={**os.environ, **environment}, capture_output=True,
+                          text=True, check=False)
+
+
+def finish(words, folder, **environment):
+    done = run(words, folder, **environment)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return folder
+
+
+def saved(folder):
+    path = next((folder / "weights").rglob(f"{CASE}-checkpoint.pth.tar"))
+    return torch.load(path, weights_only=True)
+
+
+def compare(name, expected, found):
+    """Of the network and of the momenta."""
+    worst = 0.0
+    for part in ("state_dict", "optimizer"):
+        a, b = list(tensors(expected[part])), list(tensors(found[part]))
+        if [key for key, _ in a] != [key for key, _ in b]:
+            sys.exit(f"{name}: other entries in {part}")
+        for (key, one), (_, other) in zip(a, b):
+            error = (one.double() - other.double()).abs().max().item() if one.numel() else 0.0
+            worst = max(worst, error)
+            if not error <= TOLERANCE:
+                sys.exit(f"{name}: {part} {key} differs by {error:.3g}")
+    for key in ("epoch", "best_acc"):
+        if abs(expected[key] - found[key]) > TOLERANCE:
+            sys.exit(f"{name}: {key} is {found[key]}, not {expected[key]}")
+    print(f"{name}: differs by {worst:.2g} at most")
+
+
+def tensors(value, key=""):
+    if isinstance(value, torch.Tensor):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from tensors(item, f"{key}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from tensors(item, f"{key}.{place}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def as_torchrun_does(words, folder, count):
+    """Each process with the environment of torchrun."""
+    folder.mkdir()
+    port = str(free_port())
+    processes = []
+    for rank in range(count):
+        environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank),
+                       "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
+                       "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes.append(subprocess.Popen(words, cwd=folder, env=environment,
+                                          stdout=subprocess.DEVNULL))
+    if any(process.wait() != 0 for process in processes):
+        sys.exit(f"torchrun's environment, {count} processes: one failed")
+    return folder
+
+
+def children_of(pid):
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(entry.parent.name))
+    return sorted(found)
+
+
+def kill_one(words, folder, rank):
+    """Kills a process in the midst of training; what the run says of it."""
+    folder.mkdir()
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               text=True)
+    while process.poll() is None and not any(folder.glob("log/**/metrics.csv")):
+        time.sleep(0.01)
+    victims = children_of(process.pid)
+    if process.poll() is not None or len(victims) <= rank:
+        sys.exit(f"no process to kill: {process.communicate()[1]}")
+    began = time.monotonic()
+    os.kill(victims[rank], signal.SIGKILL)
+    errors = process.communicate(timeout=LONGEST_STOP)[1]
+    if process.returncode != 1:
+        sys.exit(f"status {process.returncode} instead of 1:\n{errors}")
+    lines = [line for line in errors.splitlines() if line.startswith("lowbit:")]
+    if len(lines) != 1 or not re.search(rf"process {rank} of .* was killed by signal 9", lines[0]):
+        sys.exit(f"not one message that names process {rank}:\n{errors}")
+    left = [pid for pid in victims if pathlib.Path(f"/proc/{pid}").exists()]
+    if left:
+        sys.exit(f"processes {left} still run")
+    print(f"process {rank} killed: all stopped within {time.monotonic() - began:.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", required=True)
+    program = parser.parse_args().program
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        write_set(folder)
+        one = saved(finish(words_for(program), folder / "one"))
+        for count in (2, 4):
+            many = finish(words_for(program, count), folder / f"many{count}")
+            compare(f"{count} processes", one, saved(many))
+        torchrun = as_torchrun_does(words_for(program), folder / "torchrun", 2)
+        if [(key, value.tolist()) for key, value in tensors(saved(torchrun)["state_dict"])] != \
+                [(key, value.tolist()) for key, value in
+                 tensors(saved(folder / "many2")["state_dict"])]:
+            sys.exit("torchrun's environment gives another result than --gpus 2")
+        slow = words_for(program, 2, ["--delay", "0.3"])
+        for rank in (0, 1):
+            kill_one(slow, folder / f"killed{rank}", rank)
+            finish(words_for(program, 4 if rank else 0), folder / f"killed{rank}")
+            compare(f"killed in process {rank}, gone on with {4 if rank else 1}", one,
+                    saved(folder / f"killed{rank}"))
+
+
+if __name__ == "__main__":
+    main()
