@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lowbit/core/error.h"
-#include "lowbit/core/files.h"
 #include "lowbit/core/threads.h"
 #include "lowbit/data/color.h"
 #include "lowbit/kernels/parallel.h"
@@ -17,7 +16,7 @@ constexpr const char* kHowToGoOn =
 
 }  // namespace
 
-SampleStream::SampleStream(ImageFolder images, const StreamOptions& options)
+SampleStream::SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options)
     : images_(std::move(images)), options_(options), slots_(kSlots) {
   // The thread that trains may be kept on a core of its own, and these would inherit that.
   const std::vector<int> cores = kernels::unpinned_cores();
@@ -66,7 +65,7 @@ const DecodedBatch& SampleStream::batch(int64_t first, int64_t count) {
   work_done_.wait(lock, [&slot] { return slot.unfinished == 0; });
   oldest_in_use_ = true;
   if (slot.error) std::rethrow_exception(slot.error);
-  std::ranges::sort(slot.data.skipped, {}, &SkippedImage::path);
+  std::ranges::sort(slot.data.skipped, {}, &SkippedImage::name);
   return slot.data;
 }
 
@@ -149,7 +148,7 @@ void SampleStream::decode(const Task& task, SampleMaker& maker) {
   const int64_t wanted = order_[static_cast<size_t>(slot.first + task.sample)];
   const int64_t index = make_or_skip(task, wanted, maker);
   slot.data.indices.data_ptr<int64_t>()[task.sample] = index;
-  slot.data.labels.data_ptr<int64_t>()[task.sample] = images_.label(index);
+  slot.data.labels.data_ptr<int64_t>()[task.sample] = images_->label(index);
   if (options_.lighting)
     std::ranges::copy(draw_lighting(options_.recipe.seed, epoch_, index),
                       slot.data.lighting.data_ptr<float>() + task.sample * 3);
@@ -161,19 +160,25 @@ int64_t SampleStream::make_or_skip(const Task& task, int64_t wanted, SampleMaker
   const std::span pixels(
       slots_[task.slot].data.pixels.data_ptr<uint8_t>() + static_cast<size_t>(task.sample) * bytes,
       bytes);
-  for (int64_t tried = 0; tried < images_.size(); ++tried) {
-    const int64_t index = (wanted + tried) % images_.size();
-    const std::filesystem::path path = images_.path(index);
+  for (int64_t tried = 0; tried < images_->size(); ++tried) {
+    const int64_t index = (wanted + tried) % images_->size();
     try {
-      maker.make(core::read_file(path), epoch_, index, pixels);
+      make(index, maker, pixels);
       return index;
     } catch (core::Error& error) {
-      if (!options_.skip_damaged) throw error.at(path.string()).detail(kHowToGoOn);
+      std::string name = images_->name(index);
+      if (!options_.skip_damaged) throw error.at(name).detail(kHowToGoOn);
       const std::lock_guard lock(mutex_);
-      slots_[task.slot].data.skipped.push_back({path, error.what()});
+      slots_[task.slot].data.skipped.push_back({std::move(name), error.what()});
     }
   }
-  throw core::failure("none of the {} images can be read", images_.size());
+  throw core::failure("none of the {} images can be read", images_->size());
+}
+
+void SampleStream::make(int64_t index, SampleMaker& maker, std::span<uint8_t> pixels) const {
+  std::string memory;
+  const std::unique_ptr<Picture> picture = open_picture(images_->stored(index, memory));
+  maker.make(*picture, epoch_, index, pixels);
 }
 
 void SampleStream::finish(const Task& task, std::exception_ptr error) {

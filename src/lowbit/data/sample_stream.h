@@ -1,18 +1,18 @@
-// Samples of an image folder, read and decoded ahead of their use by threads of their own.
+// Samples of a set of pictures, read and decoded ahead of their use by threads of their own.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <condition_variable>
 #include <exception>
-#include <filesystem>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "lowbit/data/image_folder.h"
+#include "lowbit/data/picture_set.h"
 #include "lowbit/data/sample.h"
 
 namespace lowbit::data {
@@ -27,7 +27,7 @@ struct StreamOptions {
 
 // An image that could not be read and was skipped.
 struct SkippedImage {
-  std::filesystem::path path;
+  std::string name;
   std::string reason;
 };
 
@@ -44,7 +44,7 @@ struct DecodedBatch {
 // depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead.
 class SampleStream {
  public:
-  SampleStream(ImageFolder images, const StreamOptions& options);
+  SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options);
   ~SampleStream();
   SampleStream(const SampleStream&) = delete;
   SampleStream& operator=(const SampleStream&) = delete;
@@ -58,11 +58,11 @@ class SampleStream {
 
   // Waits for the samples first .. first + count - 1 of the order. Batches of the same size that
   // follow each other are decoded ahead; anything else begins anew. The batch before this one is
-  // given up. An Error (failure) naming the file and the reason if an image cannot be read and is
+  // given up. An Error (failure) naming the image and the reason if one cannot be read and is
   // not skipped, of several the first in the order.
   const DecodedBatch& batch(int64_t first, int64_t count);
 
-  const ImageFolder& images() const { return images_; }
+  const PictureSet& images() const { return *images_; }
   int64_t side() const { return options_.recipe.side; }  // pixels
 
  private:
@@ -83,6 +83,7 @@ class SampleStream {
   Task next_task();
   void decode(const Task& task, SampleMaker& maker);
   int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker);
+  void make(int64_t index, SampleMaker& maker, std::span<uint8_t> pixels) const;
   void finish(const Task& task, std::exception_ptr error);
   void stop_decoding(std::unique_lock<std::mutex>& lock);
   void begin_at(int64_t first, int64_t count);
@@ -93,7 +94,7 @@ class SampleStream {
   // One is in use, the others are decoded into.
   static constexpr size_t kSlots = 3;
 
-  const ImageFolder images_;
+  const std::unique_ptr<const PictureSet> images_;
   const StreamOptions options_;
 
   std::mutex mutex_;  // of what follows

@@ -35,7 +35,7 @@ StreamOptions stream_options(const config::DataOptions& data, Split split,
 
 StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
                                  const BatchOptions& options)
-    : options_(options), stream_(list_images(data, split), stream_options(data, split, options)) {
+    : options_(options), stream_(open_pictures(data, split), stream_options(data, split, options)) {
   require_backend(options);
   if (data.dataset == "dali") core::warn_once("data set dali: the CPU decodes");
   order_.resize(static_cast<size_t>(size()));
@@ -62,7 +62,7 @@ void StreamedBatches::fetch(int64_t first, int64_t count) {
   first_ = -1;
   const DecodedBatch& batch = stream_.batch(first, count);
   for (const SkippedImage& image : batch.skipped) {
-    const std::string line = fmt::format("{}: {}", image.path.string(), image.reason);
+    const std::string line = fmt::format("{}: {}", image.name, image.reason);
     core::warn_once("skipped " + line);
     if (skipped_.count++ == 0) skipped_.first = line;
   }
