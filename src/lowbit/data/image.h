@@ -42,6 +42,11 @@ class Picture {
   // Whether read() knows fractions of the size: a JPEG's blocks can be decoded to fewer pixels.
   virtual bool has_fractions() const = 0;
 
+  // Whether decoders in hardware take it: a baseline JPEG of one scan, grey or with chroma that is
+  // whole or halved, and whole as far as its markers tell, since such a decoder does not say what
+  // is damaged.
+  virtual bool is_plain_jpeg() const { return false; }
+
   // Gives a rectangle that lies within the picture, once; the result
   // points into `pixels` or to what the picture was opened with. With `eighths` 1, 2 or 4 the
   // picture is first reduced to ceil(size * eighths / 8), and the rectangle is one of that; 8: as

@@ -20,6 +20,9 @@ struct SampleRecipe {
   // changes nothing; with them a color differs by about one step of 255 in the mean.
   bool shortcut = true;
   uint64_t seed = 0;
+
+  // What sample `index` of the set shows of its picture in `epoch`.
+  Crop crop(const Picture& picture, int64_t epoch, int64_t index) const;
 };
 
 // Makes samples of one recipe, one after the other: each thread has its own.

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "lowbit/data/batch_maker.h"
 #include "lowbit/data/picture_set.h"
 #include "lowbit/data/sample.h"
 
@@ -31,12 +33,14 @@ struct SkippedImage {
   std::string reason;
 };
 
-// Host memory of a batch.
+// A batch in host memory, with room for more samples than it has.
 struct DecodedBatch {
   torch::Tensor pixels;    // uint8 [B, side, side, 3]
   torch::Tensor labels;    // int64 [B]
   torch::Tensor indices;   // int64 [B]: which images of the set they are
   torch::Tensor lighting;  // float32 [B, 3]; undefined without lighting
+  // uint8 [B, side, side, 3]: the pixels where a BatchMaker has gathered them; undefined without.
+  torch::Tensor pixels_on_device;
   std::vector<SkippedImage> skipped;
 };
 
@@ -44,7 +48,9 @@ struct DecodedBatch {
 // depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead.
 class SampleStream {
  public:
-  SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options);
+  // `elsewhere` makes what samples it can; null: the threads make all of them.
+  SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options,
+               std::unique_ptr<BatchMaker> elsewhere = nullptr);
   ~SampleStream();
   SampleStream(const SampleStream&) = delete;
   SampleStream& operator=(const SampleStream&) = delete;
@@ -69,22 +75,22 @@ class SampleStream {
   struct Slot {
     DecodedBatch data;  // with room for capacity_ samples
     int64_t first = 0, count = 0;
-    int64_t unfinished = 0;  // samples
+    int64_t unread = 0;     // samples that a thread has still to deal with
+    bool finished = false;  // whatever there is to come of it has
     std::exception_ptr error;
     int64_t error_at = 0;  // its sample
   };
-  struct Task {
-    size_t slot;
-    int64_t sample;  // of the batch
-  };
+  using Task = BatchMaker::Place;
 
   void work();
   bool has_task() const;
   Task next_task();
-  void decode(const Task& task, SampleMaker& maker);
-  int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker);
-  void make(int64_t index, SampleMaker& maker, std::span<uint8_t> pixels) const;
-  void finish(const Task& task, std::exception_ptr error);
+  void decode(const Task& task, SampleMaker& maker, bool on_cpu = false);
+  int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker, bool on_cpu);
+  void make(const Task& task, int64_t index, SampleMaker& maker, bool on_cpu);
+  void make_elsewhere(size_t slot, SampleMaker& maker);
+  void attempt(const Task& task, std::unique_lock<std::mutex>& lock,
+               const std::function<void()>& work);
   void stop_decoding(std::unique_lock<std::mutex>& lock);
   void begin_at(int64_t first, int64_t count);
   void open_slot();
@@ -96,6 +102,7 @@ class SampleStream {
 
   const std::unique_ptr<const PictureSet> images_;
   const StreamOptions options_;
+  const std::unique_ptr<BatchMaker> elsewhere_;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable work_to_do_, work_done_;

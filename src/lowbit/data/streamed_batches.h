@@ -33,6 +33,9 @@ class StreamedBatches : public BatchSource {
   Skipped take_skipped() override;
 
  private:
+  StreamedBatches(const config::DataOptions& data, Split split, const BatchOptions& options,
+                  const StreamOptions& stream);
+
   // What assemble() reads, on the device: on a CPU the stream's own memory.
   struct Staged {
     torch::Tensor pixels, labels, indices, lighting;
