@@ -89,8 +89,7 @@ class GpuSamples : public BatchMaker {
   std::mutex making_;  // of what follows
   NvJpeg decoder_;
   torch::Tensor arena_;               // uint8 [kArenaBytes] on the device
-  torch::Tensor jobs_, device_jobs_;  // bytes of a batch's jobs: pinned, on the device
-  int64_t jobs_used_ = 0;
+  torch::Tensor jobs_, device_jobs_;  // bytes of a part's jobs: pinned, on the device
 };
 
 void GpuSamples::make_room(size_t slots, int64_t count) {
@@ -136,7 +135,6 @@ std::vector<int64_t> GpuSamples::make(size_t slot_number, int64_t count) {
   Slot& slot = slots_[slot_number];
   std::vector<int64_t> part, refused;
   int64_t used = 0;
-  jobs_used_ = 0;
   const auto end_part = [&] {
     if (!make_part(slot, part)) refused.insert(refused.end(), part.begin(), part.end());
     part.clear();
@@ -159,13 +157,12 @@ std::vector<int64_t> GpuSamples::make(size_t slot_number, int64_t count) {
 // Enqueues a part of a batch that fits into the arena; false if it is not decoded.
 bool GpuSamples::make_part(Slot& slot, std::span<const int64_t> part) {
   if (part.empty()) return true;
-  // nvJPEG takes no further batch before its last one is done.
+  // The part before is done, arena and jobs are free; nvJPEG has been seen to hang where it is
+  // given a batch while the one before is still on its way.
   stream_.synchronize();
-  // Parts of a batch do not share memory of jobs: the copies of the earlier ones may still go on.
-  const auto first_byte = jobs_used_ * static_cast<int64_t>(sizeof(ResampleJob));
-  auto* jobs = reinterpret_cast<ResampleJob*>(jobs_.data_ptr<uint8_t>() + first_byte);
+  auto* jobs = reinterpret_cast<ResampleJob*>(jobs_.data_ptr<uint8_t>());
   kernels::cuda::Resample work{
-      .jobs = reinterpret_cast<ResampleJob*>(device_jobs_.data_ptr<uint8_t>() + first_byte),
+      .jobs = reinterpret_cast<ResampleJob*>(device_jobs_.data_ptr<uint8_t>()),
       .count = static_cast<int64_t>(part.size()),
       .side = recipe_.side,
       .jitter = recipe_.jitter};
@@ -187,10 +184,8 @@ bool GpuSamples::make_part(Slot& slot, std::span<const int64_t> part) {
     return false;
   }
   const int64_t job_bytes = work.count * static_cast<int64_t>(sizeof(ResampleJob));
-  device_jobs_.narrow(0, first_byte, job_bytes)
-      .copy_(jobs_.narrow(0, first_byte, job_bytes), /*non_blocking=*/true);
+  device_jobs_.narrow(0, 0, job_bytes).copy_(jobs_.narrow(0, 0, job_bytes), /*non_blocking=*/true);
   kernels::cuda::resample(work, stream_.stream());
-  jobs_used_ += work.count;
   return true;
 }
 

@@ -57,6 +57,7 @@ StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
   require_backend(options);
   order_.resize(static_cast<size_t>(size()));
   epoch_ = torch::empty({1}, torch::dtype(torch::kInt64).device(options.device));
+  options_.device = epoch_.device();  // with its number, as that of every tensor
   start_epoch(0);
 }
 
