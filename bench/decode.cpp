@@ -44,7 +44,7 @@ void measure(const char* name, const std::vector<std::string>& files,
     const double start = cpu_seconds();
     for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
       for (size_t i = 0; i < files.size(); ++i)
-        maker.make(files[i], epoch, static_cast<int64_t>(i), pixels);
+        maker.make(*data::open_picture(files[i]), epoch, static_cast<int64_t>(i), pixels);
     best = std::min(best, cpu_seconds() - start);
   }
   fmt::print("lowbit, {:<36} {:7.0f} images/s\n", name,

@@ -43,5 +43,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::torch)
       LibTorch::torch
       INTERFACE "${LibTorch_ROOT}/lib/libtorch.so" "${LibTorch_ROOT}/lib/libtorch_cuda.so"
                 "${LibTorch_ROOT}/lib/libc10_cuda.so" CUDA::cudart)
+    # Where a program finds those of NVIDIA's libraries that it loads itself.
+    target_link_options(LibTorch::torch INTERFACE
+                        "LINKER:-rpath,${LOWBIT_DEPS}/site/nvidia/cu13/lib")
   endif()
 endif()

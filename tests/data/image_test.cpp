@@ -55,6 +55,29 @@ TEST(Jpeg, GivesRowsOfRedGreenAndBlue) {
   expect_near(pixel(image, 0, 15), {0, 0, 255});
 }
 
+bool is_plain(const std::string& bytes) {
+  return open_picture(bytes)->is_plain_jpeg();
+}
+
+TEST(Jpeg, IsPlainIfItIsBaselineAndWholeAsFarAsItsMarkersTell) {
+  const std::vector<uint8_t> halves_of_8x16 = halves(8, 16, kRed, kBlue);
+  const std::string jpeg = made_jpeg(8, 16, JCS_RGB, halves_of_8x16);
+  EXPECT_TRUE(is_plain(jpeg));
+  EXPECT_TRUE(is_plain(jpeg + "anything behind its end"));
+  EXPECT_TRUE(is_plain(made_jpeg(8, 16, JCS_GRAYSCALE, halves(8, 16, {200}, {10}))));
+  EXPECT_FALSE(is_plain(made_jpeg(8, 16, JCS_RGB, halves_of_8x16, /*progressive=*/true)));
+  EXPECT_FALSE(is_plain(made_jpeg(8, 16, JCS_CMYK, halves(8, 16, {0, 9, 9, 9}, {9, 9, 9, 0}))));
+  EXPECT_FALSE(is_plain(made_png(8, 16, PNG_COLOR_TYPE_RGB, 8, halves_of_8x16)));
+
+  for (const size_t missing : {1, 2, 9})
+    EXPECT_FALSE(is_plain(jpeg.substr(0, jpeg.size() - missing)));
+  std::string zeros = jpeg, marker = jpeg;
+  zeros.replace(jpeg.size() - 12, 12, 12, '\0');
+  EXPECT_FALSE(is_plain(zeros));
+  marker.replace(jpeg.size() - 8, 2, "\xff\xc4");
+  EXPECT_FALSE(is_plain(marker));
+}
+
 TEST(Jpeg, GreyBecomesThreeEqualChannels) {
   const Image image = decode_image(made_jpeg(8, 16, JCS_GRAYSCALE, halves(8, 16, {200}, {10})));
   expect_near(pixel(image, 0, 0), {200, 200, 200});

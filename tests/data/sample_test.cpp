@@ -28,7 +28,7 @@ std::vector<fs::path> photographs() {
 std::vector<uint8_t> made(const std::string& bytes, SampleRecipe recipe, int64_t epoch,
                           int64_t index) {
   std::vector<uint8_t> pixels(static_cast<size_t>(recipe.side * recipe.side * 3));
-  SampleMaker(recipe).make(bytes, epoch, index, pixels);
+  SampleMaker(recipe).make(*open_picture(bytes), epoch, index, pixels);
   return pixels;
 }
 

@@ -105,7 +105,8 @@ TEST_F(Streamed, AreTheSamplesOfTheirFilesFlippedAndNormalized) {
   for (int64_t b = 0; b < 6; ++b) {
     const int64_t index = order[static_cast<size_t>(4 + b)];
     torch::Tensor pixels = torch::empty({kSide, kSide, 3}, torch::kUInt8);
-    maker.make(core::read_file(samples_[static_cast<size_t>(index)]), 3, index,
+    const std::string bytes = core::read_file(samples_[static_cast<size_t>(index)]);
+    maker.make(*open_picture(bytes), 3, index,
                {pixels.data_ptr<uint8_t>(), static_cast<size_t>(pixels.numel())});
     torch::Tensor expected = pixels.permute({2, 0, 1}).to(torch::kFloat32).div(255);
     const bool flip = kernels::draw_placement({.flip = true}, 2, 3, index).flip;

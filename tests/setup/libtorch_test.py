@@ -74,6 +74,12 @@ class Libtorch(unittest.TestCase):
         self.assertEqual([r.partition("==")[0] for r in self.downloads],
                          ["nvidia-cublas", "nvidia-cusolver", "nvidia-cusparse"])
 
+    def test_nvjpeg_is_brought_for_programs_with_cuda_alone(self):
+        with mock.patch.object(libtorch, "missing_cuda_libraries", return_value=[]):
+            for purpose, count in (("cpu", 0), ("cuda", 1)):
+                libtorch.main(self.folder, purpose)
+                self.assertEqual(self.downloads.count(libtorch.NVJPEG_WHEEL), count)
+
     def test_missing_libraries_are_read_from_ldd_without_the_driver(self):
         listing = mock.Mock(stdout="libcudnn.so.9 => not found\nlibcuda.so.1 => not found\n"
                                    "libm.so.6 => /lib/libm.so.6 (0x1)\n")

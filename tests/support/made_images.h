@@ -30,7 +30,7 @@ inline std::vector<uint8_t> halves(int height, int width, const std::vector<uint
 
 // color_space: JCS_GRAYSCALE, JCS_RGB or JCS_CMYK; colors are kept at full resolution.
 inline std::string made_jpeg(int height, int width, J_COLOR_SPACE color_space,
-                             std::vector<uint8_t> pixels) {
+                             std::vector<uint8_t> pixels, bool progressive = false) {
   jpeg_compress_struct state;
   jpeg_error_mgr errors;
   state.err = jpeg_std_error(&errors);
@@ -46,6 +46,7 @@ inline std::string made_jpeg(int height, int width, J_COLOR_SPACE color_space,
   jpeg_set_quality(&state, 100, TRUE);
   for (int i = 0; i < state.num_components; ++i)
     state.comp_info[i].h_samp_factor = state.comp_info[i].v_samp_factor = 1;
+  if (progressive) jpeg_simple_progression(&state);
   jpeg_start_compress(&state, TRUE);
   for (int y = 0; y < height; ++y) {
     JSAMPROW row = pixels.data() + static_cast<ptrdiff_t>(y) * width * state.input_components;

@@ -4,7 +4,7 @@
     libtorch.py FOLDER cpu|cuda|python
 
 cpu     what a program needs that links libtorch_cpu
-cuda    and what libtorch_cuda needs of NVIDIA's libraries that this machine does not have
+cuda    and what libtorch_cuda needs of NVIDIA's libraries that this machine does not have, and nvJPEG
 python  and what `import torch` needs, for the tests that compare with PyTorch, and TensorBoard
 
 Several checkouts may share FOLDER. Interrupted at any moment, the next call goes on: a wheel is
@@ -49,6 +49,8 @@ WHEEL_OF_LIBRARY = {
     "libnvrtc": "nvidia-cuda-nvrtc==13.0.88",
     "libnvshmem_host": "nvidia-nvshmem-cu13==3.4.5",
 }
+# Not LibTorch's: data set dali decodes with it.
+NVJPEG_WHEEL = "nvidia-nvjpeg==13.0.1.86"
 CUDA_LIBRARIES = ["libtorch_cuda.so", "libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so"]
 
 # Of the last five, four are TensorBoard's reader of event files, without its server.
@@ -69,6 +71,8 @@ def main(folder, purpose):
         bring(folder, [TORCH] + CPU_WHEELS)
         if purpose in ("cuda", "python"):
             bring_cuda_libraries(folder)
+        if purpose == "cuda":
+            bring(folder, [NVJPEG_WHEEL])
         if purpose == "python" and imports_torch(folder):
             bring(folder, PYTHON_WHEELS)
         # Read by setup.sh, which need not start Python then.

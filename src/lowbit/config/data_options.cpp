@@ -15,7 +15,7 @@ std::vector<Option> data_option_rows() {
        {"cifar10", "cifar10"},
        {"cifar100", "cifar100"},
        {"fake", "fake"}},
-      "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same folders; fake: "
+      "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same by a GPU; fake: "
       "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",
              "folder or archive of the data set; none: its usual place");
@@ -35,7 +35,7 @@ std::vector<Option> data_option_rows() {
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")
         .default_value = "of the data set";
   table.flag({"--addition_augment", "--aa"}, &DataOptions::addition_augment,
-             "color jitter and PCA lighting of training images (imagenet)");
+             "color jitter and PCA lighting of training images (imagenet, dali)");
   table.flag({"--skip_damaged"}, &DataOptions::skip_damaged,
              "imagenet: an image that cannot be read is replaced by the next one and counted; else "
              "it ends the run");

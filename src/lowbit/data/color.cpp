@@ -9,18 +9,8 @@
 namespace lowbit::data {
 namespace {
 
-// Pillow's blend of a pixel's byte with the byte that stands for none of what is enhanced: cut off,
-// not rounded.
-uint8_t blend(uint8_t none, uint8_t byte, float factor) {
-  const float mixed = static_cast<float>(none) + factor * static_cast<float>(byte - none);
-  return static_cast<uint8_t>(std::clamp(mixed, 0.0f, 255.0f));
-}
-
-// Pillow's "L": ITU-R 601 in 16 bits.
-uint8_t grey(const uint8_t* pixel) {
-  return static_cast<uint8_t>((pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 0x8000) >>
-                              16);
-}
+using kernels::blend;
+using kernels::grey;
 
 void blend_all(std::span<uint8_t> pixels, uint8_t none, float factor) {
   std::array<uint8_t, 256> table;
@@ -32,8 +22,7 @@ void blend_all(std::span<uint8_t> pixels, uint8_t none, float factor) {
 void change_contrast(std::span<uint8_t> pixels, float factor) {
   uint64_t sum = 0;
   for (size_t i = 0; i < pixels.size(); i += 3) sum += grey(&pixels[i]);
-  const double mean = static_cast<double>(sum) / (static_cast<double>(pixels.size()) / 3);
-  blend_all(pixels, static_cast<uint8_t>(mean + 0.5), factor);
+  blend_all(pixels, kernels::mean_grey(sum, static_cast<int64_t>(pixels.size() / 3)), factor);
 }
 
 void change_saturation(std::span<uint8_t> pixels, float factor) {

@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/kernels/math/color.h"
+
 namespace lowbit::data {
 
-// torchvision's ColorJitter(0.4, 0.4, 0.4), without hue.
-struct ColorJitter {
-  float brightness = 1, contrast = 1, saturation = 1;  // 0.6..1.4
-  std::array<int, 3> order{0, 1, 2};                   // of brightness, contrast, saturation
-};
+using kernels::ColorJitter;
+
 ColorJitter draw_color_jitter(uint64_t seed, int64_t epoch, int64_t index);
 
 // Of pixels red, green, blue, as PIL's ImageEnhance rounds them: contrast is the distance from the

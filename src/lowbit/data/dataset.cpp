@@ -41,7 +41,7 @@ constexpr DatasetEntry kDatasets[] = {
      .require_files = require_images,
      .augmentation = {.flip = true},
      .how_to_get = kHowToGetImages},
-    // Meant to be decoded on the GPU; StreamedBatches says that it is not.
+    // The same, decoded on the GPU if there is one.
     {.name = "dali",
      .require_files = require_images,
      .augmentation = {.flip = true},

@@ -1,7 +1,6 @@
 #include "lowbit/data/http.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <strings.h>
 
@@ -10,6 +9,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/number.h"
+#include "lowbit/core/shared_library.h"
 
 // curl checks the types of these by macros of the same names.
 #undef curl_easy_setopt
@@ -28,27 +28,19 @@ struct Curl {
   decltype(&curl_easy_cleanup) cleanup;
 };
 
-template <class Function>
-void find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  if (!function) throw core::failure("the libcurl of this machine lacks {}", name);
-}
-
 Curl load_curl() {
-  void* library = nullptr;
-  for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"})
-    if (!library) library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library)
+  const core::SharedLibrary library({"libcurl.so.4", "libcurl-gnutls.so.4"});
+  if (!library.found())
     throw core::failure("downloads need libcurl, which this machine lacks")
         .detail("apt-get install libcurl4 (Ubuntu 24.04: libcurl4t64)");
   Curl curl{};
-  find(library, "curl_global_init", curl.global_init);
-  find(library, "curl_easy_init", curl.init);
-  find(library, "curl_easy_setopt", curl.setopt);
-  find(library, "curl_easy_perform", curl.perform);
-  find(library, "curl_easy_getinfo", curl.getinfo);
-  find(library, "curl_easy_strerror", curl.strerror);
-  find(library, "curl_easy_cleanup", curl.cleanup);
+  library.get("curl_global_init", curl.global_init);
+  library.get("curl_easy_init", curl.init);
+  library.get("curl_easy_setopt", curl.setopt);
+  library.get("curl_easy_perform", curl.perform);
+  library.get("curl_easy_getinfo", curl.getinfo);
+  library.get("curl_easy_strerror", curl.strerror);
+  library.get("curl_easy_cleanup", curl.cleanup);
   curl.global_init(CURL_GLOBAL_DEFAULT);
   return curl;
 }

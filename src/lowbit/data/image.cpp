@@ -5,6 +5,27 @@
 #include "lowbit/data/image_formats.h"
 
 namespace lowbit::data {
+namespace {
+
+class RawPicture : public Picture {
+ public:
+  explicit RawPicture(const StoredPicture& stored)
+      : pixels_(reinterpret_cast<const uint8_t*>(stored.bytes.data())) {
+    height_ = stored.height;
+    width_ = stored.width;
+  }
+
+  bool has_fractions() const override { return false; }
+
+  PixelRows read(const Region& region, int, std::vector<uint8_t>&) override {
+    return {pixels_ + (region.top * width_ + region.left) * 3, width_ * 3};
+  }
+
+ private:
+  const uint8_t* pixels_;
+};
+
+}  // namespace
 
 void check_size(uint64_t height, uint64_t width) {
   if (height > 0 && width > 0 && width <= static_cast<uint64_t>(kMostPixels) / height) return;
@@ -18,12 +39,22 @@ std::unique_ptr<Picture> open_picture(std::string_view bytes) {
   throw core::failure("neither JPEG nor PNG");
 }
 
-Image decode_image(std::string_view bytes) {
-  const std::unique_ptr<Picture> picture = open_picture(bytes);
-  Image image{picture->height(), picture->width(), {}};
-  // All of it lies in `pixels` just as an Image has it.
-  picture->read({0, 0, image.height, image.width}, 8, image.pixels);
+std::unique_ptr<Picture> open_picture(const StoredPicture& stored) {
+  if (stored.height == 0) return open_picture(stored.bytes);
+  return std::make_unique<RawPicture>(stored);
+}
+
+Image decode_image(Picture& picture) {
+  Image image{picture.height(), picture.width(), {}};
+  const PixelRows rows = picture.read({0, 0, image.height, image.width}, 8, image.pixels);
+  // All of a decoded picture lies in `pixels` just as an Image has it.
+  if (image.pixels.empty())
+    image.pixels.assign(rows.first, rows.first + image.height * rows.row_bytes);
   return image;
+}
+
+Image decode_image(std::string_view bytes) {
+  return decode_image(*open_picture(bytes));
 }
 
 Image read_image(const std::filesystem::path& path) {

@@ -42,11 +42,16 @@ class Picture {
   // Whether read() knows fractions of the size: a JPEG's blocks can be decoded to fewer pixels.
   virtual bool has_fractions() const = 0;
 
-  // Decodes a rectangle that lies within the picture, once; `pixels` keeps what the result points
-  // to. With `eighths` 1, 2 or 4 the picture is first reduced to ceil(size * eighths / 8), and the
-  // rectangle is one of that; 8: as it is. What need not be decoded for the rectangle may stay
-  // unread, damage included, unless the rectangle is the whole picture. An Error (failure) that
-  // says what is wrong.
+  // Whether decoders in hardware take it: a baseline JPEG of one scan, grey or with chroma that is
+  // whole or halved, and whole as far as its markers tell, since such a decoder does not say what
+  // is damaged.
+  virtual bool is_plain_jpeg() const { return false; }
+
+  // Gives a rectangle that lies within the picture, once; the result
+  // points into `pixels` or to what the picture was opened with. With `eighths` 1, 2 or 4 the
+  // picture is first reduced to ceil(size * eighths / 8), and the rectangle is one of that; 8: as
+  // it is. What need not be decoded for the rectangle may stay unread, damage included, unless the
+  // rectangle is the whole picture. An Error (failure) that says what is wrong.
   virtual PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) = 0;
 
  protected:
@@ -60,8 +65,19 @@ class Picture {
 // the picture is cut off, damaged, of another format or has more than kMostPixels.
 std::unique_ptr<Picture> open_picture(std::string_view bytes);
 
+// A picture as a data set keeps it.
+struct StoredPicture {
+  std::string_view bytes;
+  // Of raw pixels, which lie in `bytes` as in an Image; 0: a file, of which the format says more.
+  int64_t height = 0, width = 0;
+};
+
+// The same for either kind; nothing can be wrong with raw pixels of as many bytes as they have.
+std::unique_ptr<Picture> open_picture(const StoredPicture& stored);
+
 // All of it, with the errors of open_picture.
 Image decode_image(std::string_view bytes);
+Image decode_image(Picture& picture);
 
 // The same for a file, which the error names.
 Image read_image(const std::filesystem::path& path);

@@ -200,6 +200,11 @@ int64_t ImageFolder::label(int64_t i) const {
   return std::ranges::upper_bound(class_end_, i) - class_end_.begin();
 }
 
+StoredPicture ImageFolder::stored(int64_t i, std::string& memory) const {
+  memory = core::read_file(path(i));
+  return {memory};
+}
+
 fs::path ImageFolder::path(int64_t i) const {
   return folder_ / class_names_[static_cast<size_t>(label(i))] /
          (names_.data() + name_begin_[static_cast<size_t>(i)]);

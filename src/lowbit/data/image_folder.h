@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/data/picture_set.h"
+
 namespace lowbit::data {
 
 // One split of such a set: the classes, and the names of their files in sorted order. It takes
 // about the bytes of the names.
-class ImageFolder {
+class ImageFolder : public PictureSet {
  public:
   // Lists folder/<class>/*. Hidden entries are left out, and files whose names do not end as those
   // of pictures. What was found is kept in a file of `cache` (a folder; empty: nowhere), from which
@@ -21,12 +23,13 @@ class ImageFolder {
   explicit ImageFolder(const std::filesystem::path& folder,
                        const std::filesystem::path& cache = {});
 
-  int64_t size() const { return static_cast<int64_t>(name_begin_.size()); }
-  int64_t label(int64_t i) const;
-  std::filesystem::path path(int64_t i) const;
+  int64_t size() const override { return static_cast<int64_t>(name_begin_.size()); }
+  int64_t label(int64_t i) const override;
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::string name(int64_t i) const override { return path(i).string(); }
+  StoredPicture stored(int64_t i, std::string& memory) const override;
 
-  // By label.
-  const std::vector<std::string>& class_names() const { return class_names_; }
+  std::filesystem::path path(int64_t i) const;
 
   // Of how many class folders the listing came from the cache.
   int64_t classes_from_cache() const { return classes_from_cache_; }

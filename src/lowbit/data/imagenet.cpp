@@ -4,6 +4,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/data/image_folder.h"
 
 namespace lowbit::data {
 namespace {
@@ -41,9 +42,9 @@ void require_images(const config::DataOptions& options, Split split) {
                        require_class_folders(folder));
 }
 
-ImageFolder list_images(const config::DataOptions& options, Split split) {
+std::unique_ptr<const PictureSet> open_pictures(const config::DataOptions& options, Split split) {
   require_images(options, split);
-  return ImageFolder(folder_of(options, split), user_cache());
+  return std::make_unique<ImageFolder>(folder_of(options, split), user_cache());
 }
 
 }  // namespace lowbit::data

@@ -1,15 +1,17 @@
 // ImageNet, and every set that lies as it does: a folder of pictures for each class.
 #pragma once
 
+#include <memory>
+
 #include "lowbit/data/dataset.h"
-#include "lowbit/data/image_folder.h"
+#include "lowbit/data/picture_set.h"
 
 namespace lowbit::data {
 
 // options.root/train/<class>/* or options.root/val/<class>/*; empty root: ./data/imagenet. The list
 // is kept in user_cache(). An Error (failure) as ImageFolder says, and where both splits are there
 // and their classes differ.
-ImageFolder list_images(const config::DataOptions& options, Split split);
+std::unique_ptr<const PictureSet> open_pictures(const config::DataOptions& options, Split split);
 
 void require_images(const config::DataOptions& options, Split split);
 

@@ -79,6 +79,34 @@ bool read_header(JpegReader& reader, std::string_view bytes) {
   return true;
 }
 
+// Whether each of the colors, or the brightness alone, is in the one scan; chroma as it is, or with
+// half the columns, or with half of both.
+bool is_of_usual_colors(const jpeg_decompress_struct& state) {
+  if (state.comps_in_scan != state.num_components) return false;
+  if (state.jpeg_color_space != JCS_GRAYSCALE && state.jpeg_color_space != JCS_YCbCr) return false;
+  const jpeg_component_info* color = state.comp_info;
+  for (int i = 1; i < state.num_components; ++i)
+    if (color[i].h_samp_factor != 1 || color[i].v_samp_factor != 1) return false;
+  const int wide = color[0].h_samp_factor, high = color[0].v_samp_factor;
+  if (wide == 1 && high == 1) return true;
+  return state.num_components == 3 && wide == 2 && (high == 1 || high == 2);
+}
+
+// Whether the data of a scan end with the mark of the picture's end, with nothing in between but
+// the marks after which decoding may begin anew.
+bool is_whole_scan(std::string_view data) {
+  size_t at = data.find('\xff');
+  while (at != data.npos && at + 1 < data.size()) {
+    const auto mark = static_cast<uint8_t>(data[at + 1]);
+    constexpr uint8_t kFill = 0xff, kByte = 0, kEnd = 0xd9;
+    const bool restarts = mark >= 0xd0 && mark <= 0xd7;
+    if (mark == kEnd) return true;
+    if (mark != kFill && mark != kByte && !restarts) return false;
+    at = data.find('\xff', at + (mark == kFill ? 1 : 2));
+  }
+  return false;
+}
+
 // Which part of the rows libjpeg gives: multiples of its blocks.
 struct Columns {
   JDIMENSION first, count;
@@ -137,6 +165,15 @@ class JpegPicture : public Picture {
   }
 
   bool has_fractions() const override { return true; }
+
+  bool is_plain_jpeg() const override {
+    const jpeg_decompress_struct& state = reader_.state;
+    constexpr int kUsualBits = 8;
+    return !state.progressive_mode && !state.arith_code && state.data_precision == kUsualBits &&
+           is_of_usual_colors(state) &&
+           is_whole_scan({reinterpret_cast<const char*>(state.src->next_input_byte),
+                          state.src->bytes_in_buffer});
+  }
 
   PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) override {
     Columns columns = {};

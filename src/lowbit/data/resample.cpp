@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "lowbit/kernels/cpu/vector_loop.h"
@@ -10,17 +9,8 @@
 namespace lowbit::data {
 namespace {
 
-// Pillow's PRECISION_BITS: with a byte and the sum of the weights, 1, they fill an int32.
-constexpr int kWeightBits = 22;
-constexpr int32_t kHalf = 1 << (kWeightBits - 1);
-
-inline uint8_t to_byte(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
-}
-
-double triangle(double x) {
-  return std::max(0.0, 1.0 - std::abs(x));
-}
+using kernels::kResampleHalf;
+using kernels::resampled_byte;
 
 // to[i] = sum of weight t times source[t * stride + i], for i below `length`. Sums of a block stay
 // in registers.
@@ -30,18 +20,18 @@ LOWBIT_VECTOR_CLONES void weighted_sum(const uint8_t* source, int64_t stride,
   int64_t begin = 0;
   for (; begin + kBlock <= length; begin += kBlock) {
     int32_t sums[kBlock];
-    for (int64_t i = 0; i < kBlock; ++i) sums[i] = kHalf;
+    for (int64_t i = 0; i < kBlock; ++i) sums[i] = kResampleHalf;
     for (int64_t t = 0; t < taps.count; ++t) {
       const int32_t weight = taps.weights[t];
       const uint8_t* from = source + t * stride + begin;
       for (int64_t i = 0; i < kBlock; ++i) sums[i] += from[i] * weight;
     }
-    for (int64_t i = 0; i < kBlock; ++i) to[begin + i] = to_byte(sums[i]);
+    for (int64_t i = 0; i < kBlock; ++i) to[begin + i] = resampled_byte(sums[i]);
   }
   for (; begin < length; ++begin) {
-    int32_t sum = kHalf;
+    int32_t sum = kResampleHalf;
     for (int64_t t = 0; t < taps.count; ++t) sum += source[t * stride + begin] * taps.weights[t];
-    to[begin] = to_byte(sum);
+    to[begin] = resampled_byte(sum);
   }
 }
 
@@ -106,30 +96,15 @@ void resize_rows(const uint8_t* source, int64_t row_bytes, int64_t height,
 
 }  // namespace
 
-AxisFilter::AxisFilter(const Axis& axis) {
-  const double scale = (axis.end - axis.begin) / static_cast<double>(axis.to);
-  const double reach = std::max(scale, 1.0);
-  longest_ = static_cast<int64_t>(std::ceil(reach)) * 2 + 1;
+AxisFilter::AxisFilter(const Axis& axis) : longest_(kernels::most_taps(axis)), begin_(axis.size) {
   taps_.resize(static_cast<size_t>(axis.count));
   weights_.resize(static_cast<size_t>(axis.count * longest_));
-  std::vector<double> exact(static_cast<size_t>(longest_));
-  begin_ = axis.size;
   for (int64_t i = 0; i < axis.count; ++i) {
-    const double center = axis.begin + (static_cast<double>(axis.first + i) + 0.5) * scale;
-    const auto first = std::max(static_cast<int64_t>(center - reach + 0.5), int64_t{0});
-    const auto end = std::min(static_cast<int64_t>(center + reach + 0.5), axis.size);
-    double sum = 0;
-    for (int64_t x = first; x < end; ++x) {
-      const double weight = triangle((static_cast<double>(x) - center + 0.5) * (1 / reach));
-      exact[static_cast<size_t>(x - first)] = weight;
-      sum += weight;
-    }
-    for (int64_t t = 0; t < end - first; ++t)
-      weights_[static_cast<size_t>(i * longest_ + t)] =
-          static_cast<int32_t>(0.5 + exact[static_cast<size_t>(t)] / sum * (1 << kWeightBits));
-    taps_[static_cast<size_t>(i)] = {first, end - first};
-    begin_ = std::min(begin_, first);
-    end_ = std::max(end_, end);
+    const kernels::ResampleTaps taps = kernels::resample_taps(axis, i);
+    kernels::resample_weights(taps, weights_.data() + i * longest_, 1);
+    taps_[static_cast<size_t>(i)] = {taps.first, taps.count};
+    begin_ = std::min(begin_, taps.first);
+    end_ = std::max(end_, taps.first + taps.count);
   }
 }
 

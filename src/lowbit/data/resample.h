@@ -8,16 +8,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "lowbit/kernels/math/resample.h"
+
 namespace lowbit::data {
 
-// One axis of a resize: begin..end of a source of `size` pixels becomes `to` pixels, of which
-// `count` from `first` on are wanted. Nothing outside of 0..size is looked at.
-struct Axis {
-  int64_t size = 0;
-  double begin = 0, end = 0;  // 0 <= begin < end <= size
-  int64_t to = 0;             // at least 1
-  int64_t first = 0, count = 0;
-};
+using Axis = kernels::ResampleAxis;
 
 // From which pixels of the source each wanted pixel comes, and with which weights.
 class AxisFilter {

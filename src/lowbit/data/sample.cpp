@@ -40,13 +40,13 @@ ScaledAxis scaled_axis(int64_t begin, int64_t size, int eighths, int64_t to, int
 
 }  // namespace
 
-void SampleMaker::make(std::string_view bytes, int64_t epoch, int64_t index,
-                       std::span<uint8_t> pixels) {
-  const auto picture = open_picture(bytes);
-  const Crop crop = recipe_.random ? random_resized_crop(picture->height(), picture->width(),
-                                                         recipe_.side, recipe_.seed, epoch, index)
-                                   : center_crop(picture->height(), picture->width(), recipe_.side);
-  cut_out(*picture, crop, pixels.data());
+Crop SampleRecipe::crop(const Picture& picture, int64_t epoch, int64_t index) const {
+  return random ? random_resized_crop(picture.height(), picture.width(), side, seed, epoch, index)
+                : center_crop(picture.height(), picture.width(), side);
+}
+
+void SampleMaker::make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels) {
+  cut_out(picture, recipe_.crop(picture, epoch, index), pixels.data());
   if (recipe_.jitter) change_colors(draw_color_jitter(recipe_.seed, epoch, index), pixels);
 }
 

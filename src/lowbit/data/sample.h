@@ -1,9 +1,8 @@
-// From a compressed picture to the pixels of a sample.
+// From a picture to the pixels of a sample.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "lowbit/data/crop.h"
@@ -21,6 +20,9 @@ struct SampleRecipe {
   // changes nothing; with them a color differs by about one step of 255 in the mean.
   bool shortcut = true;
   uint64_t seed = 0;
+
+  // What sample `index` of the set shows of its picture in `epoch`.
+  Crop crop(const Picture& picture, int64_t epoch, int64_t index) const;
 };
 
 // Makes samples of one recipe, one after the other: each thread has its own.
@@ -28,9 +30,9 @@ class SampleMaker {
  public:
   explicit SampleMaker(const SampleRecipe& recipe) : recipe_(recipe) {}
 
-  // Fills pixels, [side, side, 3], with sample `index` of the set in `epoch`, whose file holds
-  // `bytes`. An Error (failure) as open_picture and Picture::read say.
-  void make(std::string_view bytes, int64_t epoch, int64_t index, std::span<uint8_t> pixels);
+  // Fills pixels, [side, side, 3], with sample `index` of the set in `epoch`, which is cut out of
+  // `picture`. An Error (failure) as Picture::read says.
+  void make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels);
 
   // The part of a picture that `crop` says, [window.height, window.width, 3].
   void cut_out(Picture& picture, const Crop& crop, uint8_t* pixels);

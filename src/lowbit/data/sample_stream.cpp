@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lowbit/core/error.h"
-#include "lowbit/core/files.h"
 #include "lowbit/core/threads.h"
 #include "lowbit/data/color.h"
 #include "lowbit/kernels/parallel.h"
@@ -17,8 +16,12 @@ constexpr const char* kHowToGoOn =
 
 }  // namespace
 
-SampleStream::SampleStream(ImageFolder images, const StreamOptions& options)
-    : images_(std::move(images)), options_(options), slots_(kSlots) {
+SampleStream::SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options,
+                           std::unique_ptr<BatchMaker> elsewhere)
+    : images_(std::move(images)),
+      options_(options),
+      elsewhere_(std::move(elsewhere)),
+      slots_(kSlots) {
   // The thread that trains may be kept on a core of its own, and these would inherit that.
   const std::vector<int> cores = kernels::unpinned_cores();
   for (int i = 0; i < options.threads; ++i)
@@ -63,10 +66,10 @@ const DecodedBatch& SampleStream::batch(int64_t first, int64_t count) {
   }
   work_to_do_.notify_all();
   Slot& slot = slots_[oldest_];
-  work_done_.wait(lock, [&slot] { return slot.unfinished == 0; });
+  work_done_.wait(lock, [&slot] { return slot.finished; });
   oldest_in_use_ = true;
   if (slot.error) std::rethrow_exception(slot.error);
-  std::ranges::sort(slot.data.skipped, {}, &SkippedImage::path);
+  std::ranges::sort(slot.data.skipped, {}, &SkippedImage::name);
   return slot.data;
 }
 
@@ -92,7 +95,8 @@ void SampleStream::open_slot() {
   ++opened_;
   slot.first = next_first_;
   slot.count = std::min(batch_size_, static_cast<int64_t>(order_.size()) - next_first_);
-  slot.unfinished = slot.count;
+  slot.unread = slot.count;
+  slot.finished = false;
   slot.error = nullptr;
   slot.data.skipped.clear();
   next_first_ += slot.count;
@@ -111,6 +115,7 @@ void SampleStream::make_room(int64_t count) {
     slot.data.indices = room({count}, torch::kInt64);
     if (options_.lighting) slot.data.lighting = room({count, 3}, torch::kFloat32);
   }
+  if (elsewhere_) elsewhere_->make_room(kSlots, count);
 }
 
 bool SampleStream::has_task() const {
@@ -131,60 +136,86 @@ void SampleStream::work() {
     work_to_do_.wait(lock, [this] { return ending_ || has_task(); });
     if (ending_) return;
     const Task task = next_task();
+    Slot& slot = slots_[task.slot];
     ++running_;
-    lock.unlock();
-    std::exception_ptr error;
-    try {
-      decode(task, maker);
-    } catch (...) {
-      error = std::current_exception();
+    attempt(task, lock, [&] { decode(task, maker); });
+    if (--slot.unread == 0) {
+      // A batch that was given up meanwhile need not be made.
+      if (elsewhere_ && !slot.error && batch_size_ > 0)
+        attempt(task, lock, [&] { make_elsewhere(task.slot, maker); });
+      slot.finished = true;
     }
-    lock.lock();
-    finish(task, error);
+    --running_;
+    if (slot.finished || running_ == 0) work_done_.notify_all();
   }
 }
 
-void SampleStream::decode(const Task& task, SampleMaker& maker) {
+// Does the work without the lock; of several errors of a batch the first in its order stays.
+void SampleStream::attempt(const Task& task, std::unique_lock<std::mutex>& lock,
+                           const std::function<void()>& work) {
+  std::exception_ptr error;
+  lock.unlock();
+  try {
+    work();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  lock.lock();
+  Slot& slot = slots_[task.slot];
+  if (error && (!slot.error || task.sample < slot.error_at)) {
+    slot.error = error;
+    slot.error_at = task.sample;
+  }
+}
+
+// All samples of the batch have been read: makes those that the threads have not.
+void SampleStream::make_elsewhere(size_t slot_number, SampleMaker& maker) {
+  Slot& slot = slots_[slot_number];
+  for (const int64_t sample : elsewhere_->make(slot_number, slot.count))
+    decode({slot_number, sample}, maker, /*on_cpu=*/true);
+  slot.data.pixels_on_device = elsewhere_->gather(slot_number, slot.data.pixels, slot.count);
+}
+
+void SampleStream::decode(const Task& task, SampleMaker& maker, bool on_cpu) {
   const Slot& slot = slots_[task.slot];
   const int64_t wanted = order_[static_cast<size_t>(slot.first + task.sample)];
-  const int64_t index = make_or_skip(task, wanted, maker);
+  const int64_t index = make_or_skip(task, wanted, maker, on_cpu);
   slot.data.indices.data_ptr<int64_t>()[task.sample] = index;
-  slot.data.labels.data_ptr<int64_t>()[task.sample] = images_.label(index);
+  slot.data.labels.data_ptr<int64_t>()[task.sample] = images_->label(index);
   if (options_.lighting)
     std::ranges::copy(draw_lighting(options_.recipe.seed, epoch_, index),
                       slot.data.lighting.data_ptr<float>() + task.sample * 3);
 }
 
 // Makes the pixels of the sample and returns the image that they are of.
-int64_t SampleStream::make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker) {
-  const auto bytes = static_cast<size_t>(side() * side() * 3);
-  const std::span pixels(
-      slots_[task.slot].data.pixels.data_ptr<uint8_t>() + static_cast<size_t>(task.sample) * bytes,
-      bytes);
-  for (int64_t tried = 0; tried < images_.size(); ++tried) {
-    const int64_t index = (wanted + tried) % images_.size();
-    const std::filesystem::path path = images_.path(index);
+int64_t SampleStream::make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker,
+                                   bool on_cpu) {
+  for (int64_t tried = 0; tried < images_->size(); ++tried) {
+    const int64_t index = (wanted + tried) % images_->size();
     try {
-      maker.make(core::read_file(path), epoch_, index, pixels);
+      make(task, index, maker, on_cpu);
       return index;
     } catch (core::Error& error) {
-      if (!options_.skip_damaged) throw error.at(path.string()).detail(kHowToGoOn);
+      std::string name = images_->name(index);
+      if (!options_.skip_damaged) throw error.at(name).detail(kHowToGoOn);
       const std::lock_guard lock(mutex_);
-      slots_[task.slot].data.skipped.push_back({path, error.what()});
+      slots_[task.slot].data.skipped.push_back({std::move(name), error.what()});
     }
   }
-  throw core::failure("none of the {} images can be read", images_.size());
+  throw core::failure("none of the {} images can be read", images_->size());
 }
 
-void SampleStream::finish(const Task& task, std::exception_ptr error) {
-  Slot& slot = slots_[task.slot];
-  if (error && (!slot.error || task.sample < slot.error_at)) {
-    slot.error = error;
-    slot.error_at = task.sample;
-  }
-  --slot.unfinished;
-  --running_;
-  if (slot.unfinished == 0 || running_ == 0) work_done_.notify_all();
+void SampleStream::make(const Task& task, int64_t index, SampleMaker& maker, bool on_cpu) {
+  std::string own_memory;
+  const StoredPicture stored =
+      images_->stored(index, elsewhere_ ? elsewhere_->memory(task) : own_memory);
+  const std::unique_ptr<Picture> picture = open_picture(stored);
+  if (elsewhere_ && !on_cpu && elsewhere_->take(task, stored.bytes, *picture, epoch_, index))
+    return;
+  const int64_t bytes = side() * side() * 3;
+  maker.make(*picture, epoch_, index,
+             {slots_[task.slot].data.pixels.data_ptr<uint8_t>() + task.sample * bytes,
+              static_cast<size_t>(bytes)});
 }
 
 }  // namespace lowbit::data

@@ -1,18 +1,20 @@
-// Samples of an image folder, read and decoded ahead of their use by threads of their own.
+// Samples of a set of pictures, read and decoded ahead of their use by threads of their own.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <condition_variable>
 #include <exception>
-#include <filesystem>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "lowbit/data/image_folder.h"
+#include "lowbit/data/batch_maker.h"
+#include "lowbit/data/picture_set.h"
 #include "lowbit/data/sample.h"
 
 namespace lowbit::data {
@@ -27,16 +29,18 @@ struct StreamOptions {
 
 // An image that could not be read and was skipped.
 struct SkippedImage {
-  std::filesystem::path path;
+  std::string name;
   std::string reason;
 };
 
-// Host memory of a batch.
+// A batch in host memory, with room for more samples than it has.
 struct DecodedBatch {
   torch::Tensor pixels;    // uint8 [B, side, side, 3]
   torch::Tensor labels;    // int64 [B]
   torch::Tensor indices;   // int64 [B]: which images of the set they are
   torch::Tensor lighting;  // float32 [B, 3]; undefined without lighting
+  // uint8 [B, side, side, 3]: the pixels where a BatchMaker has gathered them; undefined without.
+  torch::Tensor pixels_on_device;
   std::vector<SkippedImage> skipped;
 };
 
@@ -44,7 +48,9 @@ struct DecodedBatch {
 // depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead.
 class SampleStream {
  public:
-  SampleStream(ImageFolder images, const StreamOptions& options);
+  // `elsewhere` makes what samples it can; null: the threads make all of them.
+  SampleStream(std::unique_ptr<const PictureSet> images, const StreamOptions& options,
+               std::unique_ptr<BatchMaker> elsewhere = nullptr);
   ~SampleStream();
   SampleStream(const SampleStream&) = delete;
   SampleStream& operator=(const SampleStream&) = delete;
@@ -58,32 +64,33 @@ class SampleStream {
 
   // Waits for the samples first .. first + count - 1 of the order. Batches of the same size that
   // follow each other are decoded ahead; anything else begins anew. The batch before this one is
-  // given up. An Error (failure) naming the file and the reason if an image cannot be read and is
+  // given up. An Error (failure) naming the image and the reason if one cannot be read and is
   // not skipped, of several the first in the order.
   const DecodedBatch& batch(int64_t first, int64_t count);
 
-  const ImageFolder& images() const { return images_; }
+  const PictureSet& images() const { return *images_; }
   int64_t side() const { return options_.recipe.side; }  // pixels
 
  private:
   struct Slot {
     DecodedBatch data;  // with room for capacity_ samples
     int64_t first = 0, count = 0;
-    int64_t unfinished = 0;  // samples
+    int64_t unread = 0;     // samples that a thread has still to deal with
+    bool finished = false;  // whatever there is to come of it has
     std::exception_ptr error;
     int64_t error_at = 0;  // its sample
   };
-  struct Task {
-    size_t slot;
-    int64_t sample;  // of the batch
-  };
+  using Task = BatchMaker::Place;
 
   void work();
   bool has_task() const;
   Task next_task();
-  void decode(const Task& task, SampleMaker& maker);
-  int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker);
-  void finish(const Task& task, std::exception_ptr error);
+  void decode(const Task& task, SampleMaker& maker, bool on_cpu = false);
+  int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker, bool on_cpu);
+  void make(const Task& task, int64_t index, SampleMaker& maker, bool on_cpu);
+  void make_elsewhere(size_t slot, SampleMaker& maker);
+  void attempt(const Task& task, std::unique_lock<std::mutex>& lock,
+               const std::function<void()>& work);
   void stop_decoding(std::unique_lock<std::mutex>& lock);
   void begin_at(int64_t first, int64_t count);
   void open_slot();
@@ -93,8 +100,9 @@ class SampleStream {
   // One is in use, the others are decoded into.
   static constexpr size_t kSlots = 3;
 
-  const ImageFolder images_;
+  const std::unique_ptr<const PictureSet> images_;
   const StreamOptions options_;
+  const std::unique_ptr<BatchMaker> elsewhere_;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable work_to_do_, work_done_;

@@ -9,6 +9,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
+#include "lowbit/data/gpu_samples.h"
 #include "lowbit/data/imagenet.h"
 #include "lowbit/kernels/augment.h"
 #include "lowbit/tensor/tensor.h"
@@ -29,14 +30,31 @@ StreamOptions stream_options(const config::DataOptions& data, Split split,
           .pinned = !options.device.is_cpu()};
 }
 
+// What makes samples on the GPU; null where the CPU is to.
+std::unique_ptr<BatchMaker> gpu_samples(const config::DataOptions& data, const SampleRecipe& recipe,
+                                        const BatchOptions& options) {
+  if (data.dataset != "dali") return nullptr;
+  try {
+    return open_gpu_samples(recipe, options.device);
+  } catch (const core::Error& error) {
+    core::warn_once(fmt::format("data set dali: the CPU decodes: {}", error.what()));
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
                                  const BatchOptions& options)
-    : options_(options), stream_(list_images(data, split), stream_options(data, split, options)) {
+    : StreamedBatches(data, split, options, stream_options(data, split, options)) {}
+
+StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
+                                 const BatchOptions& options, const StreamOptions& stream)
+    : options_(options),
+      stream_(open_pictures(data, split), stream, gpu_samples(data, stream.recipe, options)) {
   require_backend(options);
-  if (data.dataset == "dali") core::warn_once("data set dali: the CPU decodes");
   epoch_ = torch::empty({1}, torch::dtype(torch::kInt64).device(options.device));
+  options_.device = epoch_.device();  // with its number, as that of every tensor
   start_epoch(0);
 }
 
@@ -56,7 +74,7 @@ void StreamedBatches::fetch(int64_t first, int64_t count) {
   first_ = -1;
   const DecodedBatch& batch = stream_.batch(first, count);
   for (const SkippedImage& image : batch.skipped) {
-    const std::string line = fmt::format("{}: {}", image.path.string(), image.reason);
+    const std::string line = fmt::format("{}: {}", image.name, image.reason);
     core::warn_once("skipped " + line);
     if (skipped_.count++ == 0) skipped_.first = line;
   }
@@ -78,13 +96,17 @@ void StreamedBatches::stage(const DecodedBatch& batch, int64_t count) {
     if (!to.defined()) to = torch::empty_like(used, torch::device(options_.device));
     to.copy_(used, /*non_blocking=*/true);
   };
-  bring(staged.pixels, batch.pixels);
+  bring(staged.pixels, batch.pixels_on_device.defined() ? batch.pixels_on_device : batch.pixels);
   bring(staged.labels, batch.labels);
   bring(staged.indices, batch.indices);
   bring(staged.lighting, batch.lighting);
   if (on_cpu) return;
+  const c10::Stream stream =
+      c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device);
+  // They belong to another stream, which may not have their memory back before they are copied.
+  if (batch.pixels_on_device.defined()) batch.pixels_on_device.record_stream(stream);
   if (!taken_) taken_.emplace(options_.device.type());
-  taken_->record(c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device));
+  taken_->record(stream);
 }
 
 void StreamedBatches::assemble(const torch::Tensor& images, const torch::Tensor& targets) {

@@ -13,7 +13,7 @@ namespace lowbit::data {
 
 class StreamedBatches : public BatchSource {
  public:
-  // Lists the images of options.root; an Error (failure) as ImageFolder says. Starts epoch 0.
+  // Of the pictures of options.root; an Error (failure) as open_pictures says. Starts epoch 0.
   StreamedBatches(const config::DataOptions& data, Split split, const BatchOptions& options);
 
   void start_epoch(int64_t epoch) override;
@@ -33,6 +33,9 @@ class StreamedBatches : public BatchSource {
   Skipped take_skipped() override;
 
  private:
+  StreamedBatches(const config::DataOptions& data, Split split, const BatchOptions& options,
+                  const StreamOptions& stream);
+
   // What assemble() reads, on the device: on a CPU the stream's own memory.
   struct Staged {
     torch::Tensor pixels, labels, indices, lighting;
