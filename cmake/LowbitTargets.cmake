@@ -24,6 +24,7 @@ lowbit_find_package(PNG libpng-dev)
 set(Protobuf_USE_STATIC_LIBS ON)
 lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
 lowbit_find_package(spdlog libspdlog-dev)
+lowbit_find_package(xxhash libxxhash-dev)
 lowbit_find_package(ZLIB zlib1g-dev)
 
 if(LOWBIT_CUDA)
