@@ -25,6 +25,7 @@ constexpr Verb verbs[] = {
     {"export_onnx", "export_onnx", "write an ONNX file"},
     {"verify-data", "verify-data", "decode every image of a data set", verify_data},
     {"verify-image", "verify-image", "decode the images that are named", verify_image},
+    {"pack-data", "pack-data ROOT FILE", "put a data set of images into one file", pack_data},
     {"parity", "parity CASE...", "compare networks with recorded runs", parity},
     {"options", "options", "print docs/options.md", list_options},
     {"plot-quantizers", "plot-quantizers FOLDER", "draw docs/quantizers/*.svg", plot_quantizers},

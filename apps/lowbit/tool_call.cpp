@@ -23,6 +23,14 @@ void add_options(CLI::App& app, ToolCall& call) {
                  "inspect: all, or last name parts (ratio,sep); swap: 3/1-0-2; "
                  "verify-image: files");
   app.add_option("--tolerances", call.tolerances, "parity: tolerances by case name (JSON)");
+  app.add_option("--side", call.side,
+                 "pack-data: pixels that the shorter side of every image gets; default: as it is")
+      ->check(CLI::Range(1, 65500));
+  app.add_option("--format", call.format, "pack-data: jpeg (default), or raw: pixels")
+      ->check(CLI::IsMember({"jpeg", "raw"}));
+  app.add_option("--quality", call.quality, "pack-data: of images that become JPEG anew")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
   app.add_flag("--raw", call.raw, "update: also write the bare dict, to NEW-raw");
   app.footer("And every option of lowbit train (lowbit train -h): --model, --keyword, --root, ...");
 }

@@ -11,6 +11,8 @@ namespace lowbit::app {
 
 struct ToolCall {
   std::string old_file, new_file, mapping_from, mapping_to, verbose_list, tolerances;
+  std::string format = "jpeg";
+  int side = 0, quality = 95;
   bool raw = false;
   Arguments words;    // those that are no option, for verbs that take some
   Arguments network;  // every other option: one of lowbit train

@@ -19,6 +19,7 @@ int sort_list(const Arguments& arguments);
 // tools_images.cpp
 int verify_data(const Arguments& arguments);
 int verify_image(const Arguments& arguments);
+int pack_data(const Arguments& arguments);
 
 // tools_project.cpp
 int parity(const Arguments& arguments);

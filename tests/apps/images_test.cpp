@@ -131,5 +131,82 @@ TEST_F(Photographs, ForTheGpuAreDecodedByTheCpuAndItIsSaidOnce) {
   EXPECT_EQ(numbers(dali), numbers(train({})));
 }
 
+TEST_F(Photographs, PackedIntoOneFileTrainAndEvaluateTheSame) {
+  const Finished packing = run({"tools", "pack-data", "photos", "photos.pack", "-j2"});
+  ASSERT_EQ(packing.status, 0) << packing.err;
+  EXPECT_THAT(packing.out, HasSubstr("photos.pack: 18 training and 18 validation images of 2 cl"));
+  const Finished folder = train({"--aa"});
+  const Finished packed = train({"--aa", "--root", "photos.pack"});
+  ASSERT_EQ(packed.status, 0) << packed.err;
+  EXPECT_EQ(numbers(packed), numbers(folder));
+  EXPECT_EQ(numbers(train({"--dataset", "dali", "--aa", "--root", "photos.pack"})),
+            numbers(folder));
+  fs::remove_all(folder_ / "photos");
+  const Finished evaluated = run({"eval", checkpoint_.string()});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_THAT(evaluated.out, HasSubstr("evaluate accuracy on dataset: top1("));
+  const Finished dry = train({"--root", "photos.pack", "--dry-run"});
+  EXPECT_EQ(dry.status, 0);
+  EXPECT_THAT(dry.out + dry.err, Not(HasSubstr("warning:")));
+
+  const Finished verified = run({"tools", "verify-data", "--root", "photos.pack"});
+  EXPECT_EQ(verified.status, 0);
+  EXPECT_EQ(verified.out, "36 images, 0 bad\n");
+}
+
+TEST_F(Photographs, PackedAsPixelsOfASideTrain) {
+  const Finished packing = run({"tools", "pack-data", "photos", "photos.pack", "--format", "raw",
+                                "--side", "64", "-j", "2"});
+  ASSERT_EQ(packing.status, 0) << packing.err;
+  const Finished trained = train({"--root", "photos.pack"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_EQ(numbers(train({"--root", "photos.pack", "-j1"})), numbers(trained));
+}
+
+TEST_F(Photographs, PackedWithDamagedOnesAreNamedLeftOutOrFoundLater) {
+  write("photos/train/cat/7.JPEG", "no picture");
+  const Finished refused = run({"tools", "pack-data", "photos", "photos.pack"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(first_line(refused.err),
+            "lowbit: " + (fs::canonical(folder_) / "photos/train/cat/7.JPEG").string() +
+                ": neither JPEG nor PNG");
+  const Finished skipped = run({"tools", "pack-data", "photos", "photos.pack", "--skip_damaged"});
+  ASSERT_EQ(skipped.status, 0) << skipped.err;
+  EXPECT_THAT(skipped.out, ContainsRegex("left out: .*/7.JPEG: neither JPEG nor PNG\n"
+                                         "photos.pack: 17 training and 18 validation images .*\n"
+                                         "1 damaged images are left out"));
+
+  std::string changed = read(folder_ / "photos.pack");
+  changed[changed.size() / 2] ^= 1;
+  write("photos.pack", changed);
+  const Finished verified = run({"tools", "verify-data", "--root", "photos.pack"});
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_THAT(verified.out,
+              ContainsRegex("bad: photos.pack: .*JPEG: its bytes are not those that were packed\n"
+                            "35 images, 1 bad"));
+  write("photos.pack", changed.substr(0, changed.size() / 2));
+  const Finished cut = train({"--root", "photos.pack"});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_THAT(first_line(cut.err),
+              HasSubstr("photos.pack: a damaged set of packed pictures: it has"));
+  EXPECT_EQ(run({"tools", "verify-data", "--root", "photos.pack"}).status, 1);
+}
+
+TEST_F(Photographs, ArePackedIntoANewFileThatFitsOnTheDiskOrNotAtAll) {
+  const Finished full = run({"tools", "pack-data", "photos", "photos.pack"}, 500'000);
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(full.err, "lowbit: cannot write 'photos.pack': File too large\n");
+  for (const fs::path& file : files())
+    EXPECT_THAT(file.string(), Not(testing::StartsWith("photos.pack")));
+  EXPECT_EQ(run({"tools", "pack-data", "photos", "photos.pack"}).status, 0);
+  EXPECT_EQ(run({"tools", "pack-data", "photos", "photos.pack"}).err,
+            "lowbit: 'photos.pack' exists already\n");
+  EXPECT_EQ(run({"tools", "pack-data", "photos"}).status, 2);
+  EXPECT_EQ(run({"tools", "pack-data", "photos", "p", "--format", "png"}).status, 2);
+  EXPECT_EQ(run({"tools", "pack-data", "photos", "p", "--side", "0"}).status, 2);
+  EXPECT_THAT(run({"tools", "pack-data", "photos", "p", "--qualty", "9"}).err,
+              HasSubstr("unknown option '--qualty'; did you mean '--quality'?"));
+}
+
 }  // namespace
 }  // namespace lowbit

@@ -209,11 +209,12 @@ TEST_F(ImageFiles, ThatAreBadAreFoundInTheOrderOfTheFilesWithAnyNumberOfThreads)
   files.push_back(folder() / "none");
   for (const int threads : {1, 3}) {
     std::vector<size_t> reports;
-    const auto bad = find_bad_images(files, threads, [&](size_t done) { reports.push_back(done); });
+    const auto bad =
+        find_bad_images(images_of(files), threads, [&](size_t done) { reports.push_back(done); });
     ASSERT_EQ(bad.size(), 4u);
-    EXPECT_EQ(bad[0].path, files[7]);
+    EXPECT_EQ(bad[0].name, files[7].string());
     EXPECT_EQ(bad[0].reason, "neither JPEG nor PNG");
-    EXPECT_EQ(bad[2].path, files[407]);
+    EXPECT_EQ(bad[2].name, files[407].string());
     EXPECT_THAT(bad[3].reason, HasSubstr("cannot read"));
     EXPECT_THAT(reports, ElementsAre(256u, 512u));
   }

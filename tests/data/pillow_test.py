@@ -106,7 +106,10 @@ def crops_of(height, width):
         side = int(RANDOM.choice([1, 31, 64, 224]))
         yield (top, left, h, w), (side, side), (0, 0, side, side)
     short = min(height, width)
-    size = (256 * height // short, 256 * width // short)
+    for side in (64, 256):  # as pictures are packed
+        size = (side * height // short, side * width // short)
+        if max(size) < 20000:
+            yield (0, 0, height, width), size, (0, 0, *size)
     if max(size) < 20000:
         yield (0, 0, height, width), size, (round((size[0] - 224) / 2), round((size[1] - 224) / 2),
                                             224, 224)

@@ -18,7 +18,7 @@ std::vector<Option> data_option_rows() {
       "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same by a GPU; fake: "
       "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",
-             "folder or archive of the data set; none: its usual place");
+             "folder, archive or packed file of the data set; none: its usual place");
   table.words(
       {"--mirror"}, &DataOptions::mirrors,
       "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "

@@ -3,9 +3,13 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <exception>
 #include <fstream>
+#include <mutex>
 #include <string>
+#include <thread>
 
 namespace lowbit::core {
 namespace {
@@ -49,6 +53,31 @@ int usable_cores() {
   if (const double limit = quota(); limit > 0)
     cores = std::min(cores, static_cast<int>(std::ceil(limit)));
   return std::max(cores, 1);
+}
+
+void for_each_in_order(int threads, size_t count, const std::function<void(size_t)>& body) {
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;  // of what follows
+  std::exception_ptr first;
+  size_t thrown_by = count;
+  const auto work = [&] {
+    for (size_t i = next++; i < count; i = next++) try {
+        body(i);
+      } catch (...) {
+        next = count;
+        const std::lock_guard lock(mutex);
+        if (i < thrown_by) {
+          first = std::current_exception();
+          thrown_by = i;
+        }
+      }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
+  }
+  if (first) std::rethrow_exception(first);
 }
 
 }  // namespace lowbit::core

@@ -62,20 +62,26 @@ Crop random_resized_crop(int64_t height, int64_t width, int64_t side, uint64_t s
   return whole_as_square(middle(height, width), side);
 }
 
-Crop center_crop(int64_t height, int64_t width, int64_t side) {
-  constexpr int64_t kShorterSide = 256;
-  const int64_t shorter = side <= kShorterSide ? kShorterSide : (side * 8 + 6) / 7;
+Crop whole_picture(int64_t height, int64_t width, int64_t shorter) {
   const auto longer = [shorter](int64_t long_side, int64_t short_side) {
     return static_cast<int64_t>(static_cast<double>(shorter * long_side) /
                                 static_cast<double>(short_side));
   };
-  Crop crop{{0, 0, height, width}, shorter, shorter, {0, 0, side, side}};
+  Crop crop{{0, 0, height, width}, shorter, shorter, {}};
   if (width <= height)
     crop.scaled_height = longer(height, width);
   else
     crop.scaled_width = longer(width, height);
-  crop.window.top = rounded(static_cast<double>(crop.scaled_height - side) / 2);
-  crop.window.left = rounded(static_cast<double>(crop.scaled_width - side) / 2);
+  crop.window = {0, 0, crop.scaled_height, crop.scaled_width};
+  return crop;
+}
+
+Crop center_crop(int64_t height, int64_t width, int64_t side) {
+  constexpr int64_t kShorterSide = 256;
+  Crop crop =
+      whole_picture(height, width, side <= kShorterSide ? kShorterSide : (side * 8 + 6) / 7);
+  crop.window = {rounded(static_cast<double>(crop.scaled_height - side) / 2),
+                 rounded(static_cast<double>(crop.scaled_width - side) / 2), side, side};
   return crop;
 }
 

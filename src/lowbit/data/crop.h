@@ -22,6 +22,9 @@ struct Crop {
 Crop random_resized_crop(int64_t height, int64_t width, int64_t side, uint64_t seed, int64_t epoch,
                          int64_t index);
 
+// All of the picture, resized so that the shorter side has `shorter` pixels.
+Crop whole_picture(int64_t height, int64_t width, int64_t shorter);
+
 // The middle square of `side` pixels, the shorter side of the picture being resized to 256 pixels;
 // for a larger `side` than that to 8/7 of it, the same share as 256 of 224.
 Crop center_crop(int64_t height, int64_t width, int64_t side);

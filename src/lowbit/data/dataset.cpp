@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kHowToGetImages =
     "--root FOLDER with FOLDER/train/CLASS/*.JPEG and FOLDER/val/CLASS/*.JPEG, as torchvision's "
-    "ImageFolder reads it (ImageNet: https://www.image-net.org, after signing up)";
+    "ImageFolder reads it, or a file that lowbit tools pack-data made of that (ImageNet: "
+    "https://www.image-net.org, after signing up)";
 
 constexpr DatasetEntry kDatasets[] = {
     {.name = "cifar10",

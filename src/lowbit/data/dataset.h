@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lowbit/config/data_options.h"
+#include "lowbit/data/split.h"
 #include "lowbit/kernels/math/augment.h"
 
 namespace lowbit::data {
@@ -20,8 +21,6 @@ struct ImageSet {
 
   int64_t size() const { return labels.size(0); }
 };
-
-enum class Split { train, validation };
 
 // Whether samples are decoded as they are needed: such a set is opened by open_batches alone.
 bool is_streamed(const config::DataOptions& options);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -81,5 +82,9 @@ Image decode_image(Picture& picture);
 
 // The same for a file, which the error names.
 Image read_image(const std::filesystem::path& path);
+
+// The image as a JPEG file; quality 1..100, chroma at half the resolution. An Error (failure) for a
+// side of more than 65500 pixels.
+std::string encode_jpeg(const Image& image, int quality);
 
 }  // namespace lowbit::data

@@ -5,15 +5,30 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/data/image_folder.h"
+#include "lowbit/data/packed_images.h"
 
 namespace lowbit::data {
 namespace {
 
 namespace fs = std::filesystem;
 
+fs::path root_of(const config::DataOptions& options) {
+  return options.root.empty() ? fs::path("data/imagenet") : fs::path(options.root);
+}
+
 fs::path folder_of(const config::DataOptions& options, Split split) {
-  const fs::path root = options.root.empty() ? fs::path("data/imagenet") : fs::path(options.root);
-  return root / (split == Split::train ? "train" : "val");
+  return root_of(options) / folder_name(split);
+}
+
+bool is_packed(const config::DataOptions& options) {
+  return core::is_file(root_of(options));
+}
+
+std::unique_ptr<const PictureSet> open_packed(const config::DataOptions& options, Split split) {
+  auto images = std::make_unique<PackedImages>(root_of(options), split);
+  if (images->size() == 0)
+    throw core::failure("'{}' has no images of {}/", root_of(options).string(), folder_name(split));
+  return images;
 }
 
 // A label is a place among the names: where one split lacks a class all later labels would differ.
@@ -35,7 +50,16 @@ Split other_than(Split split) {
 
 }  // namespace
 
+bool has_images(const config::DataOptions& options, Split split) {
+  if (is_packed(options)) return PackedImages(root_of(options), split).size() > 0;
+  return core::is_folder(folder_of(options, split));
+}
+
 void require_images(const config::DataOptions& options, Split split) {
+  if (is_packed(options)) {
+    open_packed(options, split);
+    return;
+  }
   const fs::path folder = folder_of(options, split);
   if (!core::is_folder(folder)) throw core::failure("there is no folder '{}'", folder.string());
   require_same_classes(folder, folder_of(options, other_than(split)),
@@ -43,6 +67,7 @@ void require_images(const config::DataOptions& options, Split split) {
 }
 
 std::unique_ptr<const PictureSet> open_pictures(const config::DataOptions& options, Split split) {
+  if (is_packed(options)) return open_packed(options, split);
   require_images(options, split);
   return std::make_unique<ImageFolder>(folder_of(options, split), user_cache());
 }

@@ -9,9 +9,13 @@
 namespace lowbit::data {
 
 // options.root/train/<class>/* or options.root/val/<class>/*; empty root: ./data/imagenet. The list
-// is kept in user_cache(). An Error (failure) as ImageFolder says, and where both splits are there
-// and their classes differ.
+// is kept in user_cache(). Or the split of the file options.root, as PackedImages. An Error
+// (failure) as these say, where the split is not there, and where both are and their classes
+// differ.
 std::unique_ptr<const PictureSet> open_pictures(const config::DataOptions& options, Split split);
+
+// Whether the folder or file has the split at all. An Error (failure) for a damaged file.
+bool has_images(const config::DataOptions& options, Split split);
 
 void require_images(const config::DataOptions& options, Split split);
 

@@ -8,6 +8,7 @@
 // clang-format on
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "lowbit/core/error.h"
 #include "lowbit/data/image_formats.h"
@@ -16,12 +17,15 @@ namespace lowbit::data {
 namespace {
 
 // libjpeg reports by calling back and must not be returned to: a long jump leads out of it. No
-// object with a destructor may lie on the way, so all of them are in here.
-struct JpegReader {
+// object with a destructor may lie on the way, so all of them are in a JpegReader or JpegWriter.
+struct JpegErrors {
   jpeg_error_mgr errors = {};
-  jpeg_decompress_struct state = {};
   std::jmp_buf way_out = {};
   char message[JMSG_LENGTH_MAX] = "";
+};
+
+struct JpegReader : JpegErrors {
+  jpeg_decompress_struct state = {};
   std::vector<uint8_t> row;  // of a CMYK picture
 
   JpegReader();
@@ -34,10 +38,24 @@ struct JpegReader {
   }
 };
 
+struct JpegWriter : JpegErrors {
+  jpeg_compress_struct state = {};
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+
+  JpegWriter();
+  ~JpegWriter() {
+    jpeg_destroy_compress(&state);
+    std::free(bytes);
+  }
+  JpegWriter(const JpegWriter&) = delete;
+  JpegWriter& operator=(const JpegWriter&) = delete;
+};
+
 [[noreturn]] void leave(j_common_ptr state) {
-  auto* reader = static_cast<JpegReader*>(state->client_data);
-  state->err->format_message(state, reader->message);
-  std::longjmp(reader->way_out, 1);
+  auto* errors = static_cast<JpegErrors*>(state->client_data);
+  state->err->format_message(state, errors->message);
+  std::longjmp(errors->way_out, 1);
 }
 
 // libjpeg goes on with grey where data is missing or wrong: that is a damaged file here. Its other
@@ -57,9 +75,15 @@ void on_warning(j_common_ptr state, int level) {
 
 JpegReader::JpegReader() {
   state.err = jpeg_std_error(&errors);
-  state.client_data = this;
+  state.client_data = static_cast<JpegErrors*>(this);
   errors.error_exit = leave;
   errors.emit_message = on_warning;
+}
+
+JpegWriter::JpegWriter() {
+  state.err = jpeg_std_error(&errors);
+  state.client_data = static_cast<JpegErrors*>(this);
+  errors.error_exit = leave;
 }
 
 // Files keep the ink that is left off, 255: none. As PIL: each color and black subtract from white.
@@ -155,6 +179,27 @@ bool read_rows(JpegReader& reader, const Region& region, int eighths, std::vecto
   return true;
 }
 
+// False, with writer.message, where libjpeg gives up.
+bool write_image(JpegWriter& writer, const Image& image, int quality) {
+  if (setjmp(writer.way_out)) return false;
+  jpeg_compress_struct& state = writer.state;
+  jpeg_create_compress(&state);
+  jpeg_mem_dest(&state, &writer.bytes, &writer.size);
+  state.image_height = static_cast<JDIMENSION>(image.height);
+  state.image_width = static_cast<JDIMENSION>(image.width);
+  state.input_components = 3;
+  state.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&state);
+  jpeg_set_quality(&state, quality, TRUE);
+  jpeg_start_compress(&state, TRUE);
+  for (int64_t y = 0; y < image.height; ++y) {
+    auto* row = const_cast<JSAMPROW>(image.pixels.data() + y * image.width * 3);
+    jpeg_write_scanlines(&state, &row, 1);
+  }
+  jpeg_finish_compress(&state);
+  return true;
+}
+
 class JpegPicture : public Picture {
  public:
   explicit JpegPicture(std::string_view bytes) {
@@ -190,6 +235,12 @@ class JpegPicture : public Picture {
 
 std::unique_ptr<Picture> open_jpeg(std::string_view bytes) {
   return std::make_unique<JpegPicture>(bytes);
+}
+
+std::string encode_jpeg(const Image& image, int quality) {
+  JpegWriter writer;
+  if (!write_image(writer, image, quality)) throw core::failure("JPEG: {}", writer.message);
+  return {reinterpret_cast<const char*>(writer.bytes), writer.size};
 }
 
 }  // namespace lowbit::data

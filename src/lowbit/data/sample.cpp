@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "lowbit/data/color.h"
 
@@ -16,6 +17,11 @@ int smallest_size(const Crop& crop) {
         crop.box.width * eighths >= crop.scaled_width * 8)
       return eighths;
   return 8;
+}
+
+// Resizing to the same size changes nothing.
+bool keeps_size(const Crop& crop) {
+  return crop.scaled_height == crop.box.height && crop.scaled_width == crop.box.width;
 }
 
 // An axis of the box in a picture that is decoded at `eighths` of its size.
@@ -50,7 +56,25 @@ void SampleMaker::make(Picture& picture, int64_t epoch, int64_t index, std::span
   if (recipe_.jitter) change_colors(draw_color_jitter(recipe_.seed, epoch, index), pixels);
 }
 
+// The rectangle of the picture at that size.
+PixelRows SampleMaker::read(Picture& picture, const Region& needed, int eighths) {
+  if (recipe_.shortcut) return picture.read(needed, eighths, decoded_);
+  PixelRows all = picture.read({0, 0, picture.height(), picture.width()}, 8, decoded_);
+  all.first += needed.top * all.row_bytes + needed.left * 3;
+  return all;
+}
+
 void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels) {
+  if (keeps_size(crop)) {
+    const Region& window = crop.window;
+    const PixelRows source = read(
+        picture,
+        {crop.box.top + window.top, crop.box.left + window.left, window.height, window.width}, 8);
+    for (int64_t y = 0; y < window.height; ++y)
+      std::memcpy(pixels + y * window.width * 3, source.first + y * source.row_bytes,
+                  static_cast<size_t>(window.width * 3));
+    return;
+  }
   const int eighths = recipe_.shortcut && picture.has_fractions() ? smallest_size(crop) : 8;
   const ScaledAxis vertical = scaled_axis(crop.box.top, crop.box.height, eighths,
                                           crop.scaled_height, crop.window.top, crop.window.height);
@@ -60,13 +84,7 @@ void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels) {
   const Region needed{
       vertical.offset + rows.source_begin(), horizontal.offset + columns.source_begin(),
       rows.source_end() - rows.source_begin(), columns.source_end() - columns.source_begin()};
-  PixelRows source;
-  if (recipe_.shortcut) {
-    source = picture.read(needed, eighths, decoded_);
-  } else {
-    source = picture.read({0, 0, picture.height(), picture.width()}, 8, decoded_);
-    source.first += needed.top * source.row_bytes + needed.left * 3;
-  }
+  const PixelRows source = read(picture, needed, eighths);
   resample(source.first, source.row_bytes, rows, columns, pixels, buffers_);
 }
 

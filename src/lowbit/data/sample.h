@@ -38,6 +38,8 @@ class SampleMaker {
   void cut_out(Picture& picture, const Crop& crop, uint8_t* pixels);
 
  private:
+  PixelRows read(Picture& picture, const Region& needed, int eighths);
+
   SampleRecipe recipe_;
   std::vector<uint8_t> decoded_;
   ResampleBuffers buffers_;

@@ -1,23 +1,21 @@
 #include "lowbit/data/verify.h"
 
-#include <atomic>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
-#include "lowbit/data/image.h"
+#include "lowbit/core/threads.h"
 
 namespace lowbit::data {
 namespace {
 
 constexpr size_t kReported = 256;  // images between two reports
 
-// Why the file cannot be decoded, "" if it can.
-std::string trouble_with(const std::filesystem::path& path) {
+// Why the image cannot be decoded, "" if it can.
+std::string trouble_with(const ImagesToVerify& images, size_t i) {
   try {
-    decode_image(core::read_file(path));
+    images.decode(i);
     return "";
   } catch (const core::Error& error) {
     return error.what();
@@ -28,28 +26,36 @@ std::string trouble_with(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<BadImage> find_bad_images(std::span<const std::filesystem::path> files, int threads,
+ImagesToVerify images_of(std::vector<std::filesystem::path> files) {
+  const size_t count = files.size();
+  const auto kept = std::make_shared<const std::vector<std::filesystem::path>>(std::move(files));
+  return {count, [kept](size_t i) { return (*kept)[i].string(); },
+          [kept](size_t i) { decode_image(core::read_file((*kept)[i])); }};
+}
+
+ImagesToVerify images_of(std::shared_ptr<const PictureSet> pictures) {
+  return {static_cast<size_t>(pictures->size()),
+          [pictures](size_t i) { return pictures->name(static_cast<int64_t>(i)); },
+          [pictures](size_t i) {
+            std::string memory;
+            decode_image(*open_picture(pictures->stored(static_cast<int64_t>(i), memory)));
+          }};
+}
+
+std::vector<BadImage> find_bad_images(const ImagesToVerify& images, int threads,
                                       const std::function<void(size_t done)>& progress) {
-  std::atomic<size_t> next = 0;
   std::mutex mutex;  // of what follows
   size_t done = 0;
   std::map<size_t, std::string> bad;  // by index
-  const auto work = [&] {
-    for (size_t i = next++; i < files.size(); i = next++) {
-      std::string trouble = trouble_with(files[i]);
-      const std::lock_guard lock(mutex);
-      if (!trouble.empty()) bad.emplace(i, std::move(trouble));
-      if (++done % kReported == 0) progress(done);
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back(work);
-    work();
-  }
-  std::vector<BadImage> images;
-  for (auto& [i, reason] : bad) images.push_back({files[i], std::move(reason)});
-  return images;
+  core::for_each_in_order(threads, images.count, [&](size_t i) {
+    std::string trouble = trouble_with(images, i);
+    const std::lock_guard lock(mutex);
+    if (!trouble.empty()) bad.emplace(i, std::move(trouble));
+    if (++done % kReported == 0) progress(done);
+  });
+  std::vector<BadImage> found;
+  for (auto& [i, reason] : bad) found.push_back({images.name(i), std::move(reason)});
+  return found;
 }
 
 }  // namespace lowbit::data
