@@ -24,7 +24,7 @@ __attribute__((target("avx2"))) int64_t weighted_sum_avx2(const uint8_t* source,
   int64_t begin = 0;
   for (; begin + kVectors * kLanes <= length; begin += kVectors * kLanes) {
     __m256i sums[kVectors];
-    for (__m256i& sum : sums) sum = _mm256_set1_epi32(kHalf);
+    for (__m256i& sum : sums) sum = _mm256_set1_epi32(kResampleHalf);
     for (int64_t t = 0; t < taps.count; ++t) {
       const __m256i weight = _mm256_set1_epi32(taps.weights[t]);
       const uint8_t* from = source + t * stride + begin;
@@ -35,8 +35,9 @@ __attribute__((target("avx2"))) int64_t weighted_sum_avx2(const uint8_t* source,
       }
     }
     for (int64_t v = 0; v < kVectors; v += 2) {
-      const __m256i mixed = _mm256_packs_epi32(_mm256_srai_epi32(sums[v], kWeightBits),
-                                               _mm256_srai_epi32(sums[v + 1], kWeightBits));
+      const __m256i mixed =
+          _mm256_packs_epi32(_mm256_srai_epi32(sums[v], kernels::kResampleBits),
+                             _mm256_srai_epi32(sums[v + 1], kernels::kResampleBits));
       const __m256i words = _mm256_permute4x64_epi64(mixed, 0b11'01'10'00);
       _mm_storeu_si128(
           reinterpret_cast<__m128i*>(to + begin + v * kLanes),
