@@ -9,6 +9,7 @@
 #include "lowbit/data/batches.h"
 #include "lowbit/data/color.h"
 #include "lowbit/data/sample_stream.h"
+#include "lowbit/data/shuffle.h"
 #include "made_files.h"
 #include "support/made_images.h"
 
@@ -51,8 +52,10 @@ class Dali : public FolderTest {
  protected:
   Dali() { ::setenv("XDG_CACHE_HOME", (folder() / "cache").c_str(), 1); }
 
+  // The set has them in the order in which they are added.
   void add(const std::string& bytes) {
-    const std::string name = fmt::format("train/{}/{:03}", "abc"[size_ % 3], size_);
+    const std::string name =
+        fmt::format("train/{}/{:03}", "abc"[std::min<int64_t>(size_ / 8, 2)], size_);
     write(name + ".jpg", bytes);
     ++size_;
   }
@@ -166,14 +169,20 @@ TEST_F(DaliOnAGpu, LeavesOtherPicturesToTheCpu) {
   config::DataOptions dali = options("dali"), imagenet = options("imagenet");
   const Batch gpu = batch_at(*open(dali), 0, size()), cpu = batch_at(*open(imagenet), 0, size());
   const torch::Tensor difference = differences(gpu, cpu);
-  EXPECT_EQ((difference == 0).sum().item<int64_t>(), 4) << difference;
-  EXPECT_LT(difference.max().item<double>(), 2);
+  EXPECT_LT(difference.max().item<double>(), 2) << difference;
+  std::vector<int64_t> order(static_cast<size_t>(size()));
+  shuffle(order, 2, 1);
+  for (int64_t i = 0; i < size(); ++i) {
+    if (order[static_cast<size_t>(i)] < 4) {
+      EXPECT_EQ(difference[i].item<double>(), 0) << order[static_cast<size_t>(i)];
+    }
+  }
 }
 
-TEST_F(DaliOnAGpu, NamesADamagedFileOrSkipsIt) {
+TEST_F(Dali, NamesADamagedFileOrSkipsIt) {
   add_photographs(9);
   const std::string photograph = core::read_file(kPhotographs / "n02037110_oystercatcher.JPEG");
-  add(photograph.substr(0, photograph.size() / 2));
+  add(photograph.substr(0, photograph.size() / 12));
   const auto error_of = [&](const std::string& dataset) -> std::string {
     try {
       batch_at(*open(dataset), 0, size());
