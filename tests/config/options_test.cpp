@@ -338,12 +338,12 @@ TEST(Options, OfSeveralProcesses) {
             "are counted from 0");
 }
 
-TEST(Options, ThatAreNotBuiltAreAcceptedWithTheirDefault) {
+TEST(Options, WithTheirDefaultChangeNothing) {
   const Configuration plain = run(kFashion);
   const Configuration given =
       run(kFashion +
           "--iter-size 1 --base 1 --policy None --optimizer SGD --grad_clip none --stable 0 "
-          "--mixup_alpha .7 -g 0 1 2 3 --opt_level O1 --fm_stable -1 --custom_lr 0.00001 "
+          "--mixup_alpha .7 --gpus 0 --opt_level O1 --fm_stable -1 --custom_lr 0.00001 "
           "--focal_alpha -1.0 --delay 0 --order none");
   EXPECT_EQ(given.options, plain.options);
   EXPECT_THAT(given.warnings, IsEmpty());

@@ -43,8 +43,10 @@ torch::Tensor BatchNorm::normalize(const torch::Tensor& x, const State& state) c
                               const torch::Tensor& bias) {
     const bool learns = is_training() && learns_statistics();
     if (distributed::Group* group = distributed::GroupScope::of_batch_norm(); group && learns)
-      return sync_batch_norm(*group, features, weight, bias, state.mean, state.var, kMomentum,
-                             kEps);
+      return sync_batch_norm(*group, features,
+                             weight.defined() ? weight : torch::ones_like(state.mean),
+                             bias.defined() ? bias : torch::zeros_like(state.mean), state.mean,
+                             state.var, kMomentum, kEps);
     return torch::batch_norm(features, weight, bias, state.mean, state.var, learns, kMomentum, kEps,
                              /*cudnn_enabled=*/true);
   };

@@ -58,10 +58,8 @@ Statistics gather(Group& group, const torch::Tensor& x, const torch::Tensor& run
   const torch::Tensor total = counts.sum();
   const torch::Tensor joint_mean = (means * counts).sum(0) / total;
   const torch::Tensor joint_var = ((vars + (means - joint_mean).square()) * counts).sum(0) / total;
-  if (running_mean.defined()) {
-    running_mean.lerp_(joint_mean, momentum);
-    running_var.lerp_(joint_var * (total / (total - 1)), momentum);
-  }
+  running_mean.lerp_(joint_mean, momentum);
+  running_var.lerp_(joint_var * (total / (total - 1)), momentum);
   return {joint_mean, (joint_var + eps).rsqrt(), counts.flatten().to(torch::kInt32)};
 }
 
@@ -70,10 +68,8 @@ torch::Tensor normalized(const torch::Tensor& x, const torch::Tensor& weight,
 #ifdef LOWBIT_CUDA
   if (x.is_cuda()) return at::batch_norm_elemt(x, weight, bias, all.mean, all.invstd, eps);
 #endif
-  torch::Tensor y = (x - per_channel(all.mean, x)) * per_channel(all.invstd, x);
-  if (weight.defined()) y = y * per_channel(weight, x);
-  if (bias.defined()) y = y + per_channel(bias, x);
-  return y;
+  return (x - per_channel(all.mean, x)) * per_channel(all.invstd * weight, x) +
+         per_channel(bias, x);
 }
 
 // Of the own batch: the sums of dy and of dy (x - mean), and the gradients of weight and bias.
@@ -85,19 +81,15 @@ Sums sums_of(const torch::Tensor& dy, const torch::Tensor& x, const torch::Tenso
              const Statistics& all) {
 #ifdef LOWBIT_CUDA
   if (x.is_cuda()) {
-    const bool learns = weight.defined();
     const auto [sum_dy, sum_dy_xmu, grad_weight, grad_bias] = at::batch_norm_backward_reduce(
-        dy, x, all.mean, all.invstd, weight, /*input_g=*/true, learns, learns);
+        dy, x, all.mean, all.invstd, weight, /*input_g=*/true, /*weight_g=*/true, /*bias_g=*/true);
     return {sum_dy, sum_dy_xmu, grad_weight, grad_bias};
   }
 #endif
   const std::vector<int64_t> dims = all_but_channels(x);
-  Sums sums{dy.sum(dims), (dy * (x - per_channel(all.mean, x))).sum(dims), {}, {}};
-  if (weight.defined()) {
-    sums.weight = sums.dy_xmu * all.invstd;
-    sums.bias = sums.dy;
-  }
-  return sums;
+  const torch::Tensor sum_dy = dy.sum(dims);
+  const torch::Tensor sum_dy_xmu = (dy * (x - per_channel(all.mean, x))).sum(dims);
+  return {sum_dy, sum_dy_xmu, sum_dy_xmu * all.invstd, sum_dy};
 }
 
 // joint: dy and dy_xmu summed over all processes.
@@ -112,10 +104,8 @@ torch::Tensor input_gradient(const torch::Tensor& dy, const torch::Tensor& x,
   const torch::Tensor total = all.counts.sum().to(x.scalar_type());
   const torch::Tensor mean_dy = joint.dy / total;
   const torch::Tensor slope = joint.dy_xmu / total * all.invstd.square();
-  torch::Tensor factor = all.invstd;
-  if (weight.defined()) factor = factor * weight;
   return (dy - per_channel(mean_dy, x) - (x - per_channel(all.mean, x)) * per_channel(slope, x)) *
-         per_channel(factor, x);
+         per_channel(all.invstd * weight, x);
 }
 
 class SyncBatchNorm : public torch::autograd::Function<SyncBatchNorm> {

@@ -8,7 +8,7 @@
 namespace lowbit::nn {
 
 // As torch::batch_norm in training, with the statistics of all processes' x [B, C, ...], whose
-// batches may differ in size. weight, bias [C]: undefined for 1 and 0. running_mean and running_var
+// batches may differ in size. weight, bias [C]. running_mean and running_var
 // [C] are updated, the same in every process. Gradients of weight and bias are those of the own
 // batch, so that their sum over the processes is that of the whole one.
 torch::Tensor sync_batch_norm(distributed::Group& group, const torch::Tensor& x,

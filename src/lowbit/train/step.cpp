@@ -65,13 +65,18 @@ Batch make_batch(int64_t size, const data::BatchSource& source, const StepOption
           torch::empty({size}, torch::dtype(torch::kInt64).device(options.device))};
 }
 
-torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count) {
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t batch,
+                           int64_t count) {
   StepOptions precise = options;
   if (options.compute_type != torch::kFloat64) precise.compute_type = torch::kFloat32;
-  const Batch batch = make_batch(std::min(count, source.size()), source, precise);
+  const distributed::Shard shard = options.shard(batch);
+  const int64_t rest = source.size() % batch;
+  const int64_t own =
+      shard.place_of(source.size() - rest) + (rest > 0 ? shard.share_of(rest).count : 0);
+  const Batch first = make_batch(std::min(count, own), source, precise);
   source.start_epoch(0);
-  source.assemble_at(0, batch.images, batch.targets);
-  return batch.images;
+  source.assemble_at(0, first.images, first.targets);
+  return first.images;
 }
 
 void warn_of_skipped(data::BatchSource& source, const StepOptions& options,

@@ -39,9 +39,10 @@ struct Batch {
 
 Batch make_batch(int64_t size, const data::BatchSource& source, const StepOptions& options);
 
-// The first `count` samples of the source (fewer, if it has fewer), of the type of the parameters.
-// The source stands at epoch 0 then.
-torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t count);
+// The first `count` samples of the source (fewer, if it has fewer), or of this process's part of
+// its batches of `batch` samples; of the type of the parameters. The source stands at epoch 0 then.
+torch::Tensor first_images(data::BatchSource& source, const StepOptions& options, int64_t batch,
+                           int64_t count);
 
 // Logs how many images the source has skipped since the last time, in all processes, if any. pass:
 // "[epoch 3]: training".

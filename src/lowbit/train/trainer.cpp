@@ -373,7 +373,7 @@ torch::Tensor Trainer::statistics_images(Training& training) {
   // Shares of some hundred thousand values per layer: enough to judge by, and quick.
   constexpr int64_t kImages = 16;
   return validation_ ? validation_->first_images(kImages)
-                     : first_images(*training.source, step_, kImages);
+                     : first_images(*training.source, step_, options_.data.train_batch, kImages);
 }
 
 bool Trainer::train_epoch(Training& training) {

@@ -22,7 +22,9 @@ class Validation {
   Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
 
   // The first `count` images of the set, see train::first_images.
-  torch::Tensor first_images(int64_t count) { return train::first_images(*source_, step_, count); }
+  torch::Tensor first_images(int64_t count) {
+    return train::first_images(*source_, step_, options_.data.val_batch, count);
+  }
 
   const std::vector<std::string>& class_names() const { return source_->class_names(); }
 
