@@ -23,6 +23,11 @@ struct Network {
     parameters.push_back(torch::zeros({7}, torch::kFloat64));
     for (Tensor& parameter : parameters) parameter.set_requires_grad(true);
   }
+  // With parameters of its own.
+  Network(const Network& other) {
+    for (const Tensor& parameter : other.parameters)
+      parameters.push_back(parameter.detach().clone().set_requires_grad(true));
+  }
   Tensor loss(const Tensor& x) const {
     Tensor y = x;
     for (size_t i = 0; i < 4; ++i) y = torch::tanh(y.matmul(parameters[i].t()));
@@ -40,7 +45,7 @@ TEST(GradientBuckets, SumTheGradientsOfAllProcesses) {
       /*allow_unused=*/true);
   for (const int count : {1, 2, 3})
     testing_support::as_processes(count, [&](Group& group) {
-      const Network own;
+      const Network own(whole);
       GradientBuckets buckets(group, own.parameters);
       const int64_t size = 6 / count;
       // Twice: nothing of the first pass is in the second.
