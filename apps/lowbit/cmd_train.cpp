@@ -137,6 +137,14 @@ int run_at(const distributed::Place& place, const config::Configuration& configu
   return run(configuration, group.get());
 }
 
+int launch_all(Arguments arguments, int here, const config::TrainOptions& options) {
+  // Whether the last of them has a GPU.
+  const distributed::Place last = {.local_rank = here - 1, .local_size = here};
+  train::choose_device(options, &last);
+  arguments.insert(arguments.begin(), "train");
+  return launch(arguments, here, options);
+}
+
 }  // namespace
 
 int train(const Arguments& arguments) {
@@ -151,6 +159,11 @@ int train(const Arguments& arguments) {
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   const config::TrainOptions& options = configuration.options.train;
   const auto place = distributed::place_from_environment();
+  const bool runs = !options.dry_run && !options.lr_test;
+  // Before anything is said: that the first of the processes does.
+  if (const int here = train::processes_here(options);
+      runs && !place && (here > 1 || options.world_size > 1))
+    return launch_all(arguments, here, options);
   if (!place || place->leads()) {
     log_to_console(options.verbose);
     for (const std::string& warning : configuration.warnings) core::log().warn(warning);
@@ -162,14 +175,6 @@ int train(const Arguments& arguments) {
   }
   if (place) return run_at(*place, configuration);
   require_inputs(configuration.options);
-  const int processes = train::processes_here(options);
-  if (processes > 1 || options.world_size > 1) {
-    const distributed::Place last = {.local_rank = processes - 1, .local_size = processes};
-    train::choose_device(options, &last);
-    Arguments again = arguments;
-    again.insert(again.begin(), "train");
-    return launch(again, processes, options);
-  }
   if (options.sync_bn) core::log().warn("option '--sync_bn' has no effect with one process");
   return run(configuration, nullptr);
 }

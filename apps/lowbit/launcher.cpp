@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +16,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/distributed/free_port.h"
 #include "lowbit/distributed/place.h"
 #include "process.h"
 
@@ -38,28 +37,13 @@ File open_or_fail(std::FILE* file) {
   return File(file);
 }
 
-// One that nobody listens on. Another program could take it before the run does, which is unlikely.
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool found = socket >= 0 && ::bind(socket, generic, length) == 0 &&
-                     ::getsockname(socket, generic, &length) == 0;
-  if (socket >= 0) ::close(socket);
-  if (!found) throw core::failure("no free port on this machine: {}", std::strerror(errno));
-  return ntohs(address.sin_port);
-}
-
 distributed::Place place_of_first(int count, const config::TrainOptions& options) {
   distributed::Place place{
       .rank = options.rank, .size = std::max(options.world_size, count), .local_size = count};
   if (place.size > count)
     distributed::meet_as_the_environment_says(place);
   else
-    place.port = free_port();
+    place.port = distributed::free_port();
   if (place.rank + count > place.size)
     throw core::usage_error("--rank {} with {} processes here: there are only {} (--world_size)",
                             place.rank, count, place.size);

@@ -8,12 +8,8 @@ namespace lowbit::kernels {
 void learn_lq(const LqLearn& args) {
   visit_compute_type(args.type, [&]<class T>(Type<T>) {
     visit_lq_digits(args.learning.bits, [&]<int digits>(std::integral_constant<int, digits>) {
-      for (std::int64_t group = 0; group < args.groups; ++group) {
-        std::int64_t size = 0;
-        const auto all =
-            lq_read_sums<digits>(args.learning.sums + group * lq_sum_count(digits), size);
-        learn_lq_group<T>(args.learning, args.groups, group, size, all);
-      }
+      for (std::int64_t group = 0; group < args.groups; ++group)
+        learn_from_sums<T, digits>(args, group);
     });
   });
 }

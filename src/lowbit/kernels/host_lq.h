@@ -1,6 +1,7 @@
 // What the two CPU back ends of LQ share: a group's part of each array.
 #pragma once
 
+#include "lowbit/kernels/learn_lq_group.h"
 #include "lowbit/kernels/lq.h"
 #include "lowbit/kernels/math/lq.h"
 
@@ -43,28 +44,6 @@ void build_lq_group(const LqBuildTables& args, std::int64_t group) {
     unordered[i] =
         lq_dot(static_cast<const T*>(args.thrs_multiplier) + i * count, levels, 1, count);
   for (int i = 0; i < count - 1; ++i) thresholds[i] = lq_lowest_threshold(unordered, count - 1, i);
-}
-
-// Learns the basis of a group of `size` elements from all of it.
-template <class T, int digits>
-void learn_lq_group(const LqLearning& learning, std::int64_t groups, std::int64_t group,
-                    std::int64_t size, const LqStatistics<digits>& all) {
-  const LqSystem system{learning.bits, learning.full_range, learning.weights, size};
-  const bool solved = lq_learn(system, all, static_cast<T*>(learning.basis) + group,
-                               static_cast<T*>(learning.auxil) + group, groups,
-                               static_cast<const T*>(learning.iteration));
-  if (!solved) *learning.unsolved = 1;
-}
-
-// What a forward pass does with all of a group.
-template <class T, int digits>
-void learn_or_pass_on(const LqForward& args, std::int64_t group, const LqStatistics<digits>& all) {
-  const LqLearning& learning = args.learning;
-  const std::int64_t size = args.size / args.groups.count;
-  if (learning.sums != nullptr)
-    lq_write_sums(all, size, learning.sums + group * lq_sum_count(digits));
-  else
-    learn_lq_group<T>(learning, args.groups.count, group, size, all);
 }
 
 // LqLearn of the CPU, where groups are few and the work small.

@@ -65,7 +65,7 @@ void forward_and_learn(const LqForward& args) {
   for (int64_t group = 0; group < args.groups.count; ++group) {
     LqStatistics<digits> all;
     for (int64_t block = 0; block < blocks; ++block) all.add(parts[group * blocks + block]);
-    learn_or_pass_on<T>(args, group, all);
+    learn_or_pass_on<T>(args, group, args.size / args.groups.count, all);
   }
 }
 

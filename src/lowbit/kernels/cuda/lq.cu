@@ -1,6 +1,7 @@
 #include "lowbit/kernels/cuda/launch.cuh"
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/reduce.cuh"
+#include "lowbit/kernels/learn_lq_group.h"
 #include "lowbit/kernels/math/lq.h"
 #include "lowbit/kernels/visit_lq.h"
 
@@ -79,17 +80,6 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(LqForward args, Layou
   quantize_share<N, X, Y>(args, layout, tables, [](Compute<X>, int) {});
 }
 
-// Learns the basis of a group of `size` elements from all of it.
-template <class T, int digits>
-__device__ void learn_group(const LqLearning& learning, std::int64_t groups, std::int64_t group,
-                            std::int64_t size, const LqStatistics<digits>& all) {
-  const LqSystem system{learning.bits, learning.full_range, learning.weights, size};
-  const bool solved = lq_learn(system, all, static_cast<T*>(learning.basis) + group,
-                               static_cast<T*>(learning.auxil) + group, groups,
-                               static_cast<const T*>(learning.iteration));
-  if (!solved) *learning.unsolved = 1;
-}
-
 // As forward_kernel; the last block of a group learns its basis, which the tables, built before,
 // no longer read.
 template <int N, int digits, class X, class Y>
@@ -102,23 +92,16 @@ __global__ void __launch_bounds__(kThreads) learning_kernel(LqForward args, Layo
   Statistics part, all;
   quantize_share<N, X, Y>(args, layout, tables,
                           [&](T x, int position) { part.add(x, tables.codes[position]); });
-  const LqLearning& learning = args.learning;
-  auto* workspace = static_cast<WorkspaceOf<sizeof(Statistics)>*>(learning.workspace);
-  if (!group_sum(part, layout, workspace, all)) return;
-  if (learning.sums != nullptr)
-    lq_write_sums(all, layout.per_group, learning.sums + group * lq_sum_count(digits));
-  else
-    learn_group<T>(learning, args.groups.count, group, layout.per_group, all);
+  auto* workspace = static_cast<WorkspaceOf<sizeof(Statistics)>*>(args.learning.workspace);
+  if (group_sum(part, layout, workspace, all))
+    learn_or_pass_on<T>(args, group, layout.per_group, all);
 }
 
 // A thread for each group.
 template <int digits, class T>
 __global__ void learn_kernel(LqLearn args) {
   const std::int64_t group = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (group >= args.groups) return;
-  std::int64_t size = 0;
-  const auto all = lq_read_sums<digits>(args.learning.sums + group * lq_sum_count(digits), size);
-  learn_group<T>(args.learning, args.groups, group, size, all);
+  if (group < args.groups) learn_from_sums<T, digits>(args, group);
 }
 
 template <int N, class X, class Y>

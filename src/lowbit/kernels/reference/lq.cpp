@@ -29,7 +29,7 @@ void learn(const LqForward& args) {
     all[group].add(x[i], lq.codes[lq.position(x[i])]);
   }
   for (int64_t group = 0; group < args.groups.count; ++group)
-    learn_or_pass_on<T>(args, group, all[group]);
+    learn_or_pass_on<T>(args, group, args.size / args.groups.count, all[group]);
 }
 
 }  // namespace
