@@ -3,9 +3,9 @@
     python3 tools/processes_test.py --program build/cpu/lowbit
 
 In float64, BatchNorm over all processes: 2 and 4 processes end with what one ends with, started by
-the program itself or with torchrun's environment; a process that is killed stops the others, one
-message names it, and the run goes on with another number of processes. Needs PyTorch to read what
-was saved.
+the program itself or with torchrun's environment; a run that is stopped goes on as if it had not
+been; a process that is killed stops the others, one message names it, and the run goes on with another
+number of processes. Needs PyTorch to read what was saved.
 """
 
 import argparse
@@ -129,13 +129,36 @@ def epochs_done(folder):
     return len(tables[0].read_text().splitlines()) - 1 if tables else 0
 
 
-def kill_one(words, folder, rank):
-    """Kills a process in the third epoch; what the run says of it."""
+def in_third_epoch(words, folder):
+    """A run that has come so far."""
     folder.mkdir()
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                text=True)
     while process.poll() is None and epochs_done(folder) < 2:
         time.sleep(0.01)
+    return process
+
+
+def stop(words, folder):
+    """As Ctrl-C does, but of the starting process alone."""
+    process = in_third_epoch(words, folder)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate(timeout=LONGEST_STOP)[1]
+    if process.returncode != 128 + signal.SIGTERM:
+        sys.exit(f"stopped: status {process.returncode} instead of 143:\n{errors}")
+
+
+def require_same_bits(name, expected, found):
+    bits = [[(key, value.tolist()) for key, value in tensors(saved(folder)["state_dict"])]
+            for folder in (expected, found)]
+    if bits[0] != bits[1]:
+        sys.exit(f"{name}: not the bits of {expected.name}")
+    print(f"{name}: the bits of {expected.name}")
+
+
+def kill_one(words, folder, rank):
+    """What the run says of a process that is killed."""
+    process = in_third_epoch(words, folder)
     victims = children_of(process.pid)
     if process.poll() is not None or len(victims) <= rank:
         sys.exit(f"no process to kill: {process.communicate()[1]}")
@@ -165,11 +188,11 @@ def main():
             many = finish(words_for(program, count), folder / f"many{count}")
             compare(f"{count} processes", one, saved(many))
         torchrun = as_torchrun_does(words_for(program), folder / "torchrun", 2)
-        if [(key, value.tolist()) for key, value in tensors(saved(torchrun)["state_dict"])] != \
-                [(key, value.tolist()) for key, value in
-                 tensors(saved(folder / "many2")["state_dict"])]:
-            sys.exit("torchrun's environment gives another result than --gpus 2")
+        require_same_bits("torchrun's environment", folder / "many2", torchrun)
         slow = words_for(program, 2, ["--delay", "0.3"])
+        stop(slow, folder / "stopped")
+        finish(words_for(program, 2), folder / "stopped")
+        require_same_bits("stopped and gone on", folder / "many2", folder / "stopped")
         for rank in (0, 1):
             kill_one(slow, folder / f"killed{rank}", rank)
             finish(words_for(program, 4 if rank else 0), folder / f"killed{rank}")

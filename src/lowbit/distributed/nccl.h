@@ -1,6 +1,8 @@
 // NCCL behind c10d's interface; a build without CUDA has none.
 #pragma once
 
+#include <torch/torch.h>
+
 #include <chrono>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
