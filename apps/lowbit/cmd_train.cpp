@@ -159,11 +159,11 @@ int train(const Arguments& arguments) {
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   const config::TrainOptions& options = configuration.options.train;
   const auto place = distributed::place_from_environment();
-  const bool runs = !options.dry_run && !options.lr_test;
   // Before anything is said: that the first of the processes does.
-  if (const int here = train::processes_here(options);
-      runs && !place && (here > 1 || options.world_size > 1))
-    return launch_all(arguments, here, options);
+  if (!place && !options.dry_run && !options.lr_test) {
+    const int here = train::processes_here(options);
+    if (here > 1 || options.world_size > 1) return launch_all(arguments, here, options);
+  }
   if (!place || place->leads()) {
     log_to_console(options.verbose);
     for (const std::string& warning : configuration.warnings) core::log().warn(warning);

@@ -83,8 +83,9 @@ void keep_freed_memory() {
 
 int processes_here(const config::TrainOptions& options) {
   if (options.gpus > 0) return options.gpus;
-  const bool on_gpus = options.device != config::Device::cpu && why_no_gpu().empty();
-  if (!on_gpus || !(options.distributed || options.device_ids_given)) return 1;
+  // Only those who ask for several wait for the driver here.
+  const bool asked = options.distributed || options.device_ids_given;
+  if (!asked || options.device == config::Device::cpu || !why_no_gpu().empty()) return 1;
   const auto all = static_cast<int>(gpus_of(options, true).size());
   return std::max(options.world_size > 0 ? std::min(all, options.world_size - options.rank) : all,
                   1);
