@@ -3,6 +3,7 @@
 //
 //   stream ROOT [BATCH [WORKERS [SECONDS]]]     ROOT/train/CLASS/*, as --dataset imagenet has it
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include <chrono>
 #include <cstdlib>

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* usage =
+constexpr const char* after_usage =
     "usage: lowbit after PID CONFIG [repeat] [options]\n\n"
     "Waits until the process PID has ended, then trains as lowbit train CONFIG [options] does. A "
     "run\n"
@@ -25,7 +25,7 @@ constexpr const char* usage =
     "where\n"
     "it has written one. Wrong use and Ctrl-C are no failures to repeat.\n";
 
-struct Call {
+struct AfterCall {
   pid_t pid;
   std::string config_file;
   int repeat = 0;
@@ -38,12 +38,13 @@ std::optional<int> number_of(const std::string& word, int least) {
   return number && *number >= least ? number : std::nullopt;
 }
 
-Call read_call(const Arguments& arguments) {
+AfterCall read_after_call(const Arguments& arguments) {
   if (arguments.size() < 2)
-    throw core::usage_error("after: PID and CONFIG are needed").detail(usage);
-  Call call;
+    throw core::usage_error("after: PID and CONFIG are needed").detail(after_usage);
+  AfterCall call;
   const std::optional<int> pid = number_of(arguments[0], 1);
-  if (!pid) throw core::usage_error("after: '{}' is no process id", arguments[0]).detail(usage);
+  if (!pid)
+    throw core::usage_error("after: '{}' is no process id", arguments[0]).detail(after_usage);
   call.pid = *pid;
   call.config_file = arguments[1];
   size_t next = 2;
@@ -51,7 +52,7 @@ Call read_call(const Arguments& arguments) {
     const std::optional<int> repeat = number_of(arguments[next], 0);
     if (!repeat)
       throw core::usage_error("after: '{}' is no number of repetitions", arguments[next])
-          .detail(usage);
+          .detail(after_usage);
     call.repeat = *repeat;
     ++next;
   }
@@ -81,7 +82,7 @@ bool worth_repeating(int status) {
   return status != 0 && status != 2 && !was_stopped(status);
 }
 
-int train_with_repetitions(const Call& call, const fs::path& checkpoint) {
+int train_with_repetitions(const AfterCall& call, const fs::path& checkpoint) {
   Arguments train = {"train", call.config_file};
   train.insert(train.end(), call.options.begin(), call.options.end());
   const fs::file_time_type start = fs::file_time_type::clock::now();
@@ -103,10 +104,10 @@ int train_with_repetitions(const Call& call, const fs::path& checkpoint) {
 
 int after(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", usage, config::help_text());
+    fmt::print("{}\n{}", after_usage, config::help_text());
     return 0;
   }
-  const Call call = read_call(arguments);
+  const AfterCall call = read_after_call(arguments);
   // What is wrong with the call is said now, not when the process has ended.
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   log_to_console();

@@ -17,7 +17,7 @@
 namespace lowbit::app {
 namespace {
 
-constexpr const char* usage =
+constexpr const char* eval_usage =
     "usage: lowbit eval CHECKPOINT [options]\n\n"
     "Evaluates a checkpoint that lowbit train wrote on the validation set it was trained with. "
     "The\n"
@@ -84,11 +84,11 @@ void require_classes(const std::vector<std::string>& trained,
 
 int eval(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", usage, config::help_text());
+    fmt::print("{}\n{}", eval_usage, config::help_text());
     return 0;
   }
   if (arguments.empty()) {
-    fmt::print(stderr, "{}", usage);
+    fmt::print(stderr, "{}", eval_usage);
     return 2;
   }
   const std::string& path = arguments[0];

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* usage =
+constexpr const char* report_usage =
     "usage: lowbit report RUN... [-o FILE] [options]\n\n"
     "Writes an HTML page that needs nothing beside it: curves, what stands out, every quantizer\n"
     "with its error, clip range and codes, and the images that quantization lost. RUN is the "
@@ -25,15 +25,15 @@ constexpr const char* usage =
     "  --no-images  do not run the networks on the validation set for the images\n"
     "Options of lowbit train replace those of the runs: --root FOLDER, --device cpu, ...\n";
 
-struct Call {
+struct ReportCall {
   std::vector<fs::path> runs;
   fs::path output;  // empty: the default
   bool images = true;
   Arguments options;  // from the first word on that begins with a dash and is none of ours
 };
 
-Call read_call(const Arguments& arguments) {
-  Call call;
+ReportCall read_report_call(const Arguments& arguments) {
+  ReportCall call;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
     if (word == "-o" || word == "--output") {
@@ -54,7 +54,7 @@ Call read_call(const Arguments& arguments) {
   return call;
 }
 
-fs::path default_output(const Call& call, const std::vector<report::ReportedRun>& runs) {
+fs::path default_output(const ReportCall& call, const std::vector<report::ReportedRun>& runs) {
   if (call.runs.size() > 1) return "report.html";
   const fs::path& given = call.runs.front();
   return (core::is_folder(given) ? given : runs.front().data.folder) / "report.html";
@@ -64,10 +64,10 @@ fs::path default_output(const Call& call, const std::vector<report::ReportedRun>
 
 int report(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}", usage);
+    fmt::print("{}", report_usage);
     return 0;
   }
-  const Call call = read_call(arguments);
+  const ReportCall call = read_report_call(arguments);
   constexpr size_t kPictures = 48;  // of a run
   log_to_console();
   std::vector<report::ReportedRun> runs;

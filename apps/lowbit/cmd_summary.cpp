@@ -16,7 +16,7 @@
 namespace lowbit::app {
 namespace {
 
-constexpr const char* usage =
+constexpr const char* summary_usage =
     "usage: lowbit summary [CONFIG|CHECKPOINT] [options]\n\n"
     "Lists the layers of a network: shapes, bits of weights and activations (32: not quantized),\n"
     "parameters, multiply-accumulates of one image; then the totals, and the memory that all\n"
@@ -48,11 +48,11 @@ std::shared_ptr<models::Network> network_of_config(const std::optional<std::stri
 
 int summary(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", usage, config::help_text());
+    fmt::print("{}\n{}", summary_usage, config::help_text());
     return 0;
   }
   if (arguments.empty()) {
-    fmt::print(stderr, "{}", usage);
+    fmt::print(stderr, "{}", summary_usage);
     return 2;
   }
   log_to_console();

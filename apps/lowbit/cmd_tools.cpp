@@ -11,9 +11,9 @@
 namespace lowbit::app {
 namespace {
 
-constexpr const char* program = "lowbit tools";
+constexpr const char* tools_program = "lowbit tools";
 
-constexpr Verb verbs[] = {
+constexpr Verb tool_verbs[] = {
     {"inspect", "inspect", "list what a checkpoint holds", inspect_checkpoint},
     {"verbose", "verbose", "the same", inspect_checkpoint},
     {"update", "update", "rename the entries of a checkpoint", update_checkpoint},
@@ -36,11 +36,11 @@ void print_help(std::FILE* to) {
              "usage:\n{}\n"
              "or: lowbit tools --keyword VERB[,raw][,VERB] [options]\n"
              "lowbit tools VERB -h lists the options of a verb.\n",
-             verb_lines(verbs, program));
+             verb_lines(tool_verbs, tools_program));
 }
 
 bool is_verb(const std::string& word) {
-  return std::ranges::any_of(verbs, [&](const Verb& verb) { return word == verb.name; });
+  return std::ranges::any_of(tool_verbs, [&](const Verb& verb) { return word == verb.name; });
 }
 
 // The verbs stand among the keywords, of which the others concern the network.
@@ -83,12 +83,12 @@ int run_old_call(const Arguments& arguments) {
   if (call.verbs.empty() && call.keywords.empty())
     throw core::usage_error("tools: neither a verb nor --keyword VERB is given")
         .detail("'lowbit tools -h' lists the verbs");
-  if (call.verbs.empty()) find_verb(verbs, program, call.keywords);  // throws
+  if (call.verbs.empty()) find_verb(tool_verbs, tools_program, call.keywords);  // throws
   Arguments rest = call.rest;
   if (!call.keywords.empty()) rest.insert(rest.end(), {"--keyword", call.keywords});
   int status = 0;
   for (const std::string& verb : call.verbs) {
-    const int result = find_verb(verbs, program, verb).run(rest);
+    const int result = find_verb(tool_verbs, tools_program, verb).run(rest);
     if (status == 0) status = result;
   }
   return status;
@@ -107,7 +107,7 @@ int tools(const Arguments& arguments) {
     return 0;
   }
   if (first.starts_with("-")) return run_old_call(arguments);
-  return find_verb(verbs, program, first).run({arguments.begin() + 1, arguments.end()});
+  return find_verb(tool_verbs, tools_program, first).run({arguments.begin() + 1, arguments.end()});
 }
 
 }  // namespace lowbit::app

@@ -22,14 +22,14 @@
 namespace lowbit::app {
 namespace {
 
-struct Call {
+struct TrainCall {
   std::optional<std::filesystem::path> config_file;
   Arguments options;
 };
 
 // The config file may stand first or last, as scripts of either habit have it.
-Call split_call(const Arguments& arguments) {
-  Call call;
+TrainCall split_call(const Arguments& arguments) {
+  TrainCall call;
   call.options = arguments;
   if (!arguments.empty() && !arguments[0].starts_with("-")) {
     call.config_file = arguments[0];
@@ -155,7 +155,7 @@ int train(const Arguments& arguments) {
   if (arguments.empty())
     throw core::usage_error("train: neither a config file nor options are given")
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
-  const Call call = split_call(arguments);
+  const TrainCall call = split_call(arguments);
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   const config::TrainOptions& options = configuration.options.train;
   const auto place = distributed::place_from_environment();

@@ -19,7 +19,7 @@ namespace {
 using lowbit::app::Arguments;
 using lowbit::app::Verb;
 
-constexpr Verb verbs[] = {
+constexpr Verb program_verbs[] = {
     {"train", "train [CONFIG] [options]", "train a network; --dry-run only reads",
      lowbit::app::train},
     {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
@@ -38,7 +38,7 @@ void print_help(std::FILE* to) {
              "lowbit {}: image classifiers with 1 to 4 bit weights and activations\n\n"
              "usage:\n",
              LOWBIT_VERSION);
-  fmt::print(to, "{}", lowbit::app::verb_lines(verbs, "lowbit"));
+  fmt::print(to, "{}", lowbit::app::verb_lines(program_verbs, "lowbit"));
   fmt::print(to,
              "\n"
              "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
@@ -60,7 +60,7 @@ int dispatch(const Arguments& arguments) {
     print_help(stderr);
     return 2;
   }
-  return lowbit::app::find_verb(verbs, "lowbit", name)
+  return lowbit::app::find_verb(program_verbs, "lowbit", name)
       .run({arguments.begin() + 1, arguments.end()});
 }
 

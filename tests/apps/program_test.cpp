@@ -174,7 +174,7 @@ TEST_F(Program, NamesTheLayerOfALossThatIsNotFinite) {
               ContainsRegex("the loss is not finite in epoch 0, iteration [0-9]+: first in layer"));
 }
 
-struct Refused {
+struct RefusedCall {
   const char* name;
   std::vector<std::string> arguments;
   int status;
@@ -182,7 +182,7 @@ struct Refused {
   std::string anywhere = "";
 };
 
-void PrintTo(const Refused& refused, std::ostream* out) {
+void PrintTo(const RefusedCall& refused, std::ostream* out) {
   *out << refused.name;
 }
 
@@ -233,7 +233,7 @@ TEST_F(Program, ReportsOnARunInItsFolder) {
 
 const std::string kForeign = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
 
-class BadInput : public Program, public testing::WithParamInterface<Refused> {};
+class BadInput : public Program, public testing::WithParamInterface<RefusedCall> {};
 
 TEST_P(BadInput, IsOneClearLineAndWritesNothing) {
   write("config.typo", "dataset=fashion\n\noptions='--fm_bitt 2'\n");
@@ -253,25 +253,25 @@ TEST_P(BadInput, IsOneClearLineAndWritesNothing) {
 INSTANTIATE_TEST_SUITE_P(
     Arguments, BadInput,
     testing::Values(
-        Refused{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
-        Refused{"verb_to_come", {"export"}, 2, "'lowbit export' is not built yet"},
-        Refused{"no_config", {"train", "config.none"}, 2, "config.none"},
-        Refused{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
-        Refused{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},
-        Refused{"keyword", {"train", "config.keyword"}, 2, "config.keyword:2:.*lsqq", "lsq"},
-        Refused{"bits_0", {"train", "config.lsq", "--fm_bit", "0"}, 2, "--fm_bit.*0"},
-        Refused{"bits_9", {"train", "config.lsq", "--wt_bit", "9"}, 2, "--wt_bit.*9"},
-        Refused{"device", {"train", "config.lsq", "--device", "cuda"}, 2, "--device cuda"},
-        Refused{"weights", {"train", "config.lsq", "--weights_dir", "a_file/x"}, 1, "a_file"},
-        Refused{"data", {"train", "config.lsq", "--root", "nowhere"}, 1, "nowhere"},
-        Refused{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
-        Refused{"no_network", {"summary", "config.none"}, 2, "config.none"},
-        Refused{"no_description", {"summary", kForeign}, 2, "small.zip.pt", "--model"},
-        Refused{"report_of_none", {"report"}, 2, "no run is given"},
-        Refused{"no_run", {"report", "a_filee"}, 1, "a_filee.*a_file"},
-        Refused{"report_option", {"report", "set", "--no-images", "--lr"}, 2, "--lr"},
-        Refused{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
-        Refused{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
+        RefusedCall{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
+        RefusedCall{"verb_to_come", {"export"}, 2, "'lowbit export' is not built yet"},
+        RefusedCall{"no_config", {"train", "config.none"}, 2, "config.none"},
+        RefusedCall{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
+        RefusedCall{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},
+        RefusedCall{"keyword", {"train", "config.keyword"}, 2, "config.keyword:2:.*lsqq", "lsq"},
+        RefusedCall{"bits_0", {"train", "config.lsq", "--fm_bit", "0"}, 2, "--fm_bit.*0"},
+        RefusedCall{"bits_9", {"train", "config.lsq", "--wt_bit", "9"}, 2, "--wt_bit.*9"},
+        RefusedCall{"device", {"train", "config.lsq", "--device", "cuda"}, 2, "--device cuda"},
+        RefusedCall{"weights", {"train", "config.lsq", "--weights_dir", "a_file/x"}, 1, "a_file"},
+        RefusedCall{"data", {"train", "config.lsq", "--root", "nowhere"}, 1, "nowhere"},
+        RefusedCall{"pretrained", {"train", "config.lsq", "--pretrained", "x.pth"}, 1, "x.pth"},
+        RefusedCall{"no_network", {"summary", "config.none"}, 2, "config.none"},
+        RefusedCall{"no_description", {"summary", kForeign}, 2, "small.zip.pt", "--model"},
+        RefusedCall{"report_of_none", {"report"}, 2, "no run is given"},
+        RefusedCall{"no_run", {"report", "a_filee"}, 1, "a_filee.*a_file"},
+        RefusedCall{"report_option", {"report", "set", "--no-images", "--lr"}, 2, "--lr"},
+        RefusedCall{"no_checkpoint", {"eval", "none.pth.tar"}, 1, "none.pth.tar"},
+        RefusedCall{"no_pickle", {"eval", "a_file"}, 1, "a_file"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 }  // namespace

@@ -172,18 +172,18 @@ TEST_F(Tools, VerifyDataReadsSetsThatAreNoImageFiles) {
                              HasSubstr("10 images, 1 bad\n")));
 }
 
-struct Refused {
+struct RefusedTool {
   const char* name;
   std::vector<std::string> arguments;
   int status;
   const char* first_line;  // regular expression
 };
 
-void PrintTo(const Refused& refused, std::ostream* out) {
+void PrintTo(const RefusedTool& refused, std::ostream* out) {
   *out << refused.name;
 }
 
-class BadTools : public Tools, public testing::WithParamInterface<Refused> {};
+class BadTools : public Tools, public testing::WithParamInterface<RefusedTool> {};
 
 TEST_P(BadTools, AreOneClearLineAndWriteNothing) {
   write("two", "a\nb\n");
@@ -203,41 +203,42 @@ const std::string kFile = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixture
 INSTANTIATE_TEST_SUITE_P(
     Arguments, BadTools,
     testing::Values(
-        Refused{"none", {}, 2, "usage:"},
-        Refused{"verb", {"inspekt"}, 2, "unknown verb 'inspekt'; did you mean 'inspect'"},
-        Refused{"keyword", {"--keyword", "updat"}, 2, "'updat'; did you mean 'update'"},
-        Refused{"other_keyword",
-                {"--keyword", "sort,cifar1000", "--mf", "two"},
-                2,
-                "unknown keyword 'cifar1000'; did you mean 'cifar100'"},
-        Refused{"no_verb", {"--old", "x"}, 2, "neither a verb nor --keyword"},
-        Refused{"onnx", {"export_onnx"}, 2, "'lowbit tools export_onnx' is not built yet"},
-        Refused{"old_onnx", {"--keyword", "export_onnx"}, 2, "export_onnx' is not built yet"},
-        Refused{"option", {"inspect", "--odl", kFile}, 2, "'--odl'; did you mean '--old'"},
-        Refused{"model_option", {"inspect", "--wt_bits", "2"}, 2, "did you mean '--wt_bit'"},
-        Refused{"no_old", {"inspect"}, 2, "tools inspect: --old \\(or --pretrained\\) is missing"},
-        Refused{"no_file", {"inspect", "--old", "none.pth"}, 1, "none.pth"},
-        Refused{"no_new", {"update", "--old", kFile, "--mf", "two", "--mt", "two"}, 2, "--new"},
-        Refused{"no_mapping", {"update", "--old", kFile, "--new", "n"}, 2, "--mapping_from"},
-        Refused{"lengths",
-                {"update", "--old", kFile, "--new", "n", "--mf", "two", "--mt", "three"},
-                2,
-                "'two' names 2 prefixes, 'three' 3"},
-        Refused{"braces",
-                {"update", "--old", kFile, "--new", "n", "--mf", "unknown", "--mt", "two"},
-                2,
-                "unknown:2: the braces"},
-        Refused{"swap",
-                {"swap", "--mf", "two", "--verbose_list", "3/1-0-2"},
-                2,
-                "two: 2 names are no multiple of 3"},
-        Refused{
+        RefusedTool{"none", {}, 2, "usage:"},
+        RefusedTool{"verb", {"inspekt"}, 2, "unknown verb 'inspekt'; did you mean 'inspect'"},
+        RefusedTool{"keyword", {"--keyword", "updat"}, 2, "'updat'; did you mean 'update'"},
+        RefusedTool{"other_keyword",
+                    {"--keyword", "sort,cifar1000", "--mf", "two"},
+                    2,
+                    "unknown keyword 'cifar1000'; did you mean 'cifar100'"},
+        RefusedTool{"no_verb", {"--old", "x"}, 2, "neither a verb nor --keyword"},
+        RefusedTool{"onnx", {"export_onnx"}, 2, "'lowbit tools export_onnx' is not built yet"},
+        RefusedTool{"old_onnx", {"--keyword", "export_onnx"}, 2, "export_onnx' is not built yet"},
+        RefusedTool{"option", {"inspect", "--odl", kFile}, 2, "'--odl'; did you mean '--old'"},
+        RefusedTool{"model_option", {"inspect", "--wt_bits", "2"}, 2, "did you mean '--wt_bit'"},
+        RefusedTool{
+            "no_old", {"inspect"}, 2, "tools inspect: --old \\(or --pretrained\\) is missing"},
+        RefusedTool{"no_file", {"inspect", "--old", "none.pth"}, 1, "none.pth"},
+        RefusedTool{"no_new", {"update", "--old", kFile, "--mf", "two", "--mt", "two"}, 2, "--new"},
+        RefusedTool{"no_mapping", {"update", "--old", kFile, "--new", "n"}, 2, "--mapping_from"},
+        RefusedTool{"lengths",
+                    {"update", "--old", kFile, "--new", "n", "--mf", "two", "--mt", "three"},
+                    2,
+                    "'two' names 2 prefixes, 'three' 3"},
+        RefusedTool{"braces",
+                    {"update", "--old", kFile, "--new", "n", "--mf", "unknown", "--mt", "two"},
+                    2,
+                    "unknown:2: the braces"},
+        RefusedTool{"swap",
+                    {"swap", "--mf", "two", "--verbose_list", "3/1-0-2"},
+                    2,
+                    "two: 2 names are no multiple of 3"},
+        RefusedTool{
             "order", {"swap", "--mf", "two", "--verbose_list", "2/1-1"}, 2, "'2/1-1' is no order"},
-        Refused{"no_order", {"swap", "--mf", "two"}, 2, "--verbose_list is missing"},
-        Refused{"undescribed", {"load", "--old", kFile}, 2, "does not describe its network"},
-        Refused{"no_root", {"verify-data"}, 2, "--root is missing"},
-        Refused{"no_images", {"verify-data", "--root", "set"}, 1, "'set': no images"},
-        Refused{"no_list", {"verify-image"}, 2, "--verbose_list is missing"}),
+        RefusedTool{"no_order", {"swap", "--mf", "two"}, 2, "--verbose_list is missing"},
+        RefusedTool{"undescribed", {"load", "--old", kFile}, 2, "does not describe its network"},
+        RefusedTool{"no_root", {"verify-data"}, 2, "--root is missing"},
+        RefusedTool{"no_images", {"verify-data", "--root", "set"}, 1, "'set': no images"},
+        RefusedTool{"no_list", {"verify-image"}, 2, "--verbose_list is missing"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 }  // namespace

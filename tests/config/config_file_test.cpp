@@ -19,7 +19,7 @@ std::string value(const std::string& text, const std::string& name = "a",
   return parse(text, std::move(environment)).values.at(name).text;
 }
 
-std::string error(const std::string& text) {
+std::string file_error(const std::string& text) {
   return usage_error_of([&] { parse(text); });
 }
 
@@ -43,7 +43,7 @@ TEST(ConfigFile, JoinsAdjacentPieces) {
 TEST(ConfigFile, RefusesValuesThatGrowWithoutBound) {
   std::string text = "a=0123456789\n";
   for (int line = 0; line < 30; ++line) text += "a=\"$a$a\"\n";
-  EXPECT_THAT(error(text), testing::ContainsRegex("c:1[0-9]: .*more than 1048576 characters"));
+  EXPECT_THAT(file_error(text), testing::ContainsRegex("c:1[0-9]: .*more than 1048576 characters"));
 }
 
 TEST(ConfigFile, RefusesBracesWithinOneAnotherWithoutEnd) {
@@ -54,7 +54,7 @@ TEST(ConfigFile, RefusesBracesWithinOneAnotherWithoutEnd) {
   };
   EXPECT_EQ(value(nested(50)), "x");
   EXPECT_EQ(value(nested(50) + "\nc=1", "c"), "1");
-  EXPECT_THAT(error(nested(100'000)), testing::HasSubstr("too deeply"));
+  EXPECT_THAT(file_error(nested(100'000)), testing::HasSubstr("too deeply"));
 }
 
 TEST(ConfigFile, ReadsOneQuoteWithinTheOther) {
@@ -146,7 +146,7 @@ TEST(ConfigFile, ExpandsATildeAtTheStartAlone) {
   EXPECT_EQ(value("a=~", "a", {{"HOME", "/home/me"}}), "/home/me");
   EXPECT_EQ(value("a='~/data'"), "~/data");
   EXPECT_EQ(value("a=x~"), "x~");
-  EXPECT_EQ(error("a=~you/x"), "c:1: '~user' is not supported: write the path");
+  EXPECT_EQ(file_error("a=~you/x"), "c:1: '~user' is not supported: write the path");
 }
 
 TEST(ConfigFile, RemembersTheLineOfEveryCharacter) {
@@ -158,31 +158,34 @@ TEST(ConfigFile, RemembersTheLineOfEveryCharacter) {
 }
 
 TEST(ConfigFile, RefusesAnUnsetVariableWithTheNearestName) {
-  EXPECT_EQ(error("\nroot=$NOWHERE/data"), "c:2: variable 'NOWHERE' is not set");
-  EXPECT_EQ(error("folder=x\nroot=${foldr}"),
+  EXPECT_EQ(file_error("\nroot=$NOWHERE/data"), "c:2: variable 'NOWHERE' is not set");
+  EXPECT_EQ(file_error("folder=x\nroot=${foldr}"),
             "c:2: variable 'foldr' is not set; did you mean 'folder'?");
 }
 
 TEST(ConfigFile, RefusesWhatAShellWouldExecute) {
-  EXPECT_EQ(error("a=1\npython main.py --x"),
+  EXPECT_EQ(file_error("a=1\npython main.py --x"),
             "c:2: 'python main.py --x' is not an assignment name=value");
-  EXPECT_EQ(error("if [ -z \"$a\" ]; then"),
+  EXPECT_EQ(file_error("if [ -z \"$a\" ]; then"),
             "c:1: 'if [ -z \"$a\" ]; then' is not an assignment name=value");
-  EXPECT_EQ(error("a=1 rm -rf /"), "c:1: 'a=1 rm -rf /' is not an assignment name=value");
-  EXPECT_EQ(error("source other"), "c:1: 'source other' is not an assignment name=value");
-  EXPECT_EQ(error("exports a=1"), "c:1: 'exports a=1' is not an assignment name=value");
-  EXPECT_EQ(error("f() { x; }"), "c:1: 'f() { x; }' is not an assignment name=value");
-  EXPECT_EQ(error("1a=2"), "c:1: '1a=2' is not an assignment name=value");
-  EXPECT_EQ(error("'a'=2"), "c:1: ''a'=2' is not an assignment name=value");
-  EXPECT_EQ(error("$a=2"), "c:1: '$a=2' is not an assignment name=value");
-  EXPECT_EQ(error("a=1 && b=2"), "c:1: 'a=1 && b=2' is not an assignment name=value");
+  EXPECT_EQ(file_error("a=1 rm -rf /"), "c:1: 'a=1 rm -rf /' is not an assignment name=value");
+  EXPECT_EQ(file_error("source other"), "c:1: 'source other' is not an assignment name=value");
+  EXPECT_EQ(file_error("exports a=1"), "c:1: 'exports a=1' is not an assignment name=value");
+  EXPECT_EQ(file_error("f() { x; }"), "c:1: 'f() { x; }' is not an assignment name=value");
+  EXPECT_EQ(file_error("1a=2"), "c:1: '1a=2' is not an assignment name=value");
+  EXPECT_EQ(file_error("'a'=2"), "c:1: ''a'=2' is not an assignment name=value");
+  EXPECT_EQ(file_error("$a=2"), "c:1: '$a=2' is not an assignment name=value");
+  EXPECT_EQ(file_error("a=1 && b=2"), "c:1: 'a=1 && b=2' is not an assignment name=value");
   for (const char* text :
        {"a=$(date)", "a=\"$(date)\"", "a=`date`", "a=\"`date`\"", "a=$((1+1))", "a=${b:-$(date)}"})
-    EXPECT_EQ(error(text), "c:1: a command in $(..) or `..` is not executed: write its result")
+    EXPECT_EQ(file_error(text), "c:1: a command in $(..) or `..` is not executed: write its result")
         << text;
-  EXPECT_EQ(error("a=1&"), "c:1: '&' outside quotes: quote the value, nothing is executed here");
-  EXPECT_EQ(error("a=(1 2)"), "c:1: '(' outside quotes: quote the value, nothing is executed here");
-  EXPECT_EQ(error("a=1>x"), "c:1: '>' outside quotes: quote the value, nothing is executed here");
+  EXPECT_EQ(file_error("a=1&"),
+            "c:1: '&' outside quotes: quote the value, nothing is executed here");
+  EXPECT_EQ(file_error("a=(1 2)"),
+            "c:1: '(' outside quotes: quote the value, nothing is executed here");
+  EXPECT_EQ(file_error("a=1>x"),
+            "c:1: '>' outside quotes: quote the value, nothing is executed here");
 }
 
 TEST(ConfigFile, SaysThatABlankBeforeTheSignIsTheFault) {
@@ -196,19 +199,19 @@ TEST(ConfigFile, SaysThatABlankBeforeTheSignIsTheFault) {
 }
 
 TEST(ConfigFile, RefusesExpansionsThatItDoesNotKnow) {
-  EXPECT_EQ(error("a=$1"), "c:1: '$1' has no meaning in a config file");
-  EXPECT_EQ(error("a=\"$@\""), "c:1: '$@' has no meaning in a config file");
-  EXPECT_EQ(error("b=1\na=${b%x}"), "c:2: '${b' is not ${name} or ${name:-default}");
-  EXPECT_EQ(error("a=${b:?x}"), "c:1: '${b' is not ${name} or ${name:-default}");
-  EXPECT_EQ(error("a=${}"), "c:1: '${' is not ${name} or ${name:-default}");
-  EXPECT_EQ(error("a=$'x'"), "c:1: $'..' and $\"..\" are not supported: use plain quotes");
+  EXPECT_EQ(file_error("a=$1"), "c:1: '$1' has no meaning in a config file");
+  EXPECT_EQ(file_error("a=\"$@\""), "c:1: '$@' has no meaning in a config file");
+  EXPECT_EQ(file_error("b=1\na=${b%x}"), "c:2: '${b' is not ${name} or ${name:-default}");
+  EXPECT_EQ(file_error("a=${b:?x}"), "c:1: '${b' is not ${name} or ${name:-default}");
+  EXPECT_EQ(file_error("a=${}"), "c:1: '${' is not ${name} or ${name:-default}");
+  EXPECT_EQ(file_error("a=$'x'"), "c:1: $'..' and $\"..\" are not supported: use plain quotes");
 }
 
 TEST(ConfigFile, NamesTheLineWhereAQuoteOrBraceBegins) {
-  EXPECT_EQ(error("a=1\nb='x\n\n"), "c:2: the quote ' is never closed");
-  EXPECT_EQ(error("b=\"x\n\n"), "c:1: the quote \" is never closed");
-  EXPECT_EQ(error("b=${x:-y\n}"), "c:1: the brace of '${x' is never closed");
-  EXPECT_EQ(error("b=\"\\"), "c:1: the quote \" is never closed");
+  EXPECT_EQ(file_error("a=1\nb='x\n\n"), "c:2: the quote ' is never closed");
+  EXPECT_EQ(file_error("b=\"x\n\n"), "c:1: the quote \" is never closed");
+  EXPECT_EQ(file_error("b=${x:-y\n}"), "c:1: the brace of '${x' is never closed");
+  EXPECT_EQ(file_error("b=\"\\"), "c:1: the quote \" is never closed");
 }
 
 TEST(ConfigFile, NeverFailsOtherwiseThanWithAUsageError) {

@@ -18,10 +18,11 @@ const std::string kFake = "--dataset fake ";
 ModelOptions model(const std::string& keywords, const std::string& more = "") {
   return run(kFake + "--keyword " + keywords + " " + more).options.model;
 }
-std::string error(const std::string& keywords, const std::string& more = "") {
+std::string keyword_error(const std::string& keywords, const std::string& more = "") {
   return run_error(kFake + "--keyword " + keywords + " " + more);
 }
-std::vector<std::string> warnings(const std::string& keywords, const std::string& more = "") {
+std::vector<std::string> keyword_warnings(const std::string& keywords,
+                                          const std::string& more = "") {
   return run(kFake + "--keyword " + keywords + " " + more).warnings;
 }
 
@@ -75,7 +76,7 @@ TEST(Keywords, SetTheActivation) {
 
 TEST(Keywords, OfOneKindCountInTheOrderOfTheTable) {
   EXPECT_EQ(model("cbsa,cbas").order, BlockOrder::cbas);
-  EXPECT_THAT(warnings("cbsa,cbas"),
+  EXPECT_THAT(keyword_warnings("cbsa,cbas"),
               ElementsAre("command line: keyword 'cbsa' has no effect: 'cbas' counts"));
   EXPECT_EQ(model("cbas,LReLU,NReLU").activation, Activation::none);
 }
@@ -100,9 +101,9 @@ TEST(Keywords, GivePactTheWeightsOfDorefa) {
 }
 
 TEST(Keywords, SayWhatTheyNeed) {
-  EXPECT_EQ(error("cbas,lsq", kQuantized),
+  EXPECT_EQ(keyword_error("cbas,lsq", kQuantized),
             "command line: keyword 'lsq' needs 'dorefa' or 'pact', too: add 'dorefa'");
-  EXPECT_EQ(error("cbas,wt_lsq", kQuantized),
+  EXPECT_EQ(keyword_error("cbas,wt_lsq", kQuantized),
             "command line: keyword 'wt_lsq' needs 'dorefa' or 'pact', too: add 'dorefa'");
 }
 
@@ -123,9 +124,11 @@ TEST(Keywords, SetTheDetailsOfTheMethods) {
 }
 
 TEST(Keywords, AreRefusedWithTheNearestNameIfUnknown) {
-  EXPECT_EQ(error("cbas,orgin"), "command line: unknown keyword 'orgin'; did you mean 'origin'?");
-  EXPECT_EQ(error("cbas,Origin"), "command line: unknown keyword 'Origin'; did you mean 'origin'?");
-  EXPECT_EQ(error("cbas,quite-else"), "command line: unknown keyword 'quite-else'");
+  EXPECT_EQ(keyword_error("cbas,orgin"),
+            "command line: unknown keyword 'orgin'; did you mean 'origin'?");
+  EXPECT_EQ(keyword_error("cbas,Origin"),
+            "command line: unknown keyword 'Origin'; did you mean 'origin'?");
+  EXPECT_EQ(keyword_error("cbas,quite-else"), "command line: unknown keyword 'quite-else'");
 }
 
 TEST(Keywords, SetTheStructureOfResNets) {
@@ -166,36 +169,37 @@ TEST(Keywords, SetTheStructureOfOtherFamilies) {
 
 TEST(Keywords, OfWhichTheModelNeedsOneAreNamed) {
   const std::string needs = " needs an order of its layers: add keyword ";
-  EXPECT_EQ(error("origin"),
+  EXPECT_EQ(keyword_error("origin"),
             "command line: model 'resnet18'" + needs + "cbas, cbsa, cabs, bacs or bcas");
-  EXPECT_EQ(error("cabs", "-m mobilenetv1"),
+  EXPECT_EQ(keyword_error("cabs", "-m mobilenetv1"),
             "command line: model 'mobilenetv1'" + needs + "cbas, cbsa or bacs");
-  EXPECT_EQ(error("cbsa", "-m mobilenetv2"),
+  EXPECT_EQ(keyword_error("cbsa", "-m mobilenetv2"),
             "command line: model 'mobilenetv2'" + needs + "cbas or bacs");
-  EXPECT_EQ(error("cbsa", "-m vgg_small"),
+  EXPECT_EQ(keyword_error("cbsa", "-m vgg_small"),
             "command line: model 'vgg_small'" + needs + "bac, cba or abc");
-  EXPECT_THAT(warnings("imagenet", "-m nin --epochs 0").size(), 1);
+  EXPECT_THAT(keyword_warnings("imagenet", "-m nin --epochs 0").size(), 1);
 }
 
 TEST(Keywords, ThatExcludeEachOtherAreRefused) {
-  EXPECT_EQ(error("cbsa,bireal,block_skip", "-m mobilenetv1"),
+  EXPECT_EQ(keyword_error("cbsa,bireal,block_skip", "-m mobilenetv1"),
             "command line: keywords 'bireal' and 'block_skip' exclude each other");
-  EXPECT_EQ(error("bacs,prone,preBN"),
+  EXPECT_EQ(keyword_error("bacs,prone,preBN"),
             "command line: keywords 'prone' and 'preBN' exclude each other");
-  EXPECT_EQ(error("cbsa,ReShapeResolution", "--order ba"),
+  EXPECT_EQ(keyword_error("cbsa,ReShapeResolution", "--order ba"),
             "command line: keyword 'ReShapeResolution' needs '--order' with a letter c "
             "(convolution), b (norm), a (activation)");
-  EXPECT_EQ(error("cbsa,ReShapeResolution", "--order cbx"),
+  EXPECT_EQ(keyword_error("cbsa,ReShapeResolution", "--order cbx"),
             "command line: option '--order': 'cbx' has a letter that is none of c (convolution), "
             "b (norm), a (activation)");
 }
 
 TEST(Keywords, RefuseNumbersOfLevelsThatTheMethodDoesNotHave) {
   EXPECT_EQ(model("cbsa,xnor", "--fm_enable").fm.levels(), 2) << "it has no other number of them";
-  EXPECT_EQ(error("cbsa,xnor", "--fm_enable --fm_bit 2"), "command line: xnor has 2 levels, not 4");
-  EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--wt_enable --wt_bit 2"),
+  EXPECT_EQ(keyword_error("cbsa,xnor", "--fm_enable --fm_bit 2"),
+            "command line: xnor has 2 levels, not 4");
+  EXPECT_EQ(keyword_error("cbsa,dorefa,non-uniform", "--wt_enable --wt_bit 2"),
             "command line: non-uniform in full range has 3 levels, not 4");
-  EXPECT_EQ(error("cbsa,dorefa,non-uniform", "--fm_enable --fm_bit 3"),
+  EXPECT_EQ(keyword_error("cbsa,dorefa,non-uniform", "--fm_enable --fm_bit 3"),
             "command line: non-uniform in half range has 2 to 4 levels, not 8");
   EXPECT_EQ(model("cbsa,dorefa,non-uniform", "--fm_enable --fm_bit 2").fm.method,
             Method::non_uniform);
@@ -203,11 +207,11 @@ TEST(Keywords, RefuseNumbersOfLevelsThatTheMethodDoesNotHave) {
 
 TEST(Keywords, WithoutEffectAreAcceptedWithOneWarningEach) {
   for (const std::string word : {"imagenet", "mean", "raw", "save", "keepdim", "postbn"})
-    EXPECT_THAT(warnings("cbas," + word + "," + word),
+    EXPECT_THAT(keyword_warnings("cbas," + word + "," + word),
                 ElementsAre("command line: keyword '" + word +
                             "' has no effect: it is accepted from old files"));
   EXPECT_THAT(
-      warnings("cbas,mean,bireal,custom-update"),
+      keyword_warnings("cbas,mean,bireal,custom-update"),
       UnorderedElementsAre(
           "command line: keyword 'mean' has no effect: it is accepted from old files",
           "command line: keyword 'bireal' has no effect: model 'resnet18' does not read it",
@@ -217,54 +221,54 @@ TEST(Keywords, WithoutEffectAreAcceptedWithOneWarningEach) {
 
 TEST(Keywords, AndOptionsOfOtherFamiliesWarn) {
   const std::string v1 = "--model mobilenetv1";
-  EXPECT_THAT(warnings("cbsa,bireal,react", v1), IsEmpty());
-  EXPECT_THAT(warnings("bacs,bireal,react", v1),
+  EXPECT_THAT(keyword_warnings("cbsa,bireal,react", v1), IsEmpty());
+  EXPECT_THAT(keyword_warnings("bacs,bireal,react", v1),
               ElementsAre("command line: keyword 'react' has no effect: order bacs has none"));
-  EXPECT_THAT(warnings("cbsa,block_skip,identify_norm", v1), IsEmpty());
-  EXPECT_THAT(warnings("cbsa,DCHR", v1),
+  EXPECT_THAT(keyword_warnings("cbsa,block_skip,identify_norm", v1), IsEmpty());
+  EXPECT_THAT(keyword_warnings("cbsa,DCHR", v1),
               ElementsAre("command line: keyword 'DCHR' has no effect: mobilenetv1 reads it with "
                           "keyword 'block_skip' alone"));
-  EXPECT_THAT(warnings("cba", "--model vgg_small --width_alpha 0.5"),
+  EXPECT_THAT(keyword_warnings("cba", "--model vgg_small --width_alpha 0.5"),
               ElementsAre("command line: option '--width_alpha' has no effect: model 'vgg_small' "
                           "does not read it"));
 }
 
 TEST(Keywords, ThatFitNothingGivenWarnWhy) {
-  EXPECT_THAT(warnings("cbas,real_skip"),
+  EXPECT_THAT(keyword_warnings("cbas,real_skip"),
               ElementsAre("command line: keyword 'real_skip' has no effect: nothing is quantized"));
-  EXPECT_THAT(warnings("cbas,real_skip,dorefa", "--wt_enable --wt_bit 2"), IsEmpty());
-  EXPECT_THAT(warnings("cbas,dorefa"),
+  EXPECT_THAT(keyword_warnings("cbas,real_skip,dorefa", "--wt_enable --wt_bit 2"), IsEmpty());
+  EXPECT_THAT(keyword_warnings("cbas,dorefa"),
               ElementsAre("command line: keyword 'dorefa' has no effect: nothing is quantized"));
-  EXPECT_THAT(warnings("cbas,cifar10,fix_pooling"),
+  EXPECT_THAT(keyword_warnings("cbas,cifar10,fix_pooling"),
               ElementsAre("command line: keyword 'fix_pooling' has no effect: the stem has no "
                           "pooling"));
-  EXPECT_THAT(warnings("cbas,fix_pooling"), IsEmpty());
-  EXPECT_THAT(warnings("cbas,prone,f1x1,s1x1"),
+  EXPECT_THAT(keyword_warnings("cbas,fix_pooling"), IsEmpty());
+  EXPECT_THAT(keyword_warnings("cbas,prone,f1x1,s1x1"),
               ElementsAre("command line: keyword 'f1x1' has no effect: keyword "
                           "'ReShapeResolution' is not given"));
   EXPECT_THAT(
-      warnings("cbas,first-last"),
+      keyword_warnings("cbas,first-last"),
       ElementsAre("command line: keyword 'first-last' has no effect: model 'resnet18' does not "
                   "read it"));
   EXPECT_THAT(
-      warnings("cbas,dorefa,fm_lsq", "--wt_enable --wt_bit 2"),
+      keyword_warnings("cbas,dorefa,fm_lsq", "--wt_enable --wt_bit 2"),
       ElementsAre("command line: keyword 'fm_lsq' has no effect: --fm_enable is not given"));
   EXPECT_THAT(
-      warnings("cbas,dorefa,wt_bin", "--wt_enable --wt_bit 2"),
+      keyword_warnings("cbas,dorefa,wt_bin", "--wt_enable --wt_bit 2"),
       ElementsAre("command line: keyword 'wt_bin' has no effect: weights are not quantized to "
                   "two levels by dorefa"));
   EXPECT_THAT(
-      warnings("cbas,dorefa,symmetry", "--wt_enable --wt_bit 2"),
+      keyword_warnings("cbas,dorefa,symmetry", "--wt_enable --wt_bit 2"),
       ElementsAre("command line: keyword 'symmetry' has no effect: lsq quantizes nothing to "
                   "more than two levels in full range"));
-  EXPECT_THAT(warnings("cbas,dorefa,independent_norm", "--wt_enable --wt_bit 2"),
+  EXPECT_THAT(keyword_warnings("cbas,dorefa,independent_norm", "--wt_enable --wt_bit 2"),
               ElementsAre("command line: keyword 'independent_norm' has no effect: weights are not "
                           "normalized"));
 }
 
 TEST(Keywords, WithoutEffectLeaveTheQuantizerAsItIs) {
   EXPECT_THAT(
-      warnings("cbas,dorefa,lsq,wt_gamma", kQuantized),
+      keyword_warnings("cbas,dorefa,lsq,wt_gamma", kQuantized),
       ElementsAre("command line: keyword 'wt_gamma' has no effect: the method is not dorefa"));
   EXPECT_FALSE(model("cbas,dorefa,lsq,wt_gamma", kQuantized).wt.gamma);
   EXPECT_FALSE(model("cbas,dorefa,lsq,wt_bin", kQuantized).wt.binary_mean);

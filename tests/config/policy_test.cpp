@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-std::string error(const std::string& text) {
+std::string policy_error(const std::string& text) {
   return usage_error_of([&] { parse_policy(text, "p"); });
 }
 
@@ -75,34 +75,37 @@ TEST(PolicyFile, WarnsAboutWhatHasNoEffect) {
 }
 
 TEST(PolicyFile, NamesTheNearestOfWhatIsUnknown) {
-  EXPECT_EQ(error("\non inti :"), "p:2: unknown section 'on inti'; did you mean 'init'?");
-  EXPECT_EQ(error("on init :\nby_indx: all"),
+  EXPECT_EQ(policy_error("\non inti :"), "p:2: unknown section 'on inti'; did you mean 'init'?");
+  EXPECT_EQ(policy_error("on init :\nby_indx: all"),
             "p:2: unknown selector 'by_indx'; did you mean 'by_index'?");
-  EXPECT_EQ(error("on init :\nby_tag: fm wd"), "p:2: unknown tag 'wd'; did you mean 'wt'?");
-  EXPECT_EQ(error("on init :\nby_tag: fm\n  adaptiv: var"),
+  EXPECT_EQ(policy_error("on init :\nby_tag: fm wd"), "p:2: unknown tag 'wd'; did you mean 'wt'?");
+  EXPECT_EQ(policy_error("on init :\nby_tag: fm\n  adaptiv: var"),
             "p:3: unknown attribute 'adaptiv'; did you mean 'adaptive'?");
-  EXPECT_EQ(error("on init :\nbyindex: all"),
+  EXPECT_EQ(policy_error("on init :\nbyindex: all"),
             "p:2: unknown attribute 'byindex'; did you mean 'by_index'?");
-  EXPECT_EQ(error("on init :\nadaptive: vra-mean"),
+  EXPECT_EQ(policy_error("on init :\nadaptive: vra-mean"),
             "p:2: 'adaptive': unknown value 'vra-mean'; did you mean 'var-mean'?");
-  EXPECT_EQ(error("on init :\nmethod: lsp"),
+  EXPECT_EQ(policy_error("on init :\nmethod: lsp"),
             "p:2: 'method': unknown value 'lsp'; did you mean 'lsq'?");
-  EXPECT_EQ(error("on init :\nenable: Ture"),
+  EXPECT_EQ(policy_error("on init :\nenable: Ture"),
             "p:2: 'enable': unknown value 'Ture'; did you mean 'True'?");
 }
 
 TEST(PolicyFile, NamesTheLineOfEveryFault) {
-  EXPECT_EQ(error("bit: 2"), "p:1: 'bit: 2' stands before the first section");
-  EXPECT_EQ(error("on init :\nbit 2"),
+  EXPECT_EQ(policy_error("bit: 2"), "p:1: 'bit: 2' stands before the first section");
+  EXPECT_EQ(policy_error("on init :\nbit 2"),
             "p:2: 'bit 2' is neither 'on EVENT :' nor 'attribute: value'");
-  EXPECT_EQ(error("on init :\nbit: 9"), "p:2: 'bit': 9 is out of range (1..8)");
-  EXPECT_EQ(error("on init :\nbit: two"), "p:2: 'bit': 'two' is not an integer (1..8)");
-  EXPECT_EQ(error("on init :\nscale: 0"), "p:2: 'scale': 0 is out of range (> 0)");
-  EXPECT_EQ(error("on init :\nby_index: -1"), "p:2: 'by_index': -1 is out of range (0..1000000)");
-  EXPECT_EQ(error("on init :\nby_index:"), "p:2: 'by_index' without a value");
-  EXPECT_EQ(error("on epoch :\nbit: 2"), "p:1: 'on epoch :' without the epochs: on epoch : 10 20");
-  EXPECT_EQ(error("on epoch : ten"), "p:1: 'on epoch': 'ten' is not an integer (0..1000000)");
-  EXPECT_EQ(error("on init : 3"), "p:1: 'on init :' takes no numbers");
+  EXPECT_EQ(policy_error("on init :\nbit: 9"), "p:2: 'bit': 9 is out of range (1..8)");
+  EXPECT_EQ(policy_error("on init :\nbit: two"), "p:2: 'bit': 'two' is not an integer (1..8)");
+  EXPECT_EQ(policy_error("on init :\nscale: 0"), "p:2: 'scale': 0 is out of range (> 0)");
+  EXPECT_EQ(policy_error("on init :\nby_index: -1"),
+            "p:2: 'by_index': -1 is out of range (0..1000000)");
+  EXPECT_EQ(policy_error("on init :\nby_index:"), "p:2: 'by_index' without a value");
+  EXPECT_EQ(policy_error("on epoch :\nbit: 2"),
+            "p:1: 'on epoch :' without the epochs: on epoch : 10 20");
+  EXPECT_EQ(policy_error("on epoch : ten"),
+            "p:1: 'on epoch': 'ten' is not an integer (0..1000000)");
+  EXPECT_EQ(policy_error("on init : 3"), "p:1: 'on init :' takes no numbers");
 }
 
 // The options of an LSQ quantizer with 4 bits after one attribute.

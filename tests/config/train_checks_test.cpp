@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 const std::string kPlain = "--dataset fake --keyword cbas ";
 
-std::vector<std::string> warnings(const std::string& line) {
+std::vector<std::string> check_warnings(const std::string& line) {
   return run(kPlain + line).warnings;
 }
 TrainOptions train(const std::string& line) {
@@ -35,53 +35,54 @@ TEST(TrainingKeywords, AskForTheScheduleAlone) {
 
 TEST(OptLevel, ZeroTakesHalfPrecisionBackWithOneNote) {
   EXPECT_EQ(train("--fp16 --opt_level O0").precision, Precision::fp32);
-  EXPECT_THAT(warnings("--fp16 --opt_level O0"),
+  EXPECT_THAT(check_warnings("--fp16 --opt_level O0"),
               ElementsAre("command line: option '--opt_level': O0 computes in fp32, in spite of "
                           "fp16"));
-  EXPECT_THAT(warnings("--opt_level O0"), IsEmpty());
+  EXPECT_THAT(check_warnings("--opt_level O0"), IsEmpty());
 }
 
 TEST(OptLevel, OfMixedPrecisionAreAllTheSame) {
   for (const std::string level : {"O1", "O2", "O3"})
     EXPECT_EQ(train("--fp16 --opt_level " + level).precision, Precision::fp16);
-  EXPECT_THAT(warnings("--fp16 --opt_level O1"), IsEmpty());
-  EXPECT_THAT(warnings("--fp16 --opt_level O2"),
+  EXPECT_THAT(check_warnings("--fp16 --opt_level O1"), IsEmpty());
+  EXPECT_THAT(check_warnings("--fp16 --opt_level O2"),
               ElementsAre("command line: option '--opt_level': O2 is the same mixed precision as "
                           "O1"));
-  EXPECT_THAT(warnings("--opt_level O2"),
+  EXPECT_THAT(check_warnings("--opt_level O2"),
               ElementsAre("command line: option '--opt_level' has no effect without '--fp16'"));
 }
 
 TEST(ProcessOptions, AreTakenAsOldFilesHaveThem) {
-  EXPECT_THAT(warnings("--sync_bn --distributed --world_size 4 --rank 0 -g 0 1"), IsEmpty());
-  EXPECT_THAT(warnings("--world_size 1 --rank 0 -g 0"), IsEmpty());
+  EXPECT_THAT(check_warnings("--sync_bn --distributed --world_size 4 --rank 0 -g 0 1"), IsEmpty());
+  EXPECT_THAT(check_warnings("--world_size 1 --rank 0 -g 0"), IsEmpty());
   EXPECT_THAT(run_error(kPlain + "-g x"), HasSubstr("'x' is not an integer"));
 }
 
 TEST(LossOptions, WarnWhereNothingReadsThem) {
-  EXPECT_THAT(warnings("--label_smooth 0.2"),
+  EXPECT_THAT(check_warnings("--label_smooth 0.2"),
               ElementsAre("command line: option '--label_smooth' has no effect without keyword "
                           "'label-smooth'"));
-  EXPECT_THAT(warnings("--focal_gamma 3"),
+  EXPECT_THAT(check_warnings("--focal_gamma 3"),
               ElementsAre("command line: option '--focal_gamma' has no effect without keyword "
                           "'focal-loss'"));
-  EXPECT_THAT(warnings("--mixup_alpha 0.2"),
+  EXPECT_THAT(check_warnings("--mixup_alpha 0.2"),
               ElementsAre("command line: option '--mixup_alpha' has no effect without "
                           "'--mixup_enable'"));
-  EXPECT_THAT(warnings("--distill_loss_alpha 0.2"),
+  EXPECT_THAT(check_warnings("--distill_loss_alpha 0.2"),
               ElementsAre("command line: option '--distill_loss_alpha' has no effect without "
                           "'--distill_teacher'"));
-  EXPECT_THAT(warnings("--label_smooth 0.1 --mixup_alpha .7 --focal_gamma 2.0 --custom_lr 1e-5"),
-              IsEmpty());
+  EXPECT_THAT(
+      check_warnings("--label_smooth 0.1 --mixup_alpha .7 --focal_gamma 2.0 --custom_lr 1e-5"),
+      IsEmpty());
 }
 
 TEST(OptimizerOptions, WarnWhereNothingReadsThem) {
-  EXPECT_THAT(warnings("--optimizer ADAM --nesterov"),
+  EXPECT_THAT(check_warnings("--optimizer ADAM --nesterov"),
               ElementsAre("command line: option '--nesterov' has no effect with ADAM"));
-  EXPECT_THAT(warnings("--custom_lr 0.5"),
+  EXPECT_THAT(check_warnings("--custom_lr 0.5"),
               ElementsAre("command line: option '--custom_lr' has no effect without "
                           "'--custom_lr_list'"));
-  EXPECT_THAT(warnings("--warmup 5 --warmup_epoch 1"),
+  EXPECT_THAT(check_warnings("--warmup 5 --warmup_epoch 1"),
               ElementsAre("command line: option '--warmup_epoch' has no effect beside "
                           "'--warmup'"));
 }
@@ -93,7 +94,7 @@ TEST(Teacher, IsAModelWhoseWeightsAreNamed) {
   EXPECT_EQ(run_error(kPlain + "--distill_teacher resnet50"),
             "command line: option '--distill_teacher' needs the teacher's weights: give "
             "'--distill_weights FILE'");
-  EXPECT_THAT(warnings("--distill_teacher resnet50 --pretrained p"), IsEmpty());
+  EXPECT_THAT(check_warnings("--distill_teacher resnet50 --pretrained p"), IsEmpty());
 }
 
 TEST(StableEpoch, CountsForTagsWithoutAWarmUpOfTheirOwn) {

@@ -79,7 +79,7 @@ std::string around(std::string_view opcodes) {
   return "\x80\x02" + std::string(opcodes) + ".";
 }
 
-std::string error_of(std::string_view bytes) {
+std::string pickle_error_of(std::string_view bytes) {
   try {
     return "no error, but " + read(bytes);
   } catch (const Error& error) {
@@ -146,23 +146,25 @@ TEST(Pickle, ARedundantSignByteDoesNotMakeAnIntegerLong) {
 
 TEST(Pickle, ErrorsSayWhatIsWrongAtWhichByte) {
   const std::string_view huge_text("X\xff\xff\xff\x7f", 5), endless_long("\x8b\xff\xff\xff\xff", 5);
-  EXPECT_EQ(error_of(around(huge_text)), "damaged pickle, byte 2: it ends early");
-  EXPECT_EQ(error_of(around(endless_long)), "damaged pickle, byte 2: it ends early");
-  EXPECT_EQ(error_of(around("Na")), "damaged pickle, byte 3: a value is missing");
-  EXPECT_EQ(error_of(around("NNa")), "damaged pickle, byte 4: items for what cannot hold them");
-  EXPECT_EQ(error_of(around("Nt")), "damaged pickle, byte 3: a mark is missing");
-  EXPECT_EQ(error_of(around("(N.")), "damaged pickle, byte 4: values left over at its end");
-  EXPECT_EQ(error_of(around("}(Nu")), "damaged pickle, byte 5: a key without value");
-  EXPECT_EQ(error_of(around("h\7")), "damaged pickle, byte 2: no value was stored under 7");
-  EXPECT_EQ(error_of(around("X\1\1\1\1")), "damaged pickle, byte 2: it ends early");
-  EXPECT_EQ(error_of(around("\x8c\1\xff")), "damaged pickle, byte 2: a text that is not UTF-8");
-  EXPECT_EQ(error_of(around("cmodule")), "damaged pickle, byte 2: a line without end");
-  EXPECT_EQ(error_of(around("I12x\n")), "damaged pickle, byte 2: no decimal number");
-  EXPECT_EQ(error_of(around("NNR")), "damaged pickle, byte 4: arguments that are no tuple");
-  EXPECT_EQ(error_of(around("NNb")), "damaged pickle, byte 4: a state for what has none");
-  EXPECT_THAT(error_of(around("\xff")), HasSubstr("unsupported opcode 0xff"));
-  EXPECT_THAT(error_of("\x80\x06N."), HasSubstr("byte 0: pickle protocol 6"));
-  EXPECT_THAT(error_of("N."), HasSubstr("byte 0: no pickle of protocol 2"));
+  EXPECT_EQ(pickle_error_of(around(huge_text)), "damaged pickle, byte 2: it ends early");
+  EXPECT_EQ(pickle_error_of(around(endless_long)), "damaged pickle, byte 2: it ends early");
+  EXPECT_EQ(pickle_error_of(around("Na")), "damaged pickle, byte 3: a value is missing");
+  EXPECT_EQ(pickle_error_of(around("NNa")),
+            "damaged pickle, byte 4: items for what cannot hold them");
+  EXPECT_EQ(pickle_error_of(around("Nt")), "damaged pickle, byte 3: a mark is missing");
+  EXPECT_EQ(pickle_error_of(around("(N.")), "damaged pickle, byte 4: values left over at its end");
+  EXPECT_EQ(pickle_error_of(around("}(Nu")), "damaged pickle, byte 5: a key without value");
+  EXPECT_EQ(pickle_error_of(around("h\7")), "damaged pickle, byte 2: no value was stored under 7");
+  EXPECT_EQ(pickle_error_of(around("X\1\1\1\1")), "damaged pickle, byte 2: it ends early");
+  EXPECT_EQ(pickle_error_of(around("\x8c\1\xff")),
+            "damaged pickle, byte 2: a text that is not UTF-8");
+  EXPECT_EQ(pickle_error_of(around("cmodule")), "damaged pickle, byte 2: a line without end");
+  EXPECT_EQ(pickle_error_of(around("I12x\n")), "damaged pickle, byte 2: no decimal number");
+  EXPECT_EQ(pickle_error_of(around("NNR")), "damaged pickle, byte 4: arguments that are no tuple");
+  EXPECT_EQ(pickle_error_of(around("NNb")), "damaged pickle, byte 4: a state for what has none");
+  EXPECT_THAT(pickle_error_of(around("\xff")), HasSubstr("unsupported opcode 0xff"));
+  EXPECT_THAT(pickle_error_of("\x80\x06N."), HasSubstr("byte 0: pickle protocol 6"));
+  EXPECT_THAT(pickle_error_of("N."), HasSubstr("byte 0: no pickle of protocol 2"));
 }
 
 TEST(Pickle, EveryCutIsAnError) {

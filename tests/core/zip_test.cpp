@@ -18,7 +18,7 @@ std::string archive() {
   return std::move(writer).finish();
 }
 
-std::string error_of(std::string_view bytes) {
+std::string zip_error_of(std::string_view bytes) {
   try {
     read_stored_zip(bytes);
     return "no error";
@@ -65,7 +65,7 @@ TEST(StoredZip, AnArchiveIsKnownByItsFirstBytes) {
 TEST(StoredZip, EveryCutIsAnError) {
   const std::string whole = archive();
   for (size_t length = 0; length < whole.size(); ++length)
-    EXPECT_THAT(error_of(std::string_view(whole).substr(0, length)), HasSubstr("damaged zip"));
+    EXPECT_THAT(zip_error_of(std::string_view(whole).substr(0, length)), HasSubstr("damaged zip"));
 }
 
 TEST(StoredZip, EveryChangedByteGivesTheSameDataOrAnError) {
@@ -95,7 +95,8 @@ TEST(StoredZip, AChecksumOf0IsNotChecked) {
 TEST(StoredZip, ACompressedEntryIsNamed) {
   std::string bytes = archive();
   bytes[directory_of(bytes) + kMethod] = 8;
-  EXPECT_EQ(error_of(bytes), "zip archive with the compressed or encrypted entry 'folder/first'");
+  EXPECT_EQ(zip_error_of(bytes),
+            "zip archive with the compressed or encrypted entry 'folder/first'");
 }
 
 TEST(StoredZip, EntriesThatShareBytesAreRefused) {
@@ -105,7 +106,7 @@ TEST(StoredZip, EntriesThatShareBytesAreRefused) {
   std::string bytes = std::move(writer).finish();
   const size_t second = bytes.find("PK\1\2", directory_of(bytes) + 1);
   for (size_t i = 0; i < 4; ++i) bytes[second + kOffset + i] = 0;
-  EXPECT_EQ(error_of(bytes), "damaged zip archive: entries 'a' and 'b' overlap");
+  EXPECT_EQ(zip_error_of(bytes), "damaged zip archive: entries 'a' and 'b' overlap");
 }
 
 }  // namespace

@@ -1,23 +1,25 @@
 #include "lowbit/data/batches.h"
 
 #include <gmock/gmock.h>
+#include <torch/cuda.h>
 
+#include "batch.h"
 #include "made_files.h"
 
 namespace lowbit::data {
 namespace {
 
-constexpr int64_t kSamples = 40;
+constexpr int64_t kResidentSamples = 40;
 
 ImageSet small_set() {
   ImageSet set;
-  set.pixels = torch::arange(kSamples * 6 * 8 * 3)
+  set.pixels = torch::arange(kResidentSamples * 6 * 8 * 3)
                    .mul(37)
                    .remainder(256)
                    .to(torch::kUInt8)
-                   .view({kSamples, 6, 8, 3});
-  set.labels = torch::arange(kSamples);
-  set.class_names.resize(kSamples);
+                   .view({kResidentSamples, 6, 8, 3});
+  set.labels = torch::arange(kResidentSamples);
+  set.class_names.resize(kResidentSamples);
   return set;
 }
 
@@ -33,10 +35,6 @@ BatchOptions training_options(torch::Device device) {
   return options;
 }
 
-struct Batch {
-  torch::Tensor images, targets;
-};
-
 Batch next_batch(BatchSource& source, int64_t size, torch::TensorOptions type = torch::kFloat32,
                  torch::MemoryFormat format = torch::MemoryFormat::Contiguous) {
   Batch batch{torch::empty({size, 3, 6, 8}, type.memory_format(format)),
@@ -51,7 +49,7 @@ TEST(ResidentBatches, WithoutShuffleOrAugmentationIsTorchvisionsNormalizationInF
   options.augmentation = {};
   const ImageSet set = small_set();
   ResidentBatches source(set, options);
-  EXPECT_EQ(source.size(), kSamples);
+  EXPECT_EQ(source.size(), kResidentSamples);
   const Batch batch = next_batch(source, 10);
   EXPECT_TRUE(batch.targets.equal(torch::arange(10)));
   const auto channels = [](const std::array<double, 3>& values) {
@@ -74,7 +72,7 @@ TEST(ResidentBatches, WalksThroughTheEpochOnceInANewOrderEachTime) {
     std::vector<torch::Tensor> targets;
     for (const int64_t size : {16, 16, 8}) targets.push_back(next_batch(source, size).targets);
     orders.push_back(torch::cat(targets));
-    EXPECT_TRUE(std::get<0>(orders.back().sort()).equal(torch::arange(kSamples)));
+    EXPECT_TRUE(std::get<0>(orders.back().sort()).equal(torch::arange(kResidentSamples)));
   }
   EXPECT_FALSE(orders[0].equal(orders[1]));
 }
@@ -82,11 +80,11 @@ TEST(ResidentBatches, WalksThroughTheEpochOnceInANewOrderEachTime) {
 TEST(ResidentBatches, GivesTheSameSamplesInBatchesOfAnySizeAndFromAnyCursor) {
   ResidentBatches whole(small_set(), training_options(torch::kCPU));
   whole.start_epoch(3);
-  const Batch all = next_batch(whole, kSamples);
+  const Batch all = next_batch(whole, kResidentSamples);
   ResidentBatches parts(small_set(), training_options(torch::kCPU));
   parts.start_epoch(3);
   parts.set_cursor(7);
-  for (int64_t begin = 7; begin + 11 <= kSamples; begin += 11) {
+  for (int64_t begin = 7; begin + 11 <= kResidentSamples; begin += 11) {
     const Batch part = next_batch(parts, 11);
     EXPECT_TRUE(part.images.equal(all.images.slice(0, begin, begin + 11)));
     EXPECT_TRUE(part.targets.equal(all.targets.slice(0, begin, begin + 11)));
@@ -97,9 +95,9 @@ TEST(ResidentBatches, GivesASampleADifferentPlacementInAnotherEpoch) {
   BatchOptions options = training_options(torch::kCPU);
   options.shuffle = false;
   ResidentBatches source(small_set(), options);
-  const Batch first = next_batch(source, kSamples);
+  const Batch first = next_batch(source, kResidentSamples);
   source.start_epoch(1);
-  const Batch second = next_batch(source, kSamples);
+  const Batch second = next_batch(source, kResidentSamples);
   EXPECT_TRUE(first.targets.equal(second.targets));
   const int64_t same = (first.images == second.images).flatten(1).all(1).sum().item<int64_t>();
   EXPECT_LT(same, 5);
@@ -127,7 +125,8 @@ TEST(ResidentBatches, RefusesTensorsThatDoNotFit) {
   refuses(torch::empty({4, 3, 6, 8}, torch::kInt32), targets);
   refuses(torch::empty({4, 3, 6, 8}, torch::kFloat16), targets);
   refuses(torch::empty({4, 3, 6, 8}), torch::empty({4}, torch::kInt32));
-  EXPECT_EQ(next_batch(source, kSamples).targets.sum().item<int64_t>(), kSamples * 39 / 2);
+  EXPECT_EQ(next_batch(source, kResidentSamples).targets.sum().item<int64_t>(),
+            kResidentSamples * 39 / 2);
 }
 
 TEST(ResidentBatches, RefusesABackEndThatDoesNotRunOnTheDevice) {
@@ -184,11 +183,11 @@ TEST_F(ResidentBatchesOnGpu, EpochsEnqueuedWithoutWaitingDoNotDisturbEachOther) 
   std::vector<Batch> batches;
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
     gpu.start_epoch(epoch);
-    batches.push_back(next_batch(gpu, kSamples, torch::TensorOptions(torch::kCUDA)));
+    batches.push_back(next_batch(gpu, kResidentSamples, torch::TensorOptions(torch::kCUDA)));
   }
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
     cpu.start_epoch(epoch);
-    const Batch expected = next_batch(cpu, kSamples);
+    const Batch expected = next_batch(cpu, kResidentSamples);
     EXPECT_TRUE(batches[epoch].images.cpu().equal(expected.images)) << epoch;
     EXPECT_TRUE(batches[epoch].targets.cpu().equal(expected.targets)) << epoch;
   }

@@ -12,7 +12,7 @@
 namespace lowbit::data {
 namespace {
 
-constexpr int kSamples = 20'000;
+constexpr int kCrops = 20'000;
 
 // The description of RandomResizedCrop in the words of its paper and of torchvision, on the
 // standard library's generator.
@@ -67,7 +67,7 @@ TEST_P(RandomCrop, HasTheDistributionOfTheDefinition) {
     to[2].push_back(static_cast<double>(box.top));
     to[3].push_back(static_cast<double>(box.left));
   };
-  for (int i = 0; i < kSamples; ++i) {
+  for (int i = 0; i < kCrops; ++i) {
     const Crop crop = random_resized_crop(height, width, 224, 2, 5, i);
     EXPECT_EQ(crop.scaled_height, 224);
     EXPECT_EQ(crop.window.width, 224);
@@ -78,7 +78,7 @@ TEST_P(RandomCrop, HasTheDistributionOfTheDefinition) {
     add(expected, reference_box(height, width, generator));
   }
   // Exceeded by one in a thousand pairs of samples of the same distribution.
-  const double bound = 1.95 * std::sqrt(2.0 / kSamples);
+  const double bound = 1.95 * std::sqrt(2.0 / kCrops);
   for (size_t i = 0; i < drawn.size(); ++i)
     EXPECT_LT(kolmogorov_smirnov(drawn[i], expected[i]), bound) << i;
 }
@@ -173,7 +173,7 @@ TEST(Jitter, BrightnessContrastAndSaturationAreBlends) {
 // The covariance of what is added: components times deviations, squared.
 TEST(Lighting, HasTheCovarianceOfTheComponents) {
   double sums[3] = {}, squares[3][3] = {};
-  for (int i = 0; i < kSamples; ++i) {
+  for (int i = 0; i < kCrops; ++i) {
     const std::array<float, 3> light = draw_lighting(2, 3, i);
     for (int a = 0; a < 3; ++a) {
       sums[a] += light[a];
@@ -184,12 +184,12 @@ TEST(Lighting, HasTheCovarianceOfTheComponents) {
   constexpr double kComponents[3][3] = {
       {-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}};
   for (int a = 0; a < 3; ++a) {
-    EXPECT_NEAR(sums[a] / kSamples, 0, 5e-4);
+    EXPECT_NEAR(sums[a] / kCrops, 0, 5e-4);
     for (int b = 0; b < 3; ++b) {
       double expected = 0;
       for (int k = 0; k < 3; ++k)
         expected += kComponents[a][k] * kComponents[b][k] * kDeviations[k] * kDeviations[k];
-      EXPECT_NEAR(squares[a][b] / kSamples, expected, 0.05 * expected) << a << b;
+      EXPECT_NEAR(squares[a][b] / kCrops, expected, 0.05 * expected) << a << b;
     }
   }
 }

@@ -2,16 +2,18 @@
 #include "lowbit/data/gpu_samples.h"
 
 #include <gmock/gmock.h>
+#include <torch/cuda.h>
 
-#include <fstream>
-
+#include "batch.h"
 #include "lowbit/core/files.h"
 #include "lowbit/data/batches.h"
 #include "lowbit/data/color.h"
 #include "lowbit/data/sample_stream.h"
 #include "lowbit/data/shuffle.h"
 #include "made_files.h"
+#include "photographs.h"
 #include "support/made_images.h"
+#include "support/resident_memory.h"
 
 #ifdef LOWBIT_CUDA
 #include "lowbit/kernels/cuda/resample.h"
@@ -24,20 +26,14 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 // Larger than half of every photograph but the jeep: those are never decoded at a fraction.
-constexpr int64_t kSide = 256;
-
-const fs::path kPhotographs = fs::path(LOWBIT_SOURCE_DIR) / "tests/data/fixtures/photographs";
+constexpr int64_t kDaliSide = 256;
 
 torch::Device device() {
   return torch::cuda::is_available() ? torch::kCUDA : torch::kCPU;
 }
 
-struct Batch {
-  torch::Tensor images, targets;  // of values in 0..255
-};
-
-Batch batch_at(BatchSource& source, int64_t first, int64_t size) {
-  Batch batch{torch::empty({size, 3, kSide, kSide}, device()),
+Batch rounded_batch_at(BatchSource& source, int64_t first, int64_t size) {
+  Batch batch{torch::empty({size, 3, kDaliSide, kDaliSide}, device()),
               torch::empty({size}, torch::dtype(torch::kInt64).device(device()))};
   source.assemble_at(first, batch.images, batch.targets);
   return {batch.images.cpu().mul(255).round(), batch.targets.cpu()};
@@ -61,7 +57,7 @@ class Dali : public FolderTest {
   }
   void add_photographs(int64_t count) {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(kPhotographs))
+    for (const auto& entry : fs::directory_iterator(photograph_folder()))
       if (entry.file_size() < 80'000) files.push_back(entry.path());
     std::ranges::sort(files);
     for (int64_t i = 0; i < count; ++i)
@@ -69,7 +65,7 @@ class Dali : public FolderTest {
   }
   config::DataOptions options(const std::string& dataset) const {
     config::DataOptions result = options_for(dataset, folder());
-    result.input_size = kSide;
+    result.input_size = kDaliSide;
     result.workers = 3;
     return result;
   }
@@ -92,7 +88,8 @@ class Dali : public FolderTest {
 TEST_F(Dali, WithoutAGpuHasTheBitsOfImagenet) {
   if (device().is_cuda()) GTEST_SKIP() << "there is a GPU";
   add_photographs(9);
-  const Batch dali = batch_at(*open("dali"), 0, 9), imagenet = batch_at(*open("imagenet"), 0, 9);
+  const Batch dali = rounded_batch_at(*open("dali"), 0, 9),
+              imagenet = rounded_batch_at(*open("imagenet"), 0, 9);
   EXPECT_TRUE(dali.images.equal(imagenet.images));
   EXPECT_TRUE(dali.targets.equal(imagenet.targets));
 }
@@ -122,7 +119,8 @@ TEST_F(DaliOnAGpu, ShowsThePicturesOfImagenet) {
   for (const bool augmented : {false, true}) {
     config::DataOptions dali = options("dali"), imagenet = options("imagenet");
     dali.addition_augment = imagenet.addition_augment = augmented;
-    const Batch gpu = batch_at(*open(dali), 0, size()), cpu = batch_at(*open(imagenet), 0, size());
+    const Batch gpu = rounded_batch_at(*open(dali), 0, size()),
+                cpu = rounded_batch_at(*open(imagenet), 0, size());
     EXPECT_TRUE(gpu.targets.equal(cpu.targets));
     const torch::Tensor difference = differences(gpu, cpu);
     EXPECT_LT(difference.max().item<double>(), 2) << difference;
@@ -136,7 +134,7 @@ TEST_F(DaliOnAGpu, ShowsTheMiddleOfThePicturesInValidation) {
   add_photographs(8);
   fs::rename(folder() / "train", folder() / "val");
   const auto whole = [&](const std::string& dataset) {
-    return batch_at(
+    return rounded_batch_at(
         *open_batches(options(dataset), Split::validation, 2, kernels::Backend::cuda, device()), 0,
         size());
   };
@@ -148,13 +146,13 @@ TEST_F(DaliOnAGpu, IsTheSameWithAnyNumberOfThreadsAndFromAnyPlace) {
   config::DataOptions more = options("dali");
   more.workers = 7;
   const auto one = open("dali"), other = open(more);
-  const Batch all = batch_at(*one, 0, size());
+  const Batch all = rounded_batch_at(*one, 0, size());
   for (const int64_t first : {0, 5, 10, 15, 7, 7, 0, 18}) {
-    const Batch part = batch_at(*other, first, 5);
+    const Batch part = rounded_batch_at(*other, first, 5);
     EXPECT_TRUE(part.images.equal(all.images.slice(0, first, first + 5))) << first;
     EXPECT_TRUE(part.targets.equal(all.targets.slice(0, first, first + 5))) << first;
   }
-  const Batch last = batch_at(*other, 20, 3);
+  const Batch last = rounded_batch_at(*other, 20, 3);
   EXPECT_TRUE(last.images.equal(all.images.slice(0, 20, 23)));
 }
 
@@ -167,7 +165,8 @@ TEST_F(DaliOnAGpu, LeavesOtherPicturesToTheCpu) {
   add(testing_support::made_jpeg(9, 12, JCS_RGB, halves(9, 12, {9, 8, 7}, {70, 80, 90})));
   add_photographs(4);
   config::DataOptions dali = options("dali"), imagenet = options("imagenet");
-  const Batch gpu = batch_at(*open(dali), 0, size()), cpu = batch_at(*open(imagenet), 0, size());
+  const Batch gpu = rounded_batch_at(*open(dali), 0, size()),
+              cpu = rounded_batch_at(*open(imagenet), 0, size());
   const torch::Tensor difference = differences(gpu, cpu);
   EXPECT_LT(difference.max().item<double>(), 2) << difference;
   std::vector<int64_t> order(static_cast<size_t>(size()));
@@ -181,11 +180,12 @@ TEST_F(DaliOnAGpu, LeavesOtherPicturesToTheCpu) {
 
 TEST_F(Dali, NamesADamagedFileOrSkipsIt) {
   add_photographs(9);
-  const std::string photograph = core::read_file(kPhotographs / "n02037110_oystercatcher.JPEG");
+  const std::string photograph =
+      core::read_file(photograph_folder() / "n02037110_oystercatcher.JPEG");
   add(photograph.substr(0, photograph.size() / 12));
   const auto error_of = [&](const std::string& dataset) -> std::string {
     try {
-      batch_at(*open(dataset), 0, size());
+      rounded_batch_at(*open(dataset), 0, size());
       return "nothing was thrown";
     } catch (const core::Error& error) {
       return error.what();
@@ -197,29 +197,30 @@ TEST_F(Dali, NamesADamagedFileOrSkipsIt) {
   config::DataOptions skipping = options("dali");
   skipping.skip_damaged = true;
   const auto source = open(skipping);
-  batch_at(*source, 0, size());
+  rounded_batch_at(*source, 0, size());
   EXPECT_EQ(source->take_skipped().count, 1);
 }
 
 TEST_F(DaliOnAGpu, DecodesInPartsWhatDoesNotFitAtOnce) {
-  const std::string jeep = core::read_file(kPhotographs / "n03594945_jeep.JPEG");
+  const std::string jeep = core::read_file(photograph_folder() / "n03594945_jeep.JPEG");
   for (int i = 0; i < 96; ++i) add(jeep);
   const auto source = open("dali");
-  const Batch all = batch_at(*source, 0, size());
+  const Batch all = rounded_batch_at(*source, 0, size());
   for (const int64_t first : {0, 50, 86})
-    EXPECT_TRUE(batch_at(*source, first, 10).images.equal(all.images.slice(0, first, first + 10)));
+    EXPECT_TRUE(
+        rounded_batch_at(*source, first, 10).images.equal(all.images.slice(0, first, first + 10)));
 }
 
 #ifdef LOWBIT_CUDA
 TEST_F(DaliOnAGpu, CutsOutAndColorsByteForByteAsTheCpu) {
-  const Image image = read_image(kPhotographs / "n02268443_dragonfly.JPEG");
+  const Image image = read_image(photograph_folder() / "n02268443_dragonfly.JPEG");
   const torch::Tensor pixels = torch::from_blob(const_cast<uint8_t*>(image.pixels.data()),
                                                 {image.height, image.width, 3}, torch::kUInt8)
                                    .cuda();
   for (const int64_t side : {40, 224, 300}) {
     SampleRecipe recipe{.side = side, .random = true, .jitter = true, .shortcut = false};
     for (int64_t index = 0; index < 12; ++index) {
-      const std::string bytes = core::read_file(kPhotographs / "n02268443_dragonfly.JPEG");
+      const std::string bytes = core::read_file(photograph_folder() / "n02268443_dragonfly.JPEG");
       const auto picture = open_picture(bytes);
       torch::Tensor expected = torch::empty({side, side, 3}, torch::kUInt8);
       SampleMaker(recipe).make(
@@ -262,28 +263,20 @@ TEST_F(DaliOnAGpu, CutsOutAndColorsByteForByteAsTheCpu) {
 }
 #endif
 
-// Kilobytes of the process.
-int64_t resident() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
-  return 0;
-}
-
 TEST_F(DaliOnAGpu, TakesNoMoreMemoryAsTheEpochsGoOn) {
   add_photographs(40);
   const auto source = open("dali");
   const auto epochs = [&](int64_t first, int64_t end) {
     for (int64_t number = first; number < end; ++number) {
       source->start_epoch(number);
-      for (int64_t i = 0; i < size(); i += 8) batch_at(*source, i, 8);
+      for (int64_t i = 0; i < size(); i += 8) rounded_batch_at(*source, i, 8);
     }
   };
   epochs(0, 5);
-  const int64_t before = resident();
+  const int64_t before = testing_support::resident_kilobytes();
   epochs(5, 25);
   // 800 decoded photographs would be 400 MB.
-  EXPECT_LT(resident() - before, 32'000);
+  EXPECT_LT(testing_support::resident_kilobytes() - before, 32'000);
 }
 
 }  // namespace

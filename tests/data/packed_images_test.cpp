@@ -12,6 +12,7 @@
 #include "lowbit/data/pack.h"
 #include "lowbit/data/sample.h"
 #include "made_files.h"
+#include "photographs.h"
 #include "support/made_images.h"
 #include "support/packed_files.h"
 
@@ -22,8 +23,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const fs::path kPhotographs = fs::path(LOWBIT_SOURCE_DIR) / "tests/data/fixtures/photographs";
 
 class PackedSets : public FolderTest {
  protected:
@@ -49,7 +48,8 @@ class PackedSets : public FolderTest {
   // The photographs of the fixtures in both splits, three classes.
   void write_photographs() const {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(kPhotographs)) files.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(photograph_folder()))
+      files.push_back(entry.path());
     std::ranges::sort(files);
     for (const Split split : kSplits)
       for (size_t i = 0; i < 2 * files.size(); ++i) {

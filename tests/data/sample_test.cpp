@@ -9,19 +9,20 @@
 
 #include "lowbit/core/files.h"
 #include "lowbit/data/color.h"
+#include "photographs.h"
 #include "support/made_images.h"
 
 namespace lowbit::data {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kPhotographs = fs::path(LOWBIT_SOURCE_DIR) / "tests/data/fixtures/photographs";
 
-constexpr int64_t kSide = 224;
+constexpr int64_t kSampleSide = 224;
 
 std::vector<fs::path> photographs() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(kPhotographs)) files.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(photograph_folder()))
+    files.push_back(entry.path());
   return files;
 }
 
@@ -60,11 +61,11 @@ TEST(Samples, ReadOnlyInPartAreTheSameByteForByte) {
     for (int64_t index = 0; index < 25; ++index) {
       // Of boxes that are decoded at full size.
       const Crop crop =
-          random_resized_crop(picture->height(), picture->width(), kSide, 2, 0, index);
-      if (std::min(crop.box.height, crop.box.width) >= 2 * kSide) continue;
+          random_resized_crop(picture->height(), picture->width(), kSampleSide, 2, 0, index);
+      if (std::min(crop.box.height, crop.box.width) >= 2 * kSampleSide) continue;
       ASSERT_EQ(cut_out(bytes, crop, true), cut_out(bytes, crop, false)) << file << ' ' << index;
     }
-    const Crop center = center_crop(picture->height(), picture->width(), kSide);
+    const Crop center = center_crop(picture->height(), picture->width(), kSampleSide);
     if (std::min(picture->height(), picture->width()) < 512) {
       EXPECT_EQ(cut_out(bytes, center, true), cut_out(bytes, center, false)) << file;
     }
@@ -74,7 +75,7 @@ TEST(Samples, ReadOnlyInPartAreTheSameByteForByte) {
 // What the shortcut costs where a JPEG is decoded at a fraction of its size: see SampleRecipe.
 TEST(Samples, DecodedAtAFractionOfTheSizeDifferLittle) {
   for (const char* name : {"n03594945_jeep.JPEG", "n02268443_dragonfly.JPEG"}) {
-    const std::string bytes = core::read_file(kPhotographs / name);
+    const std::string bytes = core::read_file(photograph_folder() / name);
     const auto picture = open_picture(bytes);
     for (const int64_t side : {32, 64, 128, 224}) {
       for (const Region& box : {Region{0, 0, picture->height(), picture->width()},
@@ -91,7 +92,7 @@ TEST(Samples, DecodedAtAFractionOfTheSizeDifferLittle) {
 }
 
 TEST(Samples, AreAFunctionOfSeedEpochAndIndex) {
-  const std::string bytes = core::read_file(kPhotographs / "n02268443_dragonfly.JPEG");
+  const std::string bytes = core::read_file(photograph_folder() / "n02268443_dragonfly.JPEG");
   const SampleRecipe recipe{.side = 32, .random = true, .jitter = true, .seed = 3};
   const std::vector<uint8_t> sample = made(bytes, recipe, 1, 7);
   EXPECT_EQ(made(bytes, recipe, 1, 7), sample);

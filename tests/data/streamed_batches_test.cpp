@@ -2,12 +2,16 @@
 #include "lowbit/data/streamed_batches.h"
 
 #include <gmock/gmock.h>
+#include <torch/cuda.h>
 
 #include <fstream>
 
+#include "batch.h"
 #include "lowbit/core/files.h"
 #include "lowbit/data/shuffle.h"
 #include "made_files.h"
+#include "photographs.h"
+#include "support/resident_memory.h"
 
 namespace lowbit::data {
 namespace {
@@ -15,15 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr int64_t kSide = 40, kSamples = 23;
-
-struct Batch {
-  torch::Tensor images, targets;
-};
+constexpr int64_t kStreamedSide = 40, kStreamedSamples = 23;
 
 Batch batch_at(BatchSource& source, int64_t first, int64_t size,
                torch::TensorOptions type = torch::kFloat32) {
-  Batch batch{torch::empty({size, 3, kSide, kSide}, type),
+  Batch batch{torch::empty({size, 3, kStreamedSide, kStreamedSide}, type),
               torch::empty({size}, type.dtype(torch::kInt64))};
   source.assemble_at(first, batch.images, batch.targets);
   return batch;
@@ -35,11 +35,10 @@ class Streamed : public FolderTest {
   Streamed() {
     ::setenv("XDG_CACHE_HOME", (folder() / "cache").c_str(), 1);
     std::vector<fs::path> files;
-    for (const auto& entry :
-         fs::directory_iterator(fs::path(LOWBIT_SOURCE_DIR) / "tests/data/fixtures/photographs"))
+    for (const auto& entry : fs::directory_iterator(photograph_folder()))
       if (fs::file_size(entry) < 80'000) files.push_back(entry.path());
     std::ranges::sort(files);
-    for (int64_t i = 0; i < kSamples; ++i) {
+    for (int64_t i = 0; i < kStreamedSamples; ++i) {
       const fs::path to = folder() / "train" / std::string(1, static_cast<char>('a' + i / 9)) /
                           fmt::format("{:03}.jpg", i);
       fs::create_directories(to.parent_path());
@@ -50,7 +49,7 @@ class Streamed : public FolderTest {
 
   config::DataOptions data(int workers = 2) const {
     config::DataOptions options = options_for("imagenet", folder());
-    options.input_size = kSide;
+    options.input_size = kStreamedSide;
     options.mean = {.485, .456, .406};
     options.std = {.229, .224, .225};
     options.workers = workers;
@@ -78,15 +77,16 @@ class Streamed : public FolderTest {
 
 TEST_F(Streamed, GiveEverySampleOnceAnEpochInANewOrder) {
   const auto source = open(data());
-  EXPECT_EQ(source->size(), kSamples);
-  EXPECT_EQ(source->height(), kSide);
+  EXPECT_EQ(source->size(), kStreamedSamples);
+  EXPECT_EQ(source->height(), kStreamedSide);
   EXPECT_THAT(source->class_names(), testing::ElementsAre("a", "b", "c"));
   std::vector<torch::Tensor> epochs;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
     source->start_epoch(epoch);
     std::vector<torch::Tensor> targets;
-    for (int64_t first = 0; first < kSamples; first += 8)
-      targets.push_back(batch_at(*source, first, std::min<int64_t>(8, kSamples - first)).targets);
+    for (int64_t first = 0; first < kStreamedSamples; first += 8)
+      targets.push_back(
+          batch_at(*source, first, std::min<int64_t>(8, kStreamedSamples - first)).targets);
     epochs.push_back(torch::cat(targets));
     EXPECT_TRUE(epochs.back().bincount().equal(torch::tensor({9, 9, 5})));
   }
@@ -97,14 +97,14 @@ TEST_F(Streamed, GiveEverySampleOnceAnEpochInANewOrder) {
 TEST_F(Streamed, AreTheSamplesOfTheirFilesFlippedAndNormalized) {
   const auto source = open(data());
   source->start_epoch(3);
-  std::vector<int64_t> order(kSamples);
+  std::vector<int64_t> order(kStreamedSamples);
   shuffle(order, 2, 3);
   const Batch batch = batch_at(*source, 4, 6);
-  SampleMaker maker({.side = kSide, .random = true, .seed = 2});
+  SampleMaker maker({.side = kStreamedSide, .random = true, .seed = 2});
   int flips = 0;
   for (int64_t b = 0; b < 6; ++b) {
     const int64_t index = order[static_cast<size_t>(4 + b)];
-    torch::Tensor pixels = torch::empty({kSide, kSide, 3}, torch::kUInt8);
+    torch::Tensor pixels = torch::empty({kStreamedSide, kStreamedSide, 3}, torch::kUInt8);
     const std::string bytes = core::read_file(samples_[static_cast<size_t>(index)]);
     maker.make(*open_picture(bytes), 3, index,
                {pixels.data_ptr<uint8_t>(), static_cast<size_t>(pixels.numel())});
@@ -127,7 +127,7 @@ TEST_F(Streamed, AreTheSameWithAnyNumberOfThreadsAndFromAnyPlace) {
   const auto one = open(data(1)), more = open(data(3));
   one->start_epoch(1);
   more->start_epoch(1);
-  const Batch all = batch_at(*one, 0, kSamples);
+  const Batch all = batch_at(*one, 0, kStreamedSamples);
   for (const int64_t first : {0, 5, 10, 15, 7, 7, 0}) {
     const Batch part = batch_at(*more, first, 5);
     EXPECT_TRUE(part.images.equal(all.images.slice(0, first, first + 5))) << first;
@@ -153,26 +153,26 @@ TEST_F(Streamed, OfValidationAreThePicturesMiddleInTheOrderOfTheFiles) {
   const auto source =
       open_batches(options, Split::validation, 2, kernels::Backend::cpu, torch::kCPU);
   source->start_epoch(0);
-  const Batch first = batch_at(*source, 0, kSamples);
+  const Batch first = batch_at(*source, 0, kStreamedSamples);
   EXPECT_TRUE(std::get<0>(first.targets.sort()).equal(first.targets));
   source->start_epoch(1);
-  EXPECT_TRUE(batch_at(*source, 0, kSamples).images.equal(first.images));
+  EXPECT_TRUE(batch_at(*source, 0, kStreamedSamples).images.equal(first.images));
 }
 
 TEST_F(Streamed, NameADamagedFileWhenItsTurnComes) {
   damage(11);
   const auto source = open(data());
   source->start_epoch(0);
-  std::vector<int64_t> order(kSamples);
+  std::vector<int64_t> order(kStreamedSamples);
   shuffle(order, 2, 0);
   const int64_t place = std::ranges::find(order, 11) - order.begin();
-  for (int64_t first = 0; first < kSamples; ++first) {
+  for (int64_t first = 0; first < kStreamedSamples; ++first) {
     const std::string error = error_at(*source, first, 1);
     EXPECT_EQ(error, first == place ? samples_[11].string() + ": neither JPEG nor PNG"
                                     : "nothing was thrown");
   }
   damage(3);
-  EXPECT_THAT(error_at(*source, 0, kSamples), HasSubstr("neither JPEG nor PNG"));
+  EXPECT_THAT(error_at(*source, 0, kStreamedSamples), HasSubstr("neither JPEG nor PNG"));
 }
 
 TEST_F(Streamed, MaySkipDamagedFilesAndCountThem) {
@@ -183,12 +183,12 @@ TEST_F(Streamed, MaySkipDamagedFilesAndCountThem) {
   const auto source = open(options);
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
     source->start_epoch(epoch);
-    std::vector<int64_t> order(kSamples);
+    std::vector<int64_t> order(kStreamedSamples);
     shuffle(order, 2, epoch);
     const auto place_of = [&](int64_t index) {
       return std::ranges::find(order, index) - order.begin();
     };
-    const Batch batch = batch_at(*source, 0, kSamples);
+    const Batch batch = batch_at(*source, 0, kStreamedSamples);
     // Both are replaced by the image behind them.
     for (const int64_t index : {11, 12})
       EXPECT_TRUE(batch.images[place_of(index)].equal(batch.images[place_of(13)]));
@@ -200,7 +200,7 @@ TEST_F(Streamed, MaySkipDamagedFilesAndCountThem) {
 }
 
 TEST_F(Streamed, OfDamagedFilesAloneAreAnError) {
-  for (int64_t i = 0; i < kSamples; ++i) damage(i);
+  for (int64_t i = 0; i < kStreamedSamples; ++i) damage(i);
   config::DataOptions options = data();
   options.skip_damaged = true;
   EXPECT_EQ(error_at(*open(options), 0, 4), "none of the 23 images can be read");
@@ -225,25 +225,17 @@ TEST_F(Streamed, MayBeGivenUpAtAnyTime) {
   }
 }
 
-// Kilobytes of the process.
-int64_t resident() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
-  return 0;
-}
-
 TEST_F(Streamed, TakeNoMoreMemoryAsTheEpochsGoOn) {
   const auto source = open(data());
   const auto epoch = [&](int64_t number) {
     source->start_epoch(number);
-    for (int64_t first = 0; first + 4 <= kSamples; first += 4) batch_at(*source, first, 4);
+    for (int64_t first = 0; first + 4 <= kStreamedSamples; first += 4) batch_at(*source, first, 4);
   };
   for (int64_t i = 0; i < 3; ++i) epoch(i);
-  const int64_t before = resident();
+  const int64_t before = testing_support::resident_kilobytes();
   for (int64_t i = 3; i < 15; ++i) epoch(i);
   // 240 decoded photographs would be 100 MB.
-  EXPECT_LT(resident() - before, 16'000);
+  EXPECT_LT(testing_support::resident_kilobytes() - before, 16'000);
 }
 
 TEST_F(Streamed, OnAGpuHaveTheBitsOfTheCpu) {
@@ -255,7 +247,7 @@ TEST_F(Streamed, OnAGpuHaveTheBitsOfTheCpu) {
     cpu->start_epoch(epoch);
     gpu->start_epoch(epoch);
     std::vector<Batch> batches;
-    for (int64_t first = 0; first + 4 <= kSamples; first += 4)
+    for (int64_t first = 0; first + 4 <= kStreamedSamples; first += 4)
       batches.push_back(batch_at(*gpu, first, 4, torch::TensorOptions(torch::kCUDA)));
     for (size_t i = 0; i < batches.size(); ++i) {
       const Batch expected = batch_at(*cpu, static_cast<int64_t>(i) * 4, 4);

@@ -19,12 +19,12 @@ using testing_support::keys;
 using testing_support::State;
 using torch::Tensor;
 
-config::ModelOptions options(BlockOrder order) {
+config::ModelOptions mobilenetv1_options(BlockOrder order) {
   return small_mobilenet("mobilenetv1", config::Family::mobilenetv1, order);
 }
 
-config::ModelOptions with(BlockOrder order, bool config::ModelOptions::*keyword) {
-  config::ModelOptions result = options(order);
+config::ModelOptions mobilenetv1_with(BlockOrder order, bool config::ModelOptions::*keyword) {
+  config::ModelOptions result = mobilenetv1_options(order);
   result.*keyword = true;
   return result;
 }
@@ -35,7 +35,7 @@ Tensor pooled(const Tensor& x) {
 
 TEST(SeparableBlock, InOrderCbasAndCbsaIsConvolutionNormActivationTwice) {
   for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
-    config::ModelOptions plain = options(order);
+    config::ModelOptions plain = mobilenetv1_options(order);
     SeparableBlock block(4, 8, 2, plain);
     EXPECT_THAT(keys(block),
                 ElementsAre("bn1.0.weight[4]", "bn1.0.bias[4]", "bn2.0.weight[8]", "bn2.0.bias[8]",
@@ -51,7 +51,7 @@ TEST(SeparableBlock, InOrderCbasAndCbsaIsConvolutionNormActivationTwice) {
 }
 
 TEST(SeparableBlock, InOrderBacsIsNormActivationConvolutionTwiceInTheInputsWidth) {
-  SeparableBlock block(4, 8, 2, options(BlockOrder::bacs));
+  SeparableBlock block(4, 8, 2, mobilenetv1_options(BlockOrder::bacs));
   EXPECT_THAT(keys(block),
               ElementsAre("bn1.0.weight[4]", "bn1.0.bias[4]", "bn2.0.weight[4]", "bn2.0.bias[4]",
                           "depth_conv.0.weight[4,1,3,3]", "point_conv.0.weight[8,4,1,1]"));
@@ -67,7 +67,7 @@ TEST(SeparableBlock, InOrderBacsIsNormActivationConvolutionTwiceInTheInputsWidth
 TEST(SeparableBlock, AnOrderThatItDoesNotHaveIsAnErrorThatListsThem) {
   for (const BlockOrder order : {BlockOrder::none, BlockOrder::cabs, BlockOrder::bcas}) {
     try {
-      SeparableBlock block(4, 4, 1, options(order));
+      SeparableBlock block(4, 4, 1, mobilenetv1_options(order));
       ADD_FAILURE();
     } catch (const core::Error& error) {
       EXPECT_THAT(error.what(), HasSubstr("cbas, cbsa, bacs"));
@@ -76,7 +76,8 @@ TEST(SeparableBlock, AnOrderThatItDoesNotHaveIsAnErrorThatListsThem) {
 }
 
 TEST(SeparableBlock, WithBirealSkipsAroundEachConvolutionOfOneShape) {
-  SeparableBlock after(4, 4, 1, with(BlockOrder::cbas, &config::ModelOptions::bireal_skip));
+  SeparableBlock after(4, 4, 1,
+                       mobilenetv1_with(BlockOrder::cbas, &config::ModelOptions::bireal_skip));
   const State a(after);
   expect_same(after,
               [&](const Tensor& x) {
@@ -85,7 +86,8 @@ TEST(SeparableBlock, WithBirealSkipsAroundEachConvolutionOfOneShape) {
               },
               {3, 4, 5, 5});
 
-  SeparableBlock before(4, 4, 1, with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
+  SeparableBlock before(4, 4, 1,
+                        mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
   const State b(before);
   expect_same(before,
               [&](const Tensor& x) {
@@ -94,7 +96,8 @@ TEST(SeparableBlock, WithBirealSkipsAroundEachConvolutionOfOneShape) {
               },
               {3, 4, 5, 5});
 
-  SeparableBlock last(4, 4, 1, with(BlockOrder::bacs, &config::ModelOptions::bireal_skip));
+  SeparableBlock last(4, 4, 1,
+                      mobilenetv1_with(BlockOrder::bacs, &config::ModelOptions::bireal_skip));
   const State c(last);
   expect_same(last,
               [&](const Tensor& x) {
@@ -106,7 +109,8 @@ TEST(SeparableBlock, WithBirealSkipsAroundEachConvolutionOfOneShape) {
 
 TEST(SeparableBlock, WithBirealAloneSkipsNothingWhereStrideOrWidthChanges) {
   // The stride changes, the width does not.
-  SeparableBlock strided(4, 4, 2, with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
+  SeparableBlock strided(4, 4, 2,
+                         mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
   const State a(strided);
   expect_same(strided,
               [&](const Tensor& x) {
@@ -116,7 +120,8 @@ TEST(SeparableBlock, WithBirealAloneSkipsNothingWhereStrideOrWidthChanges) {
               {3, 4, 6, 6});
 
   // The width changes, the stride does not.
-  SeparableBlock wider(4, 8, 1, with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
+  SeparableBlock wider(4, 8, 1,
+                       mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip));
   EXPECT_THAT(keys(wider), testing::Contains("point_conv.0.weight[8,4,1,1]"));
   const State b(wider);
   expect_same(wider,
@@ -128,7 +133,8 @@ TEST(SeparableBlock, WithBirealAloneSkipsNothingWhereStrideOrWidthChanges) {
 }
 
 TEST(SeparableBlock, WithReactPoolsAndRepeatsWhatItSkipsAndSplitsThePointwiseConvolution) {
-  config::ModelOptions react = with(BlockOrder::cbas, &config::ModelOptions::bireal_skip);
+  config::ModelOptions react =
+      mobilenetv1_with(BlockOrder::cbas, &config::ModelOptions::bireal_skip);
   react.react = true;
   SeparableBlock block(4, 8, 2, react);
   EXPECT_THAT(keys(block),
@@ -147,7 +153,8 @@ TEST(SeparableBlock, WithReactPoolsAndRepeatsWhatItSkipsAndSplitsThePointwiseCon
 }
 
 TEST(SeparableBlock, WithReactButOneWidthKeepsOnePointwiseConvolution) {
-  config::ModelOptions react = with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip);
+  config::ModelOptions react =
+      mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip);
   react.react = true;
   SeparableBlock block(4, 4, 2, react);
   const State s(block);
@@ -161,20 +168,23 @@ TEST(SeparableBlock, WithReactButOneWidthKeepsOnePointwiseConvolution) {
 }
 
 TEST(SeparableBlock, WithReactAndAWidthThatIsNoMultipleIsAnError) {
-  config::ModelOptions react = with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip);
+  config::ModelOptions react =
+      mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::bireal_skip);
   react.react = true;
   EXPECT_THROW(SeparableBlock(4, 9, 1, react), core::Error);
 }
 
 TEST(SeparableBlock, InOrderBacsHasNoReact) {
-  config::ModelOptions bireal = with(BlockOrder::bacs, &config::ModelOptions::bireal_skip);
+  config::ModelOptions bireal =
+      mobilenetv1_with(BlockOrder::bacs, &config::ModelOptions::bireal_skip);
   config::ModelOptions react = bireal;
   react.react = true;
   EXPECT_EQ(keys(SeparableBlock(4, 8, 2, react)), keys(SeparableBlock(4, 8, 2, bireal)));
 }
 
 TEST(SeparableBlock, WithBlockSkipAddsTheShortcutAtThePointwiseConvolution) {
-  SeparableBlock block(4, 8, 2, with(BlockOrder::cbsa, &config::ModelOptions::block_skip));
+  SeparableBlock block(4, 8, 2,
+                       mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::block_skip));
   EXPECT_THAT(keys(block),
               ElementsAre("bn1.0.weight[4]", "bn1.0.bias[4]", "bn2.0.weight[8]", "bn2.0.bias[8]",
                           "skip.1.weight[8,4,1,1]", "skip.2.weight[8]", "skip.2.bias[8]",
@@ -188,7 +198,8 @@ TEST(SeparableBlock, WithBlockSkipAddsTheShortcutAtThePointwiseConvolution) {
               },
               {3, 4, 6, 6});
 
-  SeparableBlock same(4, 4, 1, with(BlockOrder::bacs, &config::ModelOptions::block_skip));
+  SeparableBlock same(4, 4, 1,
+                      mobilenetv1_with(BlockOrder::bacs, &config::ModelOptions::block_skip));
   const State t(same);
   expect_same(same,
               [&](const Tensor& x) {
@@ -201,7 +212,7 @@ TEST(SeparableBlock, WithBlockSkipAddsTheShortcutAtThePointwiseConvolution) {
 TEST(SeparableBlock, WithOriginHasNoSkip) {
   for (const auto keyword :
        {&config::ModelOptions::bireal_skip, &config::ModelOptions::block_skip}) {
-    config::ModelOptions origin = with(BlockOrder::cbas, keyword);
+    config::ModelOptions origin = mobilenetv1_with(BlockOrder::cbas, keyword);
     origin.origin = true;
     SeparableBlock block(4, 4, 1, origin);
     const State s(block);
@@ -215,7 +226,8 @@ TEST(SeparableBlock, WithOriginHasNoSkip) {
 }
 
 TEST(SeparableBlock, WithNormal3x3GroupsNothing) {
-  SeparableBlock block(4, 8, 2, with(BlockOrder::cbsa, &config::ModelOptions::normal3x3));
+  SeparableBlock block(4, 8, 2,
+                       mobilenetv1_with(BlockOrder::cbsa, &config::ModelOptions::normal3x3));
   EXPECT_THAT(keys(block), testing::Contains("depth_conv.0.weight[4,4,3,3]"));
   const State s(block);
   expect_same(block,
@@ -226,8 +238,8 @@ TEST(SeparableBlock, WithNormal3x3GroupsNothing) {
               {3, 4, 6, 6});
 }
 
-config::ModelOptions quantized(BlockOrder order) {
-  config::ModelOptions result = options(order);
+config::ModelOptions quantized_mobilenetv1(BlockOrder order) {
+  config::ModelOptions result = mobilenetv1_options(order);
   result.fm.enable = result.wt.enable = true;
   result.fm.method = result.wt.method = config::Method::lsq;
   result.fm.bit = result.wt.bit = 2;
@@ -243,7 +255,7 @@ bool quantizes(const Network& network, const std::string& path) {
 }
 
 TEST(MobileNetV1, QuantizesAllButTheEndsByDefault) {
-  const auto network = make_mobilenetv1(quantized(BlockOrder::cbsa));
+  const auto network = make_mobilenetv1(quantized_mobilenetv1(BlockOrder::cbsa));
   ASSERT_EQ(network->quant_layers().size(), 26U);
   EXPECT_EQ(network->quant_layers()[0]->layer_path(), "model.0.depth_conv.0");
   EXPECT_TRUE(quantizes(*network, "model.12.point_conv.0"));
@@ -253,7 +265,7 @@ TEST(MobileNetV1, QuantizesAllButTheEndsByDefault) {
 }
 
 TEST(MobileNetV1, KeepsDepthwiseOrPointwiseConvolutionsInFullPrecision) {
-  config::ModelOptions some = quantized(BlockOrder::cbsa);
+  config::ModelOptions some = quantized_mobilenetv1(BlockOrder::cbsa);
   some.real_depthwise = true;
   auto network = make_mobilenetv1(some);
   EXPECT_FALSE(quantizes(*network, "model.3.depth_conv.0"));
@@ -266,7 +278,7 @@ TEST(MobileNetV1, KeepsDepthwiseOrPointwiseConvolutionsInFullPrecision) {
 }
 
 TEST(MobileNetV1, WithFirstLastQuantizesTheEndsToo) {
-  config::ModelOptions all = quantized(BlockOrder::cbsa);
+  config::ModelOptions all = quantized_mobilenetv1(BlockOrder::cbsa);
   all.first_last = true;
   const auto network = make_mobilenetv1(all);
   ASSERT_EQ(network->quant_layers().size(), 28U);
@@ -276,7 +288,7 @@ TEST(MobileNetV1, WithFirstLastQuantizesTheEndsToo) {
 }
 
 TEST(MobileNetV1, WithPreBnHasABareStemAndNormAndActivationBeforeThePooling) {
-  config::ModelOptions pre = with(BlockOrder::bacs, &config::ModelOptions::pre_norm);
+  config::ModelOptions pre = mobilenetv1_with(BlockOrder::bacs, &config::ModelOptions::pre_norm);
   pre.width_alpha = 0.25;
   const auto network = make_mobilenetv1(pre);
   const std::vector<std::string> names = keys(*network);
@@ -296,7 +308,7 @@ TEST(MobileNetV1, WithPreBnHasABareStemAndNormAndActivationBeforeThePooling) {
 }
 
 TEST(MobileNetV1, HalvesTheResolutionOfItsStemForLargeImages) {
-  config::ModelOptions large = options(BlockOrder::cbas);
+  config::ModelOptions large = mobilenetv1_options(BlockOrder::cbas);
   large.cifar_stem = false;
   large.width_alpha = 0.1;  // of 32 channels 3.2
   const auto network = make_mobilenetv1(large);
@@ -314,7 +326,7 @@ TEST(MobileNetV1, HalvesTheResolutionOfItsStemForLargeImages) {
 }
 
 TEST(MobileNetV1, AWidthWithoutChannelsIsAnError) {
-  config::ModelOptions thin = options(BlockOrder::cbas);
+  config::ModelOptions thin = mobilenetv1_options(BlockOrder::cbas);
   thin.width_alpha = 0.02;
   EXPECT_THROW(make_mobilenetv1(thin), core::Error);
 }

@@ -19,7 +19,7 @@ using testing_support::keys;
 using testing_support::State;
 using torch::Tensor;
 
-config::ModelOptions options(BlockOrder order) {
+config::ModelOptions mobilenetv2_options(BlockOrder order) {
   config::ModelOptions result = small_mobilenet("mobilenetv2", config::Family::mobilenetv2, order);
   result.width_alpha = 0.25;
   return result;
@@ -27,7 +27,7 @@ config::ModelOptions options(BlockOrder order) {
 
 TEST(InvertedResidual, InOrderCbasHasALinearBottleneckAndItsInputAsSkip) {
   InvertedResidual block({.in = 4, .out = 4, .expansion = 6, .stride = 1},
-                         options(BlockOrder::cbas));
+                         mobilenetv2_options(BlockOrder::cbas));
   EXPECT_THAT(keys(block),
               ElementsAre("conv1.weight[24,4,1,1]", "conv2.weight[24,1,3,3]",
                           "conv3.weight[4,24,1,1]", "bn2.weight[24]", "bn2.bias[24]",
@@ -44,7 +44,7 @@ TEST(InvertedResidual, InOrderCbasHasALinearBottleneckAndItsInputAsSkip) {
 
 TEST(InvertedResidual, WithoutExpansionHasTwoConvolutions) {
   InvertedResidual block({.in = 6, .out = 4, .expansion = 1, .stride = 1},
-                         options(BlockOrder::cbas));
+                         mobilenetv2_options(BlockOrder::cbas));
   EXPECT_THAT(keys(block),
               ElementsAre("conv1.weight[6,1,3,3]", "conv2.weight[4,6,1,1]", "bn1.weight[6]",
                           "bn1.bias[6]", "bn2.weight[4]", "bn2.bias[4]"));
@@ -59,7 +59,7 @@ TEST(InvertedResidual, WithoutExpansionHasTwoConvolutions) {
 
 TEST(InvertedResidual, InOrderBacsNormalizesBothSidesOfTheSum) {
   InvertedResidual block({.in = 4, .out = 4, .expansion = 6, .stride = 1},
-                         options(BlockOrder::bacs));
+                         mobilenetv2_options(BlockOrder::bacs));
   EXPECT_THAT(keys(block), ElementsAre("conv1.weight[24,4,1,1]", "conv2.weight[24,1,3,3]",
                                        "conv3.weight[4,24,1,1]", "bn2.weight[24]", "bn2.bias[24]",
                                        "bn1.weight[4]", "bn1.bias[4]", "bn3.weight[24]",
@@ -78,7 +78,7 @@ TEST(InvertedResidual, InOrderBacsNormalizesBothSidesOfTheSum) {
 
 TEST(InvertedResidual, ThatChangesStrideOrWidthHasNoSkip) {
   InvertedResidual strided({.in = 4, .out = 4, .expansion = 6, .stride = 2},
-                           options(BlockOrder::bacs));
+                           mobilenetv2_options(BlockOrder::bacs));
   const State a(strided);
   expect_same(strided,
               [&](const Tensor& x) {
@@ -89,7 +89,7 @@ TEST(InvertedResidual, ThatChangesStrideOrWidthHasNoSkip) {
               {3, 4, 6, 6});
 
   InvertedResidual wider({.in = 4, .out = 8, .expansion = 2, .stride = 1},
-                         options(BlockOrder::cbas));
+                         mobilenetv2_options(BlockOrder::cbas));
   const State b(wider);
   expect_same(wider,
               [&](const Tensor& x) {
@@ -101,7 +101,7 @@ TEST(InvertedResidual, ThatChangesStrideOrWidthHasNoSkip) {
 }
 
 TEST(InvertedResidual, LearnsASlopeForEachActivation) {
-  config::ModelOptions learned = options(BlockOrder::cbas);
+  config::ModelOptions learned = mobilenetv2_options(BlockOrder::cbas);
   learned.activation = config::Activation::prelu;
   const InvertedShape shape = {.in = 4, .out = 8, .expansion = 6, .stride = 1};
   const auto activations = [&](const InvertedResidual& block) {
@@ -119,7 +119,7 @@ TEST(InvertedResidual, LearnsASlopeForEachActivation) {
 TEST(InvertedResidual, AnOrderThatItDoesNotHaveIsAnErrorThatListsThem) {
   try {
     InvertedResidual block({.in = 4, .out = 4, .expansion = 6, .stride = 1},
-                           options(BlockOrder::cbsa));
+                           mobilenetv2_options(BlockOrder::cbsa));
     ADD_FAILURE();
   } catch (const core::Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("cbas, bacs"));
@@ -138,7 +138,7 @@ std::map<std::string, std::vector<int64_t>> sizes(Network& network, int64_t pixe
 using Sizes = std::vector<int64_t>;
 
 TEST(MobileNetV2, ReducesSmallImagesByEightAndLargeOnesByThirtyTwo) {
-  const auto small = make_mobilenetv2(options(BlockOrder::cbas));
+  const auto small = make_mobilenetv2(mobilenetv2_options(BlockOrder::cbas));
   auto found = sizes(*small, 32);
   EXPECT_EQ(found.at("features.0"), (Sizes{1, 8, 32, 32}));
   EXPECT_EQ(found.at("features.2"), (Sizes{1, 6, 32, 32}));
@@ -146,7 +146,7 @@ TEST(MobileNetV2, ReducesSmallImagesByEightAndLargeOnesByThirtyTwo) {
   EXPECT_EQ(found.at("features.17"), (Sizes{1, 80, 4, 4}));
   EXPECT_EQ(found.at("features.18"), (Sizes{1, 1280, 4, 4}));
 
-  config::ModelOptions large = options(BlockOrder::cbas);
+  config::ModelOptions large = mobilenetv2_options(BlockOrder::cbas);
   large.cifar_stem = false;
   found = sizes(*make_mobilenetv2(large), 64);
   EXPECT_EQ(found.at("features.0"), (Sizes{1, 8, 32, 32}));
@@ -155,7 +155,7 @@ TEST(MobileNetV2, ReducesSmallImagesByEightAndLargeOnesByThirtyTwo) {
 }
 
 TEST(MobileNetV2, WidensTheLastLayerOnlyWithTheOthers) {
-  config::ModelOptions wide = options(BlockOrder::cbas);
+  config::ModelOptions wide = mobilenetv2_options(BlockOrder::cbas);
   wide.width_alpha = 1.25;
   const std::vector<std::string> names = keys(*make_mobilenetv2(wide));
   EXPECT_EQ(names.front(), "features.0.0.weight[40,3,3,3]");
@@ -165,7 +165,7 @@ TEST(MobileNetV2, WidensTheLastLayerOnlyWithTheOthers) {
 }
 
 TEST(MobileNetV2, WithPreBnHasABareStem) {
-  config::ModelOptions pre = options(BlockOrder::bacs);
+  config::ModelOptions pre = mobilenetv2_options(BlockOrder::bacs);
   pre.pre_norm = true;
   const auto network = make_mobilenetv2(pre);
   const std::vector<std::string> names = keys(*network);
@@ -175,7 +175,7 @@ TEST(MobileNetV2, WithPreBnHasABareStem) {
 }
 
 TEST(MobileNetV2, QuantizesTheLastConvolutionButNotTheEnds) {
-  config::ModelOptions quantized = options(BlockOrder::cbas);
+  config::ModelOptions quantized = mobilenetv2_options(BlockOrder::cbas);
   quantized.fm.enable = quantized.wt.enable = true;
   quantized.fm.method = quantized.wt.method = config::Method::lsq;
   quantized.fm.bit = quantized.wt.bit = 4;

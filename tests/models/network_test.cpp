@@ -17,7 +17,7 @@ using config::BlockOrder;
 using testing::HasSubstr;
 using torch::Tensor;
 
-Tensor images() {
+Tensor small_images() {
   return torch::rand({2, 3, 16, 16});
 }
 
@@ -77,7 +77,7 @@ TEST(Network, WeightsAreAFunctionOfTheSeed) {
 
 TEST(Network, TensorsByNameCarryAllThatANetworkComputes) {
   const auto a = make_network(small_resnet20()), b = make_network(small_resnet20());
-  const Tensor x = images();
+  const Tensor x = small_images();
   a->forward(x);  // moves the statistics
   const auto from = by_name(*a);
   for (const NamedTensor& entry : b->state()) {
@@ -92,9 +92,9 @@ TEST(Network, TensorsByNameCarryAllThatANetworkComputes) {
 
 TEST(Network, CountsEveryPassForQuantizersAndTrainingPassesForNorms) {
   const auto network = make_network(small_resnet20());
-  network->forward(images());
+  network->forward(small_images());
   network->eval();
-  network->forward(images());
+  network->forward(small_images());
   const auto state = by_name(*network);
   EXPECT_EQ(state.at("layer3.2.conv2.0.quant_weight.iteration").item<double>(), 2);
   EXPECT_EQ(state.at("layer3.2.bn2.0.num_batches_tracked").item<int64_t>(), 1);
@@ -117,10 +117,10 @@ TEST(Network, IndexesConvolutionsInTheOrderOfCheckpointsFullPrecisionOnesInclude
 
 TEST(Network, NamesTheFirstLayerWhoseOutputIsNotFinite) {
   const auto network = make_network(small_resnet20());
-  EXPECT_EQ(network->first_non_finite_layer(images()), "");
+  EXPECT_EQ(network->first_non_finite_layer(small_images()), "");
   by_name(*network).at("layer3.0.conv1.0.weight").data()[0][0][0][0] = NAN;
   by_name(*network).at("layer2.1.bn2.0.weight").data()[0] = INFINITY;
-  EXPECT_EQ(network->first_non_finite_layer(images()), "layer2.1.bn2.0");
+  EXPECT_EQ(network->first_non_finite_layer(small_images()), "layer2.1.bn2.0");
 }
 
 TEST(Network, ComputesTheSameInChannelsLast) {
@@ -128,7 +128,7 @@ TEST(Network, ComputesTheSameInChannelsLast) {
   const auto network = make_network(small_resnet20());
   network->to(torch::kFloat64);
   network->eval();
-  const Tensor x = images().to(torch::kFloat64);
+  const Tensor x = small_images().to(torch::kFloat64);
   const Tensor expected = network->forward(x);
   network->use_channels_last();
   const Tensor actual = network->forward(x.contiguous(torch::MemoryFormat::ChannelsLast));
@@ -139,7 +139,7 @@ TEST(Network, InHalfPrecisionGivesFloatLogitsAndGradients) {
   config::ModelOptions options = small_resnet20();
   options.fm.enable = options.wt.enable = false;
   const auto network = make_network(options);
-  const Tensor logits = network->forward(images().to(torch::kBFloat16));
+  const Tensor logits = network->forward(small_images().to(torch::kBFloat16));
   EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
   logits.sum().backward();
   for (const Tensor& parameter : network->parameters())
@@ -174,7 +174,7 @@ TEST(Network, IntegersStayIntegersInAnotherType) {
   EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").scalar_type(), torch::kInt64);
   EXPECT_EQ(state.at(conv + "codec_index").scalar_type(), torch::kInt32);
   EXPECT_EQ(state.at(conv + "basis").scalar_type(), torch::kFloat64);
-  network->forward(images().to(torch::kFloat64));
+  network->forward(small_images().to(torch::kFloat64));
   EXPECT_EQ(state.at("layer1.0.bn1.0.num_batches_tracked").item<int64_t>(), 1);
 }
 
@@ -183,7 +183,7 @@ TEST(Network, TellsOfAQuantizerThatCouldNotLearn) {
   options.fm.enable = false;
   options.wt.method = config::Method::lq;
   const auto network = make_network(options);
-  network->forward(images());
+  network->forward(small_images());
   EXPECT_EQ(network->quantizer_trouble(), "");
   {
     const torch::NoGradGuard no_grad;
@@ -191,7 +191,7 @@ TEST(Network, TellsOfAQuantizerThatCouldNotLearn) {
     Tensor weight = state.at("layer2.0.conv2.0.weight");
     weight.flatten()[0] = std::numeric_limits<float>::quiet_NaN();
   }
-  network->forward(images());
+  network->forward(small_images());
   EXPECT_THAT(network->quantizer_trouble(), HasSubstr("layer 'layer2.0.conv2.0': LQ found no"));
 }
 

@@ -15,7 +15,7 @@ using testing_support::keys;
 using testing_support::State;
 using torch::Tensor;
 
-config::ModelOptions options() {
+config::ModelOptions nin_options() {
   return small_options("nin", config::Family::nin, 4, 8);
 }
 
@@ -32,7 +32,7 @@ Tensor unit(const State& s, int index, const Tensor& x, bool bias = false) {
 
 TEST(Nin, CountsActivationsAndPoolsInItsNames) {
   std::vector<std::string> convs;
-  for (const std::string& key : keys(*make_nin(options())))
+  for (const std::string& key : keys(*make_nin(nin_options())))
     if (key.find(".weight[") != std::string::npos && key.ends_with("]") &&
         std::count(key.begin(), key.end(), ',') == 3)
       convs.push_back(key);
@@ -41,11 +41,11 @@ TEST(Nin, CountsActivationsAndPoolsInItsNames) {
                                  "body.13.weight[192,192,1,1]", "body.16.weight[192,192,1,1]",
                                  "body.20.weight[192,192,3,3]", "body.23.weight[192,192,1,1]",
                                  "body.26.weight[4,192,1,1]"));
-  EXPECT_EQ(keys(*make_nin(options())).back(), "body.27.bias[4]");
+  EXPECT_EQ(keys(*make_nin(nin_options())).back(), "body.27.bias[4]");
 }
 
 TEST(Nin, IsOneSequenceAndTheGlobalAverage) {
-  const auto network = make_nin(options());
+  const auto network = make_nin(nin_options());
   const State s(*network);
   expect_same(
       *network, [&](const Tensor& x) { return network->forward(x); },
@@ -62,7 +62,7 @@ TEST(Nin, IsOneSequenceAndTheGlobalAverage) {
 }
 
 TEST(Nin, QuantizesAllButTheEnds) {
-  config::ModelOptions quantized = options();
+  config::ModelOptions quantized = nin_options();
   quantized.fm.enable = quantized.wt.enable = quantized.first_last = true;
   quantized.fm.method = quantized.wt.method = config::Method::lsq;
   quantized.fm.bit = quantized.wt.bit = 2;
@@ -73,7 +73,7 @@ TEST(Nin, QuantizesAllButTheEnds) {
 }
 
 TEST(Nin, InHalfPrecisionGivesFloatLogits) {
-  const auto network = make_nin(options());
+  const auto network = make_nin(nin_options());
   const Tensor logits = network->forward(torch::rand({2, 3, 8, 8}).to(torch::kBFloat16));
   EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
 }

@@ -41,7 +41,7 @@ int levels(const Network& network, size_t layer, Tag tag) {
 torch::Tensor& clip(const Network& network, size_t layer, Tag tag) {
   return *at(network, layer, tag).named_parameters().find("clip_val");
 }
-torch::Tensor images() {
+torch::Tensor seeded_images() {
   torch::manual_seed(2);
   return torch::randn({2, 3, 32, 32});
 }
@@ -86,7 +86,7 @@ TEST(Policy, TurnsQuantizersOffAndOn) {
   EXPECT_FALSE(network->quant_layers()[2]->quantizer(Tag::fm));
   EXPECT_EQ(levels(*network, 2, Tag::ot), 256);
   EXPECT_EQ(network->quantizers().size(), network_with("")->quantizers().size());
-  EXPECT_TRUE(network->forward(images()).isfinite().all().item<bool>());
+  EXPECT_TRUE(network->forward(seeded_images()).isfinite().all().item<bool>());
 }
 
 // The outputs of the network with a policy, and those of one whose options say the same.
@@ -102,7 +102,7 @@ void expect_as_options(const std::string& line, void (*set)(config::QuantOptions
   torch::manual_seed(1);
   const auto by_options = make_network(options);
   const auto gradients = [](Network& network) {
-    torch::Tensor loss = network.forward(images()).square().sum();
+    torch::Tensor loss = network.forward(seeded_images()).square().sum();
     if (const torch::Tensor more = network.quantization_loss(); more.defined()) loss = loss + more;
     loss.backward();
     std::vector<torch::Tensor> all = {loss.detach()};

@@ -15,7 +15,7 @@ using testing_support::keys;
 using testing_support::State;
 using torch::Tensor;
 
-config::ModelOptions options() {
+config::ModelOptions resnet50_options() {
   return small_options("pytorch-resnet50", config::Family::pytorch_resnet, 5, 32);
 }
 
@@ -29,7 +29,7 @@ Tensor stem(const State& s, const Tensor& x) {
   return torch::relu(s.norm("bn1", y));
 }
 
-Tensor classify(const State& s, const Tensor& x) {
+Tensor classified_by_fc(const State& s, const Tensor& x) {
   return torch::linear(x.mean({2, 3}), s["fc.weight"], s["fc.bias"]);
 }
 
@@ -39,7 +39,7 @@ void expect_network(Network& network, const std::function<Tensor(const Tensor&)>
 }
 
 TEST(PytorchResNet, OfBasicBlocksActsBehindTheSum) {
-  const auto network = make(options(), false);
+  const auto network = make(resnet50_options(), false);
   const State s(*network);
   const auto block = [&](const std::string& name, const Tensor& x, int64_t stride,
                          const Tensor& shortcut) {
@@ -52,12 +52,12 @@ TEST(PytorchResNet, OfBasicBlocksActsBehindTheSum) {
     y = block("layer1.0", y, 1, y);
     y = block("layer2.0", y, 2,
               s.norm("layer2.0.downsample.1", s.conv("layer2.0.downsample.0", y, 2)));
-    return classify(s, y);
+    return classified_by_fc(s, y);
   });
 }
 
 TEST(PytorchResNet, OfBottlenecksHasTheStrideInTheMiddleConvolution) {
-  const auto network = make(options(), true);
+  const auto network = make(resnet50_options(), true);
   EXPECT_THAT(keys(*network),
               ElementsAre("conv1.weight[64,3,7,7]", "bn1.weight[64]", "bn1.bias[64]",
                           "layer1.0.conv1.weight[64,64,1,1]", "layer1.0.bn1.weight[64]",
@@ -83,12 +83,12 @@ TEST(PytorchResNet, OfBottlenecksHasTheStrideInTheMiddleConvolution) {
   };
   expect_network(*network, [&](const Tensor& x) {
     const Tensor y = torch::max_pool2d(stem(s, x), 3, 2, 1);
-    return classify(s, block("layer2.0", block("layer1.0", y, 1), 2));
+    return classified_by_fc(s, block("layer2.0", block("layer1.0", y, 1), 2));
   });
 }
 
 TEST(PytorchResNet, WithCaffePoolingPadsNothingAndKeepsTheRest) {
-  config::ModelOptions caffe = options();
+  config::ModelOptions caffe = resnet50_options();
   const auto pooled_size = [](const config::ModelOptions& from, int64_t pixels) {
     std::vector<int64_t> size;
     const auto network = make(from, false);
@@ -111,7 +111,7 @@ TEST(PytorchResNet, WithCaffePoolingPadsNothingAndKeepsTheRest) {
 }
 
 TEST(PytorchResNet, SharesOneSlopeWithinABlock) {
-  config::ModelOptions learned = options();
+  config::ModelOptions learned = resnet50_options();
   learned.activation = config::Activation::prelu;
   std::vector<std::string> slopes;
   for (const std::string& key : keys(*make(learned, true)))
@@ -128,7 +128,7 @@ std::vector<std::string> quantized_layers(const Network& network) {
 }
 
 TEST(PytorchResNet, QuantizesWhatItsKeywordsSay) {
-  config::ModelOptions quantized = options();
+  config::ModelOptions quantized = resnet50_options();
   quantized.fm.enable = quantized.wt.enable = true;
   quantized.fm.method = quantized.wt.method = config::Method::lsq;
   quantized.fm.bit = quantized.wt.bit = 2;

@@ -20,7 +20,7 @@ std::shared_ptr<Network> network(config::Method method, bool quantized, int stab
   return result;
 }
 
-Tensor images() {
+Tensor double_images() {
   torch::manual_seed(2);
   return torch::rand({2, 3, 16, 16}, torch::kFloat64);
 }
@@ -29,7 +29,7 @@ TEST(NetworkWarmUp, ComputesInFullPrecisionUntilThePassThatIsNamed) {
   for (const auto method : {config::Method::lsq, config::Method::dorefa}) {
     const auto plain = network(method, /*quantized=*/false);
     const auto warming = network(method, /*quantized=*/true, /*stable=*/2);
-    const Tensor x = images();
+    const Tensor x = double_images();
     for (int pass = 1; pass <= 3; ++pass) {
       const Tensor expected = plain->forward(x), actual = warming->forward(x);
       EXPECT_EQ(torch::allclose(actual, expected, 1e-9, 1e-9), pass <= 2) << pass;
@@ -39,7 +39,7 @@ TEST(NetworkWarmUp, ComputesInFullPrecisionUntilThePassThatIsNamed) {
 
 TEST(NetworkWarmUp, FindsTheRangeOfEveryLayer) {
   const auto warming = network(config::Method::lsq, true, /*stable=*/1);
-  warming->forward(images());
+  warming->forward(double_images());
   for (const nn::QuantLayer* layer : warming->quant_layers()) {
     const auto& quantizer = layer->quantizer(config::Tag::wt);
     if (!quantizer) continue;
@@ -51,13 +51,13 @@ TEST(NetworkWarmUp, FindsTheRangeOfEveryLayer) {
 
 TEST(NetworkQuantizationLoss, IsTheSumOverThoseThatHaveOne) {
   const auto lsq = network(config::Method::lsq, true);
-  lsq->forward(images());
+  lsq->forward(double_images());
   EXPECT_FALSE(lsq->quantization_loss().defined());
 
   quant::Quantizer &first = *lsq->quantizers().front(), &last = *lsq->quantizers().back();
   first.set_loss(config::QuantLoss::l1, 2);
   last.set_loss(config::QuantLoss::l2, 1);
-  lsq->forward(images());
+  lsq->forward(double_images());
   EXPECT_GT(first.loss().item<double>(), 0);
   EXPECT_GT(last.loss().item<double>(), 0);
   EXPECT_DOUBLE_EQ(lsq->quantization_loss().item<double>(),

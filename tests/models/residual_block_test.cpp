@@ -11,7 +11,7 @@ using testing::ElementsAre;
 using torch::relu;
 using torch::Tensor;
 
-config::ModelOptions with(BlockOrder order, bool origin, bool fix) {
+config::ModelOptions block_options(BlockOrder order, bool origin, bool fix) {
   config::ModelOptions options;
   options.order = order;
   options.origin = origin;
@@ -25,7 +25,7 @@ Tensor pool(const Tensor& x) {
 
 TEST(ResidualBlock, WithOriginKeepsTheLastActivationOnTheBranch) {
   for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
-    ResidualBlock block(kSame, with(order, true, false));
+    ResidualBlock block(kSame, block_options(order, true, false));
     expect_equals(block, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
       return relu(w.norm("bn2.0", w.conv("conv2.0", y))) + x;
@@ -35,7 +35,7 @@ TEST(ResidualBlock, WithOriginKeepsTheLastActivationOnTheBranch) {
 
 TEST(ResidualBlock, WithOriginAndFixMovesTheLastActivationBehindTheSum) {
   for (const BlockOrder order : {BlockOrder::cbas, BlockOrder::cbsa}) {
-    ResidualBlock block(kSame, with(order, true, true));
+    ResidualBlock block(kSame, block_options(order, true, true));
     expect_equals(block, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
       return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + x);
@@ -45,7 +45,7 @@ TEST(ResidualBlock, WithOriginAndFixMovesTheLastActivationBehindTheSum) {
 
 TEST(ResidualBlock, OfOrderCabsHasNothingForFixToMove) {
   for (const bool fix : {false, true}) {
-    ResidualBlock block(kStrided, with(BlockOrder::cabs, true, fix));
+    ResidualBlock block(kStrided, block_options(BlockOrder::cabs, true, fix));
     expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
       const Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x, 2)));
       const Tensor skip = w.norm("skip.2", w.conv("skip.1", pool(x)));
@@ -56,7 +56,7 @@ TEST(ResidualBlock, OfOrderCabsHasNothingForFixToMove) {
 
 TEST(ResidualBlock, OfOrderBacsGetsANormOnTheBranchAndInTheShortcutByFix) {
   for (const bool fix : {false, true}) {
-    ResidualBlock block(kStrided, with(BlockOrder::bacs, true, fix));
+    ResidualBlock block(kStrided, block_options(BlockOrder::bacs, true, fix));
     expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
       Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)), 2);
       y = w.conv("conv2.0", relu(w.norm("bn2.0", y)));
@@ -69,7 +69,7 @@ TEST(ResidualBlock, OfOrderBacsGetsANormOnTheBranchAndInTheShortcutByFix) {
 
 TEST(ResidualBlock, OfOrderBcasGetsANormOnTheBranchAndInTheShortcutByFix) {
   for (const bool fix : {false, true}) {
-    ResidualBlock block(kStrided, with(BlockOrder::bcas, true, fix));
+    ResidualBlock block(kStrided, block_options(BlockOrder::bcas, true, fix));
     expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
       Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x), 2));
       y = relu(w.conv("conv2.0", w.norm("bn2.0", y)));
@@ -82,27 +82,27 @@ TEST(ResidualBlock, OfOrderBcasGetsANormOnTheBranchAndInTheShortcutByFix) {
 
 TEST(ResidualBlock, WithoutOriginSkipsAroundEachConvolutionWhateverTheOrder) {
   for (const bool fix : {false, true}) {
-    ResidualBlock cbsa(kSame, with(BlockOrder::cbsa, false, fix));
+    ResidualBlock cbsa(kSame, block_options(BlockOrder::cbsa, false, fix));
     expect_equals(cbsa, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)) + x);
       return relu(w.norm("bn2.0", w.conv("conv2.0", y)) + y);
     });
-    ResidualBlock cbas(kSame, with(BlockOrder::cbas, false, fix));
+    ResidualBlock cbas(kSame, block_options(BlockOrder::cbas, false, fix));
     expect_equals(cbas, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x))) + x;
       return relu(w.norm("bn2.0", w.conv("conv2.0", y))) + y;
     });
-    ResidualBlock cabs(kSame, with(BlockOrder::cabs, false, fix));
+    ResidualBlock cabs(kSame, block_options(BlockOrder::cabs, false, fix));
     expect_equals(cabs, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x))) + x;
       return w.norm("bn2.0", relu(w.conv("conv2.0", y))) + y;
     });
-    ResidualBlock bacs(kSame, with(BlockOrder::bacs, false, fix));
+    ResidualBlock bacs(kSame, block_options(BlockOrder::bacs, false, fix));
     expect_equals(bacs, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x))) + x;
       return w.conv("conv2.0", relu(w.norm("bn2.0", y))) + y;
     });
-    ResidualBlock bcas(kSame, with(BlockOrder::bcas, false, fix));
+    ResidualBlock bcas(kSame, block_options(BlockOrder::bcas, false, fix));
     expect_equals(bcas, features(), [](const Written& w, const Tensor& x) {
       const Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x))) + x;
       return relu(w.conv("conv2.0", w.norm("bn2.0", y))) + y;
@@ -111,7 +111,7 @@ TEST(ResidualBlock, WithoutOriginSkipsAroundEachConvolutionWhateverTheOrder) {
 }
 
 TEST(ResidualBlock, WithoutOriginTheFirstConvolutionOfAStridedBlockAddsTheShortcut) {
-  config::ModelOptions options = with(BlockOrder::bacs, false, false);
+  config::ModelOptions options = block_options(BlockOrder::bacs, false, false);
   options.singleconv = true;
   ResidualBlock block(kStrided, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -123,7 +123,7 @@ TEST(ResidualBlock, WithoutOriginTheFirstConvolutionOfAStridedBlockAddsTheShortc
 
 TEST(ResidualBlock, ABottleneckIsThreeConvolutionsWithTheStrideAtTheSecond) {
   for (const bool fix : {false, true}) {
-    ResidualBlock block(kBottleneck, with(BlockOrder::cbsa, true, fix));
+    ResidualBlock block(kBottleneck, block_options(BlockOrder::cbsa, true, fix));
     expect_equals(block, features(), [fix](const Written& w, const Tensor& x) {
       Tensor y = relu(w.norm("bn1.0", w.conv("conv1.0", x)));
       y = relu(w.norm("bn2.0", w.conv("conv2.0", y, 2)));
@@ -135,14 +135,14 @@ TEST(ResidualBlock, ABottleneckIsThreeConvolutionsWithTheStrideAtTheSecond) {
 }
 
 TEST(ResidualBlock, ABottleneckTakesEveryOtherOrderToo) {
-  ResidualBlock cabs(kBottleneck, with(BlockOrder::cabs, true, true));
+  ResidualBlock cabs(kBottleneck, block_options(BlockOrder::cabs, true, true));
   expect_equals(cabs, features(), [](const Written& w, const Tensor& x) {
     Tensor y = w.norm("bn1.0", relu(w.conv("conv1.0", x)));
     y = w.norm("bn2.0", relu(w.conv("conv2.0", y, 2)));
     return w.norm("bn3.0", relu(w.conv("conv3.0", y))) +
            w.norm("skip.2", w.conv("skip.1", pool(x)));
   });
-  ResidualBlock bacs(kBottleneck, with(BlockOrder::bacs, true, true));
+  ResidualBlock bacs(kBottleneck, block_options(BlockOrder::bacs, true, true));
   expect_equals(bacs, features(), [](const Written& w, const Tensor& x) {
     Tensor y = w.conv("conv1.0", relu(w.norm("bn1.0", x)));
     y = w.conv("conv2.0", relu(w.norm("bn2.0", y)), 2);
@@ -150,7 +150,7 @@ TEST(ResidualBlock, ABottleneckTakesEveryOtherOrderToo) {
     const Tensor skip = w.conv("skip.3", relu(w.norm("skip.1", pool(x))));
     return w.norm("fix_bn", y) + w.norm("skip.4", skip);
   });
-  ResidualBlock bcas(kBottleneck, with(BlockOrder::bcas, true, true));
+  ResidualBlock bcas(kBottleneck, block_options(BlockOrder::bcas, true, true));
   expect_equals(bcas, features(), [](const Written& w, const Tensor& x) {
     Tensor y = relu(w.conv("conv1.0", w.norm("bn1.0", x)));
     y = relu(w.conv("conv2.0", w.norm("bn2.0", y), 2));
@@ -161,11 +161,12 @@ TEST(ResidualBlock, ABottleneckTakesEveryOtherOrderToo) {
 }
 
 TEST(ResidualBlock, ABottleneckWithoutOriginIsAnError) {
-  EXPECT_THROW(ResidualBlock(kBottleneck, with(BlockOrder::cbsa, false, true)), core::Error);
+  EXPECT_THROW(ResidualBlock(kBottleneck, block_options(BlockOrder::cbsa, false, true)),
+               core::Error);
 }
 
 TEST(ResidualBlock, NamesTensorsInTheOrderOfCheckpoints) {
-  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  config::ModelOptions options = block_options(BlockOrder::bacs, true, true);
   options.activation = config::Activation::prelu;
   EXPECT_THAT(learned_names(ResidualBlock(kBottleneck, options)),
               ElementsAre("relu1.0.weight", "relu2.0.weight", "relu3.0.weight", "bn1.0.weight",
@@ -182,7 +183,7 @@ TEST(ResidualBlock, NamesTensorsInTheOrderOfCheckpoints) {
 }
 
 TEST(ResidualBlock, BranchesWithOriginAreSummedWithScalesAndJoinOneShortcut) {
-  config::ModelOptions options = with(BlockOrder::cbas, true, true);
+  config::ModelOptions options = block_options(BlockOrder::cbas, true, true);
   options.base = 2;
   ResidualBlock block(kSame, options);
   EXPECT_EQ(block.named_parameters()["scales.1"].item<double>(), 0.5);
@@ -197,7 +198,7 @@ TEST(ResidualBlock, BranchesWithOriginAreSummedWithScalesAndJoinOneShortcut) {
 }
 
 TEST(ResidualBlock, BranchesOfOrderBacsGetOneNormBehindTheirSum) {
-  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  config::ModelOptions options = block_options(BlockOrder::bacs, true, true);
   options.base = 2;
   ResidualBlock block(kSame, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -211,7 +212,7 @@ TEST(ResidualBlock, BranchesOfOrderBacsGetOneNormBehindTheirSum) {
 }
 
 TEST(ResidualBlock, BranchesWithoutOriginHaveTheShortcutInside) {
-  config::ModelOptions options = with(BlockOrder::cabs, false, true);
+  config::ModelOptions options = block_options(BlockOrder::cabs, false, true);
   options.base = 3;
   ResidualBlock block(kStrided, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -278,7 +279,7 @@ TEST(ResidualBlock, TrainsBranchesSideBySideAsOneByOne) {
       for (const Binary binary : {Binary::neither, Binary::features, Binary::weights}) {
         SCOPED_TRACE(testing::Message() << order_row(order).name << ", origin " << origin
                                         << ", binary " << static_cast<int>(binary));
-        config::ModelOptions options = with(order, origin, true);
+        config::ModelOptions options = block_options(order, origin, true);
         options.base = 3;
         config::QuantOptions& quant = binary == Binary::features ? options.fm : options.wt;
         quant.enable = binary != Binary::neither;
@@ -291,7 +292,7 @@ TEST(ResidualBlock, TrainsBranchesSideBySideAsOneByOne) {
 
 // What each branch learns for itself, it computes for itself.
 TEST(ResidualBlock, BranchesThatLearnTheirClipValuesStayApart) {
-  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  config::ModelOptions options = block_options(BlockOrder::cbsa, true, true);
   options.base = 2;
   options.fm.enable = true;
   options.fm.method = config::Method::lsq;
@@ -309,7 +310,7 @@ TEST(ResidualBlock, BranchesThatLearnTheirClipValuesStayApart) {
 }
 
 TEST(ResidualBlock, TakesTheStatisticsOfAShortcutOnceForAllBranches) {
-  config::ModelOptions options = with(BlockOrder::cbas, false, false);
+  config::ModelOptions options = block_options(BlockOrder::cbas, false, false);
   options.base = 2;
   ResidualBlock block(kStrided, options);
   const Tensor x = torch::randn({2, 4, 8, 8});
@@ -321,7 +322,7 @@ TEST(ResidualBlock, TakesTheStatisticsOfAShortcutOnceForAllBranches) {
 }
 
 TEST(ResidualBlock, IdentityNormStandsInTheShortcutThatKeepsTheShape) {
-  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  config::ModelOptions options = block_options(BlockOrder::cbsa, true, true);
   options.identity_norm = true;
   ResidualBlock block(kSame, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -334,7 +335,7 @@ TEST(ResidualBlock, IdentityNormStandsInTheShortcutThatKeepsTheShape) {
 }
 
 TEST(ResidualBlock, IdentityNormStandsBehindThePoolingWhereOnlyTheResolutionChanges) {
-  config::ModelOptions options = with(BlockOrder::cbsa, true, true);
+  config::ModelOptions options = block_options(BlockOrder::cbsa, true, true);
   options.identity_norm = true;
   ResidualBlock block({.in = 4, .planes = 4, .stride = 2}, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -344,7 +345,7 @@ TEST(ResidualBlock, IdentityNormStandsBehindThePoolingWhereOnlyTheResolutionChan
 }
 
 TEST(ResidualBlock, DchrRepeatsTheChannelsOfThePooledInput) {
-  config::ModelOptions options = with(BlockOrder::bacs, true, true);
+  config::ModelOptions options = block_options(BlockOrder::bacs, true, true);
   options.dchr = options.singleconv = true;
   ResidualBlock block(kStrided, options);
   expect_equals(block, features(), [](const Written& w, const Tensor& x) {
@@ -355,13 +356,13 @@ TEST(ResidualBlock, DchrRepeatsTheChannelsOfThePooledInput) {
 }
 
 TEST(ResidualBlock, ASizeThatTheStridesDoNotSuitIsAnError) {
-  ResidualBlock block(kStrided, with(BlockOrder::cbsa, true, true));
+  ResidualBlock block(kStrided, block_options(BlockOrder::cbsa, true, true));
   EXPECT_THROW(block.forward(torch::randn({1, 4, 7, 7})), core::Error);
 }
 
 TEST(ResidualBlock, ZirStartsTheBranchAtZero) {
   for (const BlockOrder order : {BlockOrder::cbsa, BlockOrder::bcas}) {
-    config::ModelOptions options = with(order, true, true);
+    config::ModelOptions options = block_options(order, true, true);
     options.zero_init_residual = true;
     options.activation = config::Activation::none;
     for (const BlockShape& shape :

@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-config::ModelOptions quantized(int levels) {
+config::ModelOptions quantized_options(int levels) {
   config::ModelOptions options;
   options.input_size = 8;
   options.num_classes = 5;
@@ -58,7 +58,7 @@ class OneOfEach : public Network {
 };
 
 TEST(Summary, OfASmallNetworkIsWhatOneWorksOutByHand) {
-  OneOfEach network(quantized(4));
+  OneOfEach network(quantized_options(4));
   EXPECT_EQ(format_summary(summarize(network)), std::string(R"(
 layer  kind       input  output   weight  stride    bits  parameters  mult-adds
 conv1  conv       3x8x8   4x8x8  4x3x3x3       1  W32A32         108       6912
@@ -81,7 +81,7 @@ memory: 0.9 kB as float32, 0.7 kB packed (1.3 times smaller)
 }
 
 TEST(Summary, CountsBitsByTheLevelsThatAQuantizerHasNow) {
-  OneOfEach ternary(quantized(3));
+  OneOfEach ternary(quantized_options(3));
   EXPECT_EQ(summarize(ternary).layers[1].weight_bits, 2);
   ternary.quant_layers()[0]->quantizer(config::Tag::wt)->set_level_num(2);
   ternary.quant_layers()[0]->quantizer(config::Tag::fm)->set_level_num(5);
@@ -95,7 +95,7 @@ TEST(Summary, CountsBitsByTheLevelsThatAQuantizerHasNow) {
 }
 
 TEST(Summary, LeavesTheNetworkAsItWas) {
-  OneOfEach network(quantized(4));
+  OneOfEach network(quantized_options(4));
   std::vector<torch::Tensor> before;
   for (const NamedTensor& entry : network.state()) before.push_back(entry.tensor.clone());
   summarize(network);
@@ -109,7 +109,7 @@ TEST(Summary, LeavesTheNetworkAsItWas) {
 }
 
 TEST(Summary, FitsATerminalOf120Columns) {
-  config::ModelOptions options = quantized(4);
+  config::ModelOptions options = quantized_options(4);
   options.order = config::BlockOrder::cbas;
   options.num_classes = 1000;
   options.input_size = 224;

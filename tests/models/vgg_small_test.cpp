@@ -18,7 +18,7 @@ using testing_support::keys;
 using testing_support::State;
 using torch::Tensor;
 
-config::ModelOptions options(UnitOrder order) {
+config::ModelOptions vgg_options(UnitOrder order) {
   config::ModelOptions result = small_options("vgg_small", config::Family::vgg_small, 3, 8);
   result.unit_order = order;
   return result;
@@ -32,13 +32,13 @@ Tensor pooled_after(int unit, const Tensor& x) {
   return unit % 2 == 0 ? torch::max_pool2d(x, 2) : x;
 }
 
-Tensor classify(const State& s, const Tensor& x) {
+Tensor classified_by_vgg(const State& s, const Tensor& x) {
   const Tensor features = torch::relu(s.norm("bn7", x)).flatten(1);
   return torch::linear(features, s["classifier.weight"], s["classifier.bias"]);
 }
 
 TEST(VggSmall, InOrderCbaNormalizesWhatEachConvolutionGives) {
-  const auto network = make_vgg_small(options(UnitOrder::cba));
+  const auto network = make_vgg_small(vgg_options(UnitOrder::cba));
   EXPECT_THAT(keys(*network), testing::Contains("bn3.weight[256]"));
   EXPECT_EQ(keys(*network).front(), "bn1.weight[128]");
   const State s(*network);
@@ -48,14 +48,14 @@ TEST(VggSmall, InOrderCbaNormalizesWhatEachConvolutionGives) {
         Tensor y = x;
         for (int i = 1; i <= 6; ++i)
           y = pooled_after(i, torch::relu(s.norm(number("bn", i), s.conv(number("conv", i), y))));
-        return classify(s, y);
+        return classified_by_vgg(s, y);
       },
       {2, 3, 8, 8});
 }
 
 TEST(VggSmall, InOrderBacAndAbcNormalizesWhatEntersAllButTheFirstConvolution) {
   for (const UnitOrder order : {UnitOrder::bac, UnitOrder::abc}) {
-    const auto network = make_vgg_small(options(order));
+    const auto network = make_vgg_small(vgg_options(order));
     EXPECT_THAT(keys(*network),
                 ElementsAre("bn3.weight[128]", "bn3.bias[128]", "bn5.weight[256]", "bn5.bias[256]",
                             "bn2.weight[128]", "bn2.bias[128]", "bn4.weight[256]", "bn4.bias[256]",
@@ -75,34 +75,34 @@ TEST(VggSmall, InOrderBacAndAbcNormalizesWhatEntersAllButTheFirstConvolution) {
                                         : s.norm(norm, torch::relu(y));
             y = pooled_after(i, s.conv(number("conv", i), y));
           }
-          return classify(s, y);
+          return classified_by_vgg(s, y);
         },
         {2, 3, 8, 8});
   }
 }
 
 TEST(VggSmall, ReadsNeitherNormNorActivationKeywordsAndQuantizesAllButTheEnds) {
-  config::ModelOptions other = options(UnitOrder::bac);
+  config::ModelOptions other = vgg_options(UnitOrder::bac);
   other.norm = config::Norm::group;
   other.activation = config::Activation::prelu;
   other.fm.enable = other.wt.enable = other.first_last = true;
   other.fm.method = other.wt.method = config::Method::lsq;
   other.fm.bit = other.wt.bit = 2;
   const auto network = make_vgg_small(other);
-  EXPECT_EQ(keys(*network), keys(*make_vgg_small(options(UnitOrder::bac))));
+  EXPECT_EQ(keys(*network), keys(*make_vgg_small(vgg_options(UnitOrder::bac))));
   ASSERT_EQ(network->quant_layers().size(), 5U);
   EXPECT_EQ(network->quant_layers()[0]->layer_path(), "conv2");
 }
 
 TEST(VggSmall, ClassifiesAllPixelsOfAnEighthOfTheResolution) {
-  config::ModelOptions large = options(UnitOrder::cba);
+  config::ModelOptions large = vgg_options(UnitOrder::cba);
   large.input_size = 32;
   EXPECT_THAT(keys(*make_vgg_small(large)), testing::Contains("classifier.weight[3,8192]"));
 }
 
 TEST(VggSmall, WithoutAnOrderIsAnErrorThatListsThem) {
   try {
-    make_vgg_small(options(UnitOrder::none));
+    make_vgg_small(vgg_options(UnitOrder::none));
     ADD_FAILURE();
   } catch (const core::Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("bac, cba, abc"));
@@ -110,7 +110,7 @@ TEST(VggSmall, WithoutAnOrderIsAnErrorThatListsThem) {
 }
 
 TEST(VggSmall, ImagesThatVanishAreAnError) {
-  config::ModelOptions tiny = options(UnitOrder::cba);
+  config::ModelOptions tiny = vgg_options(UnitOrder::cba);
   tiny.input_size = 7;
   EXPECT_THROW(make_vgg_small(tiny), core::Error);
 }

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include "lowbit/nn/quant_conv.h"
+#include "quant/helpers.h"
 
 namespace lowbit::nn {
 namespace {
@@ -8,18 +10,9 @@ namespace {
 using config::Method;
 using torch::Tensor;
 
-config::QuantOptions lsq(int levels, bool half_range) {
-  config::QuantOptions options;
-  options.enable = true;
-  options.method = Method::lsq;
-  options.level = levels;
-  options.half_range = half_range;
-  return options;
-}
-
 config::ModelOptions model(int feature_levels, bool half_range) {
   config::ModelOptions options;
-  options.fm = lsq(feature_levels, half_range);
+  options.fm = quant::options(Method::lsq, feature_levels, half_range);
   return options;
 }
 
@@ -31,8 +24,8 @@ std::vector<std::string> parameter_names(const torch::nn::Module& module) {
 
 TEST(QuantConv2d, HoldsTheQuantizersOfTheEnabledTagsInTheOrderOfCheckpoints) {
   config::ModelOptions options = model(4, true);
-  options.wt = lsq(4, false);
-  options.ot = lsq(4, false);
+  options.wt = quant::options(Method::lsq, 4, false);
+  options.ot = quant::options(Method::lsq, 4, false);
   QuantConv2d conv(kSame, options);
   EXPECT_EQ(parameter_names(conv),
             (std::vector<std::string>{"weight", "quant_activation.iteration",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lowbit/nn/quant_linear.h"
+#include "quant/helpers.h"
 
 namespace lowbit::nn {
 namespace {
@@ -11,20 +12,11 @@ using config::Method;
 using config::Tag;
 using torch::Tensor;
 
-config::QuantOptions lsq(int levels, bool half_range) {
-  config::QuantOptions options;
-  options.enable = true;
-  options.method = Method::lsq;
-  options.level = levels;
-  options.half_range = half_range;
-  return options;
-}
-
 // Activations of the levels 0, 1/3, 2/3, 1 and weights of -1, -1/3, 1/3, 1.
 config::ModelOptions quantized() {
   config::ModelOptions options;
-  options.fm = lsq(4, true);
-  options.wt = lsq(4, false);
+  options.fm = quant::options(Method::lsq, 4, true);
+  options.wt = quant::options(Method::lsq, 4, false);
   return options;
 }
 
@@ -38,7 +30,7 @@ void fill(torch::nn::Module& linear) {
 
 TEST(QuantLinear, HoldsQuantizersOfInputAndWeightAlone) {
   config::ModelOptions options = quantized();
-  options.ot = lsq(4, false);
+  options.ot = quant::options(Method::lsq, 4, false);
   QuantLinear linear(2, 3, options);
   EXPECT_EQ(linear.named_parameters().keys(),
             (std::vector<std::string>{"weight", "bias", "quant_activation.iteration",

@@ -40,10 +40,13 @@ inline torch::Tensor leaf(const std::vector<double>& values, torch::IntArrayRef 
   return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
 }
 
+// Whether the tensor has these numbers, in this order and up to the tolerance.
 inline ::testing::AssertionResult is(const torch::Tensor& tensor,
-                                     const std::vector<double>& expected) {
+                                     const std::vector<double>& expected,
+                                     double tolerance = 1e-12) {
   const torch::Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
-  if (torch::allclose(flat, torch::tensor(expected, torch::kFloat64), 1e-12, 1e-12))
+  if (flat.numel() == static_cast<int64_t>(expected.size()) &&
+      torch::allclose(flat, torch::tensor(expected, torch::kFloat64), tolerance, tolerance))
     return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << flat;
 }

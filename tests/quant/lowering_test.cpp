@@ -47,7 +47,7 @@ TEST(StepFunction, OfNoNumbersIsAnError) {
 }
 
 // One quantizer: what it is made of, and its parameters.
-struct Case {
+struct LoweringCase {
   const char* name;
   Tag tag;
   Method method;
@@ -56,15 +56,15 @@ struct Case {
   int quant_group = 0;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const LoweringCase& c) {
   return out << c.name;
 }
 
-std::string case_name(const testing::TestParamInfo<Case>& one) {
+std::string case_name(const testing::TestParamInfo<LoweringCase>& one) {
   return one.param.name;
 }
 
-class EveryQuantizer : public testing::TestWithParam<Case> {};
+class EveryQuantizer : public testing::TestWithParam<LoweringCase> {};
 
 // Numbers close to each other from -3 to 3, zeros of both signs, tiny and huge ones.
 Tensor sweep(std::vector<int64_t> shape) {
@@ -78,7 +78,7 @@ Tensor sweep(std::vector<int64_t> shape) {
 }
 
 TEST_P(EveryQuantizer, IsItsLowering) {
-  const Case& c = GetParam();
+  const LoweringCase& c = GetParam();
   const bool weight = c.tag == Tag::wt;
   QuantOptions options;
   options.enable = true;
@@ -113,96 +113,100 @@ TEST_P(EveryQuantizer, IsItsLowering) {
   EXPECT_TRUE(torch::equal(y, lowered)) << (y - lowered).abs().max();
 }
 
-INSTANTIATE_TEST_SUITE_P(Lsq, EveryQuantizer,
-                         testing::Values(Case{"half_range", Tag::fm, Method::lsq, 4},
-                                         Case{"groups", Tag::fm, Method::lsq, 8, nullptr, 2},
-                                         Case{"full_range", Tag::fm, Method::lsq, 4,
-                                              [](QuantOptions& o) { o.half_range = false; }},
-                                         Case{"weights", Tag::wt, Method::lsq, 4},
-                                         Case{"normalized_weights", Tag::wt, Method::lsq, 3,
-                                              [](QuantOptions& o) {
-                                                o.adaptive = config::Adaptive::var_mean;
-                                                o.adaptive_restore = true;
-                                              }},
-                                         Case{"symmetric", Tag::wt, Method::lsq, 16,
-                                              [](QuantOptions& o) { o.symmetry = true; }, 1}),
-                         case_name);
+INSTANTIATE_TEST_SUITE_P(
+    Lsq, EveryQuantizer,
+    testing::Values(LoweringCase{"half_range", Tag::fm, Method::lsq, 4},
+                    LoweringCase{"groups", Tag::fm, Method::lsq, 8, nullptr, 2},
+                    LoweringCase{"full_range", Tag::fm, Method::lsq, 4,
+                                 [](QuantOptions& o) { o.half_range = false; }},
+                    LoweringCase{"weights", Tag::wt, Method::lsq, 4},
+                    LoweringCase{"normalized_weights", Tag::wt, Method::lsq, 3,
+                                 [](QuantOptions& o) {
+                                   o.adaptive = config::Adaptive::var_mean;
+                                   o.adaptive_restore = true;
+                                 }},
+                    LoweringCase{"symmetric", Tag::wt, Method::lsq, 16,
+                                 [](QuantOptions& o) { o.symmetry = true; }, 1}),
+    case_name);
 
-INSTANTIATE_TEST_SUITE_P(Dorefa, EveryQuantizer,
-                         testing::Values(Case{"activations", Tag::fm, Method::dorefa, 4},
-                                         Case{"outputs_with_gamma", Tag::ot, Method::dorefa, 4,
-                                              [](QuantOptions& o) { o.gamma = true; }, 2},
-                                         Case{"weights", Tag::wt, Method::dorefa, 4},
-                                         Case{"normalized_weights", Tag::wt, Method::dorefa, 16,
-                                              [](QuantOptions& o) {
-                                                o.adaptive = config::Adaptive::var_mean;
-                                                o.gamma = true;
-                                              }},
-                                         Case{"binary_weights", Tag::wt, Method::dorefa, 2,
-                                              [](QuantOptions& o) { o.binary_mean = true; }}),
-                         case_name);
+INSTANTIATE_TEST_SUITE_P(
+    Dorefa, EveryQuantizer,
+    testing::Values(LoweringCase{"activations", Tag::fm, Method::dorefa, 4},
+                    LoweringCase{"outputs_with_gamma", Tag::ot, Method::dorefa, 4,
+                                 [](QuantOptions& o) { o.gamma = true; }, 2},
+                    LoweringCase{"weights", Tag::wt, Method::dorefa, 4},
+                    LoweringCase{"normalized_weights", Tag::wt, Method::dorefa, 16,
+                                 [](QuantOptions& o) {
+                                   o.adaptive = config::Adaptive::var_mean;
+                                   o.gamma = true;
+                                 }},
+                    LoweringCase{"binary_weights", Tag::wt, Method::dorefa, 2,
+                                 [](QuantOptions& o) { o.binary_mean = true; }}),
+    case_name);
 
 INSTANTIATE_TEST_SUITE_P(Pact, EveryQuantizer,
-                         testing::Values(Case{"activations", Tag::fm, Method::pact, 4},
-                                         Case{"two_levels", Tag::fm, Method::pact, 2},
-                                         Case{"outputs", Tag::ot, Method::pact, 16},
-                                         Case{"weights", Tag::wt, Method::pact, 4}),
-                         case_name);
-
-INSTANTIATE_TEST_SUITE_P(NonUniform, EveryQuantizer,
-                         testing::Values(Case{"two_levels", Tag::fm, Method::non_uniform, 2},
-                                         Case{"three_levels", Tag::fm, Method::non_uniform, 3},
-                                         Case{"four_levels_in_groups", Tag::fm, Method::non_uniform,
-                                              4, nullptr, 2},
-                                         Case{"closed_form", Tag::fm, Method::non_uniform, 4,
-                                              [](QuantOptions& o) { o.closed_form = true; }},
-                                         Case{"full_range_outputs", Tag::ot, Method::non_uniform, 3,
-                                              [](QuantOptions& o) { o.half_range = false; }},
-                                         Case{"weights", Tag::wt, Method::non_uniform, 3},
-                                         Case{"normalized_weights", Tag::wt, Method::non_uniform, 3,
-                                              [](QuantOptions& o) {
-                                                o.adaptive = config::Adaptive::var_mean;
-                                                o.adaptive_restore = true;
-                                              }}),
+                         testing::Values(LoweringCase{"activations", Tag::fm, Method::pact, 4},
+                                         LoweringCase{"two_levels", Tag::fm, Method::pact, 2},
+                                         LoweringCase{"outputs", Tag::ot, Method::pact, 16},
+                                         LoweringCase{"weights", Tag::wt, Method::pact, 4}),
                          case_name);
 
 INSTANTIATE_TEST_SUITE_P(
+    NonUniform, EveryQuantizer,
+    testing::Values(LoweringCase{"two_levels", Tag::fm, Method::non_uniform, 2},
+                    LoweringCase{"three_levels", Tag::fm, Method::non_uniform, 3},
+                    LoweringCase{"four_levels_in_groups", Tag::fm, Method::non_uniform, 4, nullptr,
+                                 2},
+                    LoweringCase{"closed_form", Tag::fm, Method::non_uniform, 4,
+                                 [](QuantOptions& o) { o.closed_form = true; }},
+                    LoweringCase{"full_range_outputs", Tag::ot, Method::non_uniform, 3,
+                                 [](QuantOptions& o) { o.half_range = false; }},
+                    LoweringCase{"weights", Tag::wt, Method::non_uniform, 3},
+                    LoweringCase{"normalized_weights", Tag::wt, Method::non_uniform, 3,
+                                 [](QuantOptions& o) {
+                                   o.adaptive = config::Adaptive::var_mean;
+                                   o.adaptive_restore = true;
+                                 }}),
+    case_name);
+
+INSTANTIATE_TEST_SUITE_P(
     LqNets, EveryQuantizer,
-    testing::Values(Case{"activations", Tag::fm, Method::lq, 4},
-                    Case{"groups", Tag::fm, Method::lq, 8, nullptr, 2},
-                    Case{"outputs_in_full_range", Tag::ot, Method::lq, 4,
-                         [](QuantOptions& o) { o.half_range = false, o.scale = 0.4; }},
-                    Case{"activations_by_mean", Tag::fm, Method::lq, 4,
-                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
-                    Case{"activations_by_deviation", Tag::fm, Method::lq, 4,
-                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
-                    Case{"weights", Tag::wt, Method::lq, 4},
-                    Case{"weights_of_8_bits", Tag::wt, Method::lq, 256, nullptr, 2},
-                    Case{"three_levels", Tag::wt, Method::lq, 3},
-                    Case{"weights_by_mean", Tag::wt, Method::lq, 4,
-                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
-                    Case{"weights_by_deviation", Tag::wt, Method::lq, 4,
-                         [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
-                    Case{"weights_by_both", Tag::wt, Method::lq, 4,
-                         [](QuantOptions& o) { o.adaptive = config::Adaptive::mean_var; }}),
+    testing::Values(LoweringCase{"activations", Tag::fm, Method::lq, 4},
+                    LoweringCase{"groups", Tag::fm, Method::lq, 8, nullptr, 2},
+                    LoweringCase{"outputs_in_full_range", Tag::ot, Method::lq, 4,
+                                 [](QuantOptions& o) { o.half_range = false, o.scale = 0.4; }},
+                    LoweringCase{"activations_by_mean", Tag::fm, Method::lq, 4,
+                                 [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    LoweringCase{"activations_by_deviation", Tag::fm, Method::lq, 4,
+                                 [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    LoweringCase{"weights", Tag::wt, Method::lq, 4},
+                    LoweringCase{"weights_of_8_bits", Tag::wt, Method::lq, 256, nullptr, 2},
+                    LoweringCase{"three_levels", Tag::wt, Method::lq, 3},
+                    LoweringCase{"weights_by_mean", Tag::wt, Method::lq, 4,
+                                 [](QuantOptions& o) { o.adaptive = config::Adaptive::mean; }},
+                    LoweringCase{"weights_by_deviation", Tag::wt, Method::lq, 4,
+                                 [](QuantOptions& o) { o.adaptive = config::Adaptive::var; }},
+                    LoweringCase{"weights_by_both", Tag::wt, Method::lq, 4,
+                                 [](QuantOptions& o) { o.adaptive = config::Adaptive::mean_var; }}),
     case_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Xnor, EveryQuantizer,
-    testing::Values(Case{"signs", Tag::fm, Method::xnor, 2},
-                    Case{"factor_per_pixel", Tag::fm, Method::xnor, 2,
-                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::channel; }},
-                    Case{"factor_per_channel", Tag::fm, Method::xnor, 2,
-                         [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::resolution; }},
-                    Case{"outputs", Tag::ot, Method::xnor, 2},
-                    Case{"weights", Tag::wt, Method::xnor, 2},
-                    Case{"weights_in_groups_within_a_channel", Tag::wt, Method::xnor, 2,
-                         [](QuantOptions& o) { o.gamma = true; }, 8},
-                    Case{"normalized_weights", Tag::wt, Method::xnor, 2,
-                         [](QuantOptions& o) {
-                           o.adaptive = config::Adaptive::var_mean;
-                           o.adaptive_restore = o.gamma = true;
-                         }}),
+    testing::Values(
+        LoweringCase{"signs", Tag::fm, Method::xnor, 2},
+        LoweringCase{"factor_per_pixel", Tag::fm, Method::xnor, 2,
+                     [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::channel; }},
+        LoweringCase{"factor_per_channel", Tag::fm, Method::xnor, 2,
+                     [](QuantOptions& o) { o.xnor_factor = config::XnorFactor::resolution; }},
+        LoweringCase{"outputs", Tag::ot, Method::xnor, 2},
+        LoweringCase{"weights", Tag::wt, Method::xnor, 2},
+        LoweringCase{"weights_in_groups_within_a_channel", Tag::wt, Method::xnor, 2,
+                     [](QuantOptions& o) { o.gamma = true; }, 8},
+        LoweringCase{"normalized_weights", Tag::wt, Method::xnor, 2,
+                     [](QuantOptions& o) {
+                       o.adaptive = config::Adaptive::var_mean;
+                       o.adaptive_restore = o.gamma = true;
+                     }}),
     case_name);
 
 }  // namespace

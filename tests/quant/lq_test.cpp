@@ -1,10 +1,12 @@
 #include "lowbit/quant/lq.h"
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include <cmath>
 #include <limits>
 
+#include "helpers.h"
 #include "lowbit/quant/factory.h"
 
 namespace lowbit::quant {
@@ -15,9 +17,9 @@ using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
 
-const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
+const QuantShape kLqFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
 
-QuantOptions options(int bits, bool half_range) {
+QuantOptions lq_options(int bits, bool half_range) {
   QuantOptions result;
   result.enable = true;
   result.method = config::Method::lq;
@@ -26,7 +28,7 @@ QuantOptions options(int bits, bool half_range) {
   return result;
 }
 
-std::shared_ptr<Quantizer> make(const QuantShape& shape, const QuantOptions& from) {
+std::shared_ptr<Quantizer> make_float64(const QuantShape& shape, const QuantOptions& from) {
   auto quantizer = make_quantizer(shape, from);
   for (const auto& parameter : quantizer->named_parameters())
     if (parameter.value().is_floating_point())
@@ -34,31 +36,8 @@ std::shared_ptr<Quantizer> make(const QuantShape& shape, const QuantOptions& fro
   return quantizer;
 }
 
-Tensor parameter(const Quantizer& quantizer, const char* name) {
-  return quantizer.named_parameters()[name];
-}
-
-void set(Quantizer& quantizer, const char* name, const std::vector<double>& values) {
-  const torch::NoGradGuard no_grad;
-  Tensor tensor = parameter(quantizer, name);
-  tensor.copy_(torch::tensor(values, torch::kFloat64).view(tensor.sizes()));
-}
-
-Tensor leaf(const std::vector<double>& values, torch::IntArrayRef shape) {
-  return torch::tensor(values, torch::kFloat64).view(shape).set_requires_grad(true);
-}
-
-::testing::AssertionResult is(const Tensor& tensor, const std::vector<double>& expected,
-                              double tolerance = 1e-12) {
-  const Tensor flat = tensor.detach().to(torch::kFloat64).flatten();
-  if (flat.numel() == static_cast<int64_t>(expected.size()) &&
-      torch::allclose(flat, torch::tensor(expected, torch::kFloat64), tolerance, tolerance))
-    return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << flat;
-}
-
 TEST(LqNets, HasTheBuffersOfCheckpointsInTheirOrder) {
-  QuantOptions from = options(2, true);
+  QuantOptions from = lq_options(2, true);
   from.scale = 0.25;
   from.quant_group = 2;
   const auto quantizer = make_quantizer({Tag::fm, {1, 4, 1, 1}, 1, 1}, from);
@@ -80,7 +59,7 @@ TEST(LqNets, HasTheBuffersOfCheckpointsInTheirOrder) {
 }
 
 TEST(LqNets, WeightsStartByTheirFanInFullRange) {
-  QuantOptions from = options(2, false);
+  QuantOptions from = lq_options(2, false);
   from.scale = 0.25;
   const auto quantizer = make_quantizer({Tag::wt, {3, 2, 1, 1}, 1, 1}, from);
   const double base = 0.6745 / 2;  // sqrt(2 / fan) is 1
@@ -92,7 +71,7 @@ TEST(LqNets, WeightsStartByTheirFanInFullRange) {
 }
 
 TEST(LqNets, ThreeLevelsHaveOneBit) {
-  QuantOptions from = options(2, false);
+  QuantOptions from = lq_options(2, false);
   from.level = 3;
   const auto quantizer = make_quantizer({Tag::wt, {1, 2, 1, 1}, 1, 1}, from);
   EXPECT_TRUE(is(parameter(*quantizer, "codec_vector"), {-1, 1, -1}));
@@ -102,15 +81,15 @@ TEST(LqNets, ThreeLevelsHaveOneBit) {
 
 TEST(LqNets, LevelsWithoutBitsTakeTheFewestBitsThatHoldThem) {
   for (const auto& [levels, bits] : {std::pair{2, 1}, {4, 2}, {5, 3}, {256, 8}}) {
-    QuantOptions from = options(1, true);
+    QuantOptions from = lq_options(1, true);
     from.bit.reset();
     from.level = levels;
-    EXPECT_EQ(parameter(*make_quantizer(kFeatures, from), "basis").size(0), bits) << levels;
+    EXPECT_EQ(parameter(*make_quantizer(kLqFeatures, from), "basis").size(0), bits) << levels;
   }
 }
 
 TEST(LqNets, FeaturesFollowTheHandComputedPointsAndLearnInTraining) {
-  const auto quantizer = make(kFeatures, options(2, true));
+  const auto quantizer = make_float64(kLqFeatures, lq_options(2, true));
   set(*quantizer, "basis", {1, 2});
   const Tensor x = leaf({0, 1, 2, 3.5, -1, 2.9}, {1, 2, 3, 1});
   const Tensor y = quantizer->forward(x, torch::kFloat64);
@@ -126,7 +105,7 @@ TEST(LqNets, FeaturesFollowTheHandComputedPointsAndLearnInTraining) {
 }
 
 TEST(LqNets, EvaluationUsesTheStoredBasisAndLeavesIt) {
-  const auto quantizer = make(kFeatures, options(2, true));
+  const auto quantizer = make_float64(kLqFeatures, lq_options(2, true));
   set(*quantizer, "basis", {1, 2});
   quantizer->eval();
   EXPECT_TRUE(is(quantizer->forward(leaf({1, 5}, {1, 2, 1, 1}), torch::kFloat64), {1, 3}));
@@ -134,9 +113,9 @@ TEST(LqNets, EvaluationUsesTheStoredBasisAndLeavesIt) {
 }
 
 TEST(LqNets, CustomUpdateIsTheRunningMeanOverIterations) {
-  QuantOptions from = options(1, true);
+  QuantOptions from = lq_options(1, true);
   from.custom_update = true;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make_float64(kLqFeatures, from);
   set(*quantizer, "basis", {1});
   for (const double iteration : {1.0, 2.0}) {
     set(*quantizer, "iteration", {iteration});
@@ -147,9 +126,9 @@ TEST(LqNets, CustomUpdateIsTheRunningMeanOverIterations) {
 }
 
 TEST(LqNets, LearnsWhileTheWarmUpPassesItsInput) {
-  QuantOptions from = options(1, true);
+  QuantOptions from = lq_options(1, true);
   from.stable = 1;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make_float64(kLqFeatures, from);
   set(*quantizer, "basis", {1});
   set(*quantizer, "iteration", {1});
   const Tensor x = leaf({0.75, 3}, {1, 2, 1, 1});
@@ -163,7 +142,7 @@ TEST(LqNets, LearnsWhileTheWarmUpPassesItsInput) {
 }
 
 TEST(LqNets, AConstantInputKeepsTheBasisAndIsTold) {
-  const auto quantizer = make(kFeatures, options(2, true));
+  const auto quantizer = make_float64(kLqFeatures, lq_options(2, true));
   set(*quantizer, "basis", {1, 2});
   EXPECT_TRUE(is(quantizer->forward(leaf({3, 3}, {1, 2, 1, 1}), torch::kFloat64), {3, 3}));
   EXPECT_TRUE(is(parameter(*quantizer, "basis"), {1, 2}));
@@ -171,7 +150,7 @@ TEST(LqNets, AConstantInputKeepsTheBasisAndIsTold) {
 }
 
 TEST(LqNets, NotANumberReachesTheOutputButNotTheBasis) {
-  const auto quantizer = make(kFeatures, options(2, true));
+  const auto quantizer = make_float64(kLqFeatures, lq_options(2, true));
   set(*quantizer, "basis", {1, 2});
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor y = quantizer->forward(leaf({nan, 1, 2, 3}, {1, 2, 2, 1}), torch::kFloat64);
@@ -182,9 +161,9 @@ TEST(LqNets, NotANumberReachesTheOutputButNotTheBasis) {
 
 TEST(LqNets, SamplesAreDividedByTheirMeanOrDeviationAsConstants) {
   for (const Adaptive adaptive : {Adaptive::mean, Adaptive::var}) {
-    QuantOptions from = options(1, true);
+    QuantOptions from = lq_options(1, true);
     from.adaptive = adaptive;
-    const auto quantizer = make(kFeatures, from);
+    const auto quantizer = make_float64(kLqFeatures, from);
     set(*quantizer, "basis", {1});
     const Tensor x = leaf({1, 3, 30, 10}, {2, 2, 1, 1});
     const Tensor y = quantizer->forward(x, torch::kFloat64);
@@ -202,9 +181,9 @@ TEST(LqNets, SamplesAreDividedByTheirMeanOrDeviationAsConstants) {
 TEST(LqNets, WeightsAreNormalizedPerGroupAndRestored) {
   const std::vector<double> values = {1, 2, 4, 5, 10, 20, 40, 50};
   for (const Adaptive adaptive : {Adaptive::mean, Adaptive::var, Adaptive::mean_var}) {
-    QuantOptions from = options(1, false);
+    QuantOptions from = lq_options(1, false);
     from.adaptive = adaptive;
-    const auto quantizer = make({Tag::wt, {2, 4, 1, 1}, 1, 1}, from);
+    const auto quantizer = make_float64({Tag::wt, {2, 4, 1, 1}, 1, 1}, from);
     set(*quantizer, "basis", {1, 1});
     const Tensor x = leaf(values, {2, 4, 1, 1});
     const Tensor y = quantizer->forward(x, torch::kFloat64);
@@ -222,12 +201,12 @@ TEST(LqNets, WeightsAreNormalizedPerGroupAndRestored) {
 }
 
 TEST(LqNets, GroupsOfChannelsAreTheSameInEitherMemoryFormat) {
-  QuantOptions from = options(2, true);
+  QuantOptions from = lq_options(2, true);
   from.quant_group = 2;
   const Tensor x = torch::rand({3, 4, 5, 5}, torch::kFloat64) * 4;
   std::vector<Tensor> bases, outputs;
   for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
-    const auto quantizer = make({Tag::fm, {1, 4, 1, 1}, 1, 1}, from);
+    const auto quantizer = make_float64({Tag::fm, {1, 4, 1, 1}, 1, 1}, from);
     set(*quantizer, "basis", {1, 0.5, 2, 1});
     outputs.push_back(quantizer->forward(x.contiguous(format), torch::kFloat64));
     EXPECT_TRUE(outputs.back().is_contiguous(format));
@@ -241,12 +220,12 @@ TEST(LqNets, GroupsOfChannelsAreTheSameInEitherMemoryFormat) {
 
 // Zeros padded before the quantizer or after it: the same values and the same basis.
 TEST(LqNets, KeepsZeroInHalfRangeAlsoInTheBasis) {
-  QuantOptions from = options(2, true);
-  EXPECT_TRUE(make(kFeatures, from)->keeps_zero());
+  QuantOptions from = lq_options(2, true);
+  EXPECT_TRUE(make_float64(kLqFeatures, from)->keeps_zero());
   for (const std::vector<double>& start : {std::vector<double>{1, 2}, {1, -0.5}, {-1, 1}}) {
     std::vector<Tensor> bases, outputs;
     for (const bool before : {true, false}) {
-      const auto quantizer = make(kFeatures, from);
+      const auto quantizer = make_float64(kLqFeatures, from);
       set(*quantizer, "basis", start);
       const Tensor x = torch::linspace(0.1, 4, 18, torch::kFloat64).view({1, 2, 3, 3});
       const auto pad = [](const Tensor& t) { return torch::constant_pad_nd(t, {1, 1, 1, 1}); };
@@ -258,8 +237,8 @@ TEST(LqNets, KeepsZeroInHalfRangeAlsoInTheBasis) {
     EXPECT_TRUE(torch::allclose(bases[0], bases[1], 1e-12, 1e-12));
   }
   from.adaptive = Adaptive::mean;
-  EXPECT_FALSE(make(kFeatures, from)->keeps_zero());
-  EXPECT_FALSE(make(kFeatures, options(2, false))->keeps_zero());
+  EXPECT_FALSE(make_float64(kLqFeatures, from)->keeps_zero());
+  EXPECT_FALSE(make_float64(kLqFeatures, lq_options(2, false))->keeps_zero());
 }
 
 TEST(LqNets, OnAGpuItLearnsAsOnTheCpuInAnyPrecision) {
@@ -268,10 +247,10 @@ TEST(LqNets, OnAGpuItLearnsAsOnTheCpuInAnyPrecision) {
     const QuantShape shape =
         weights ? QuantShape{Tag::wt, {8, 4, 3, 3}, 1, 1} : QuantShape{Tag::fm, {1, 4, 1, 1}, 1, 1};
     const Tensor x = torch::randn({8, 4, 3, 3});
-    const auto quantizer = make_quantizer(shape, options(2, !weights));
+    const auto quantizer = make_quantizer(shape, lq_options(2, !weights));
     const Tensor expected = quantizer->forward(x, torch::kFloat32);
     for (const auto type : {torch::kFloat32, torch::kFloat16, torch::kBFloat16}) {
-      const auto on_gpu = make_quantizer(shape, options(2, !weights));
+      const auto on_gpu = make_quantizer(shape, lq_options(2, !weights));
       on_gpu->to(torch::kCUDA);
       const Tensor there = x.to(torch::kCUDA).set_requires_grad(true);
       const Tensor y = on_gpu->forward(there, type);

@@ -31,8 +31,8 @@ QuantOptions closed_form(int levels) {
   return result;
 }
 
-constexpr QuantShape kFeatures = {Tag::fm, {1, 4, 1, 1}, 1, 1};
-constexpr QuantShape kWeights = {Tag::wt, {4, 2, 3, 3}, 1, 1};
+constexpr QuantShape kNonUniformFeatures = {Tag::fm, {1, 4, 1, 1}, 1, 1};
+constexpr QuantShape kNonUniformWeights = {Tag::wt, {4, 2, 3, 3}, 1, 1};
 
 std::shared_ptr<Quantizer> make_running(const QuantShape& shape, const QuantOptions& options) {
   auto quantizer = make_quantizer(shape, options);
@@ -67,7 +67,7 @@ Tensor rounded(const Tensor& v, double low) {
 }
 
 // The definition in plain operations; a: |alpha| laid out.
-Tensor composed(const Tensor& x, const std::vector<Tensor>& a, bool half_range) {
+Tensor composed_non_uniform(const Tensor& x, const std::vector<Tensor>& a, bool half_range) {
   if (!half_range) return rounded(x * a[0], -1) + rounded(x * a[1], 0);
   Tensor y = rounded(x * a[0], 0);
   Tensor start = 1 / a[0];
@@ -95,7 +95,7 @@ void expect_as_composed(const QuantShape& shape, const QuantOptions& options,
     leaves.push_back(alpha.detach().clone().set_requires_grad(true));
     laid_out.push_back(broadcast(leaves.back().abs(), values, shape.tag));
   }
-  Tensor expected = composed(z, laid_out, half);
+  Tensor expected = composed_non_uniform(z, laid_out, half);
   if (options.closed_form)
     expected = expected * ((expected * z).sum() / (expected * expected).sum()).detach();
   expected.backward(upstream);
@@ -114,7 +114,7 @@ TEST(NonUniform, HasASlopeForEachStepOfHalfRangeAndAFrozenClipValue) {
   QuantOptions options = non_uniform(4);
   options.scale = 3;
   options.boundary = 2;
-  const auto quantizer = make_running(kFeatures, options);
+  const auto quantizer = make_running(kNonUniformFeatures, options);
   EXPECT_EQ(quantizer->named_parameters().keys(),
             (std::vector<std::string>{"iteration", "level_num", "clip_val", "alpha0", "alpha1",
                                       "alpha2"}));
@@ -124,7 +124,7 @@ TEST(NonUniform, HasASlopeForEachStepOfHalfRangeAndAFrozenClipValue) {
   EXPECT_TRUE(entry(*quantizer, "alpha2").requires_grad());
   EXPECT_FALSE(quantizer->set_level_num(3).defined());
   options.quant_group = 2;
-  EXPECT_EQ(entry(*make_running(kFeatures, options), "alpha0").sizes(),
+  EXPECT_EQ(entry(*make_running(kNonUniformFeatures, options), "alpha0").sizes(),
             (std::vector<int64_t>{1, 2, 1, 1}));
 }
 
@@ -132,7 +132,7 @@ TEST(NonUniform, HasTwoSlopesPerOutputChannelForWeights) {
   QuantOptions options = non_uniform(3);
   options.scale = 3;
   options.boundary = 2;
-  const auto quantizer = make_running(kWeights, options);
+  const auto quantizer = make_running(kNonUniformWeights, options);
   EXPECT_EQ(quantizer->named_parameters().keys(),
             (std::vector<std::string>{"iteration", "level_num", "alpha0", "alpha1"}));
   EXPECT_EQ(entry(*quantizer, "alpha1").sizes(), (std::vector<int64_t>{4, 1, 1, 1}));
@@ -140,9 +140,10 @@ TEST(NonUniform, HasTwoSlopesPerOutputChannelForWeights) {
 }
 
 TEST(NonUniform, ALevelCountThatItDoesNotHaveIsAnError) {
-  EXPECT_THROW(make_running(kFeatures, non_uniform(5)), core::Error);
-  EXPECT_THROW(make_running(kFeatures, non_uniform(4, /*half_range=*/false)), core::Error);
-  EXPECT_THROW(make_running(kWeights, non_uniform(2)), core::Error);
+  EXPECT_THROW(make_running(kNonUniformFeatures, non_uniform(5)), core::Error);
+  EXPECT_THROW(make_running(kNonUniformFeatures, non_uniform(4, /*half_range=*/false)),
+               core::Error);
+  EXPECT_THROW(make_running(kNonUniformWeights, non_uniform(2)), core::Error);
 }
 
 TEST(NonUniform, AgreesWithPlainOperationsInEitherMemoryFormat) {
@@ -151,14 +152,14 @@ TEST(NonUniform, AgreesWithPlainOperationsInEitherMemoryFormat) {
       for (const int levels : {2, 3, 4}) {
         QuantOptions half = non_uniform(levels);
         half.quant_group = groups;
-        expect_as_composed(kFeatures, half, format);
+        expect_as_composed(kNonUniformFeatures, half, format);
         half.closed_form = true;
-        expect_as_composed(kFeatures, half, format);
+        expect_as_composed(kNonUniformFeatures, half, format);
       }
       QuantOptions full = non_uniform(3, /*half_range=*/false);
       full.quant_group = groups;
       expect_as_composed({Tag::ot, {1, 4, 1, 1}, 1, 1}, full, format);
-      expect_as_composed(kWeights, full, format);
+      expect_as_composed(kNonUniformWeights, full, format);
     }
 }
 
@@ -180,7 +181,7 @@ TEST(NonUniform, WeightsAreNormalizedAndRestoredWhereAsked) {
 TEST(ClosedForm, StoresTheFactorOfTheLastTrainingPassForEvaluation) {
   QuantOptions options = closed_form(4);
   options.scale = 1;
-  const auto quantizer = make_running(kFeatures, options);
+  const auto quantizer = make_running(kNonUniformFeatures, options);
   EXPECT_EQ(quantizer->named_buffers().keys(), (std::vector<std::string>{"basis", "auxil"}));
   const Tensor x = leaf({1, 2.25, -1, 0.25}, {1, 4, 1, 1});
   const double factor = (1 + 2 * 2.25) / 5;
@@ -197,7 +198,7 @@ TEST(ClosedForm, CustomUpdateMakesTheFactorARunningMean) {
   QuantOptions options = closed_form(2);
   options.custom_update = true;
   options.scale = 1;
-  const auto quantizer = make_running(kFeatures, options);
+  const auto quantizer = make_running(kNonUniformFeatures, options);
   entry(*quantizer, "basis").fill_(3);
   quantizer->iteration().fill_(4);
   const Tensor y =
@@ -208,15 +209,15 @@ TEST(ClosedForm, CustomUpdateMakesTheFactorARunningMean) {
 }
 
 TEST(ClosedForm, CountsTrainingTwiceAndEvaluationOnce) {
-  EXPECT_TRUE(make_running(kFeatures, closed_form(4))->counts_training_twice());
-  EXPECT_TRUE(make_running(kFeatures, closed_form(4))->counts_evaluation());
-  EXPECT_FALSE(make_running(kFeatures, non_uniform(4))->counts_training_twice());
+  EXPECT_TRUE(make_running(kNonUniformFeatures, closed_form(4))->counts_training_twice());
+  EXPECT_TRUE(make_running(kNonUniformFeatures, closed_form(4))->counts_evaluation());
+  EXPECT_FALSE(make_running(kNonUniformFeatures, non_uniform(4))->counts_training_twice());
 }
 
 TEST(ClosedForm, TheWarmUpLeavesTheFactorAlone) {
   QuantOptions options = closed_form(4);
   options.stable = 3;
-  const auto quantizer = make_running(kFeatures, options);
+  const auto quantizer = make_running(kNonUniformFeatures, options);
   const Tensor x = torch::full({1, 4, 1, 1}, 7.0, torch::kFloat64);
   quantizer->iteration().fill_(3);
   EXPECT_TRUE(torch::equal(quantizer->forward(x, torch::kFloat64), x));
@@ -227,7 +228,7 @@ TEST(ClosedForm, TheWarmUpLeavesTheFactorAlone) {
 }
 
 TEST(ClosedForm, OfNothingButZeroLevelsIsTheMean) {
-  const auto quantizer = make_running(kFeatures, closed_form(4));
+  const auto quantizer = make_running(kNonUniformFeatures, closed_form(4));
   const Tensor x = leaf({-1, -3, 0, 0}, {1, 4, 1, 1});
   EXPECT_TRUE(is(quantizer->forward(x, torch::kFloat64), {0, 0, 0, 0}));
   EXPECT_TRUE(is(entry(*quantizer, "basis"), {-1}));
@@ -236,7 +237,7 @@ TEST(ClosedForm, OfNothingButZeroLevelsIsTheMean) {
 TEST(NonUniform, ActivationsOfOneValueSurvive) {
   for (const QuantOptions& options : {non_uniform(4), closed_form(4)})
     for (const double value : {0.0, 0.4, -2.0, 7.0}) {
-      const auto quantizer = make_running(kFeatures, options);
+      const auto quantizer = make_running(kNonUniformFeatures, options);
       const Tensor x = torch::full({1, 4, 2, 2}, value, torch::kFloat64).set_requires_grad(true);
       const Tensor y = quantizer->forward(x, torch::kFloat64);
       y.sum().backward();
@@ -249,18 +250,20 @@ TEST(NonUniform, ActivationsOfOneValueSurvive) {
 
 TEST(NonUniform, NotANumberStaysNotANumber) {
   const Tensor x = leaf({0.4, std::numeric_limits<double>::quiet_NaN(), 7, -1}, {1, 4, 1, 1});
-  const Tensor y = make_running(kFeatures, non_uniform(4))->forward(x, torch::kFloat64).flatten();
+  const Tensor y =
+      make_running(kNonUniformFeatures, non_uniform(4))->forward(x, torch::kFloat64).flatten();
   EXPECT_TRUE(torch::isnan(y[1]).item<bool>());
   EXPECT_EQ(torch::isnan(y).sum().item<int64_t>(), 1);
   // It has a part in the common factor.
-  const Tensor z = make_running(kFeatures, closed_form(4))->forward(x, torch::kFloat64);
+  const Tensor z = make_running(kNonUniformFeatures, closed_form(4))->forward(x, torch::kFloat64);
   EXPECT_TRUE(torch::isnan(z).all().item<bool>());
 }
 
 TEST(NonUniform, KeepsZeroButForAClosedForm) {
-  EXPECT_TRUE(make_running(kFeatures, non_uniform(4))->keeps_zero());
-  EXPECT_TRUE(make_running(kFeatures, non_uniform(3, /*half_range=*/false))->keeps_zero());
-  EXPECT_FALSE(make_running(kFeatures, closed_form(4))->keeps_zero());
+  EXPECT_TRUE(make_running(kNonUniformFeatures, non_uniform(4))->keeps_zero());
+  EXPECT_TRUE(
+      make_running(kNonUniformFeatures, non_uniform(3, /*half_range=*/false))->keeps_zero());
+  EXPECT_FALSE(make_running(kNonUniformFeatures, closed_form(4))->keeps_zero());
 }
 
 }  // namespace

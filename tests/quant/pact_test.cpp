@@ -24,7 +24,7 @@ QuantOptions pact(int levels) {
   return result;
 }
 
-std::shared_ptr<Quantizer> make(const QuantOptions& options, Tag tag = Tag::fm) {
+std::shared_ptr<Quantizer> make_pact(const QuantOptions& options, Tag tag = Tag::fm) {
   auto quantizer = make_quantizer({tag, {1, 4, 1, 1}, 1, 1}, options);
   quantizer->to(torch::kFloat64);
   return quantizer;
@@ -35,7 +35,7 @@ Tensor& clip_val(Quantizer& quantizer) {
 }
 
 // The definition in plain operations.
-Tensor composed(const Tensor& x, const Tensor& clip, double n) {
+Tensor composed_pact(const Tensor& x, const Tensor& clip, double n) {
   const Tensor r = x.clamp_min(0);
   const Tensor v = torch::where(r < clip, r, clip);
   const Tensor c = clip.detach();
@@ -47,7 +47,7 @@ TEST(Pact, HasOneLearnedClipValueWhateverTheGroups) {
   options.boundary = 3;
   options.quant_group = 2;
   for (const Tag tag : {Tag::fm, Tag::ot}) {
-    const auto quantizer = make(options, tag);
+    const auto quantizer = make_pact(options, tag);
     EXPECT_EQ(quantizer->named_parameters().keys(),
               (std::vector<std::string>{"iteration", "level_num", "clip_val"}));
     EXPECT_TRUE(is(clip_val(*quantizer), {3}));
@@ -64,7 +64,7 @@ TEST(Pact, WeightsAreDorefas) {
 
 // Below, on and above zero and the clip value; 1 is a tie that rounds to the even code 2.
 TEST(Pact, FollowsTheHandComputedPointsAtBothEnds) {
-  const auto quantizer = make(pact(4));
+  const auto quantizer = make_pact(pact(4));
   clip_val(*quantizer).detach().fill_(2);
   const Tensor x = leaf({-0.1, 0, 1, 1.9, 2, 2.1}, {1, 2, 3, 1});
   const Tensor y = quantizer->forward(x, torch::kFloat64);
@@ -78,7 +78,7 @@ TEST(Pact, AgreesWithPlainOperationsInEitherMemoryFormat) {
   for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast})
     for (const int levels : {2, 3, 4, 16, 256})
       for (const double clip : {0.3, 1.0, 1.7, -0.4}) {
-        const auto quantizer = make(pact(levels));
+        const auto quantizer = make_pact(pact(levels));
         clip_val(*quantizer).detach().fill_(clip);
         const Tensor values = torch::randn({2, 4, 5, 3}, torch::kFloat64);
         const Tensor upstream = torch::randn({2, 4, 5, 3}, torch::kFloat64);
@@ -88,7 +88,7 @@ TEST(Pact, AgreesWithPlainOperationsInEitherMemoryFormat) {
         y.backward(upstream);
         const Tensor z = values.clone().set_requires_grad(true);
         const Tensor c = torch::full({1}, clip, torch::kFloat64).set_requires_grad(true);
-        const Tensor expected = composed(z, c, levels - 1);
+        const Tensor expected = composed_pact(z, c, levels - 1);
         expected.backward(upstream);
         EXPECT_TRUE(close(y, expected)) << levels << " " << clip;
         EXPECT_TRUE(close(x.grad(), z.grad())) << levels << " " << clip;
@@ -99,7 +99,7 @@ TEST(Pact, AgreesWithPlainOperationsInEitherMemoryFormat) {
 TEST(Pact, MeansTheMaximaOfTheWarmUpIntoTheClipValue) {
   QuantOptions options = pact(4);
   options.stable = 2;
-  const auto quantizer = make(options);
+  const auto quantizer = make_pact(options);
   const double maxima[] = {3, 5};
   for (int pass = 0; pass < 2; ++pass) {
     quantizer->iteration().fill_(pass + 1);
@@ -110,7 +110,7 @@ TEST(Pact, MeansTheMaximaOfTheWarmUpIntoTheClipValue) {
 }
 
 TEST(Pact, AnotherLevelCountRescalesTheClipValue) {
-  const auto quantizer = make(pact(5));
+  const auto quantizer = make_pact(pact(5));
   EXPECT_TRUE(quantizer->set_level_num(3).defined());
   EXPECT_TRUE(is(clip_val(*quantizer), {0.5}));
   EXPECT_TRUE(is(quantizer->forward(leaf({0.1, 0.2, 0.4, 9}, {1, 4, 1, 1}), torch::kFloat64),
@@ -118,7 +118,7 @@ TEST(Pact, AnotherLevelCountRescalesTheClipValue) {
 }
 
 TEST(Pact, ActivationsOfOneValueSurvive) {
-  const auto quantizer = make(pact(4));
+  const auto quantizer = make_pact(pact(4));
   for (const double value : {0.0, 0.4, 7.0}) {
     const Tensor x = torch::full({1, 4, 2, 2}, value, torch::kFloat64).set_requires_grad(true);
     quantizer->forward(x, torch::kFloat64).sum().backward();
@@ -128,7 +128,7 @@ TEST(Pact, ActivationsOfOneValueSurvive) {
 }
 
 TEST(Pact, NotANumberStaysNotANumber) {
-  const auto quantizer = make(pact(4));
+  const auto quantizer = make_pact(pact(4));
   const Tensor x = leaf({0.4, std::numeric_limits<double>::quiet_NaN(), 7, -1}, {1, 4, 1, 1});
   const Tensor y = quantizer->forward(x, torch::kFloat64).flatten();
   EXPECT_TRUE(torch::isnan(y[1]).item<bool>());
@@ -136,7 +136,7 @@ TEST(Pact, NotANumberStaysNotANumber) {
 }
 
 TEST(Pact, KeepsZero) {
-  EXPECT_TRUE(make(pact(4))->keeps_zero());
+  EXPECT_TRUE(make_pact(pact(4))->keeps_zero());
 }
 
 }  // namespace

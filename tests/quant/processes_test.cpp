@@ -19,12 +19,12 @@ using torch::Tensor;
 constexpr int64_t kBatch = 7, kChannels = 4;
 constexpr int kPasses = 3;
 
-struct Case {
+struct ProcessesCase {
   const char* name;
   QuantOptions options;
 };
 
-void PrintTo(const Case& one, std::ostream* out) {
+void PrintTo(const ProcessesCase& one, std::ostream* out) {
   *out << one.name;
 }
 
@@ -33,7 +33,7 @@ QuantOptions with(QuantOptions from, const std::function<void(QuantOptions&)>& c
   return from;
 }
 
-std::vector<Case> cases() {
+std::vector<ProcessesCase> cases() {
   const QuantOptions lsq = options(Method::lsq, 4, true), lq = options(Method::lq, 4, true);
   return {
       {"lsq", lsq},
@@ -102,7 +102,7 @@ struct Passes {
   std::vector<Tensor> ys, gradients;
 };
 
-class OverProcesses : public testing::TestWithParam<Case> {};
+class OverProcesses : public testing::TestWithParam<ProcessesCase> {};
 
 TEST_P(OverProcesses, IsAsOverTheWholeBatch) {
   torch::manual_seed(1);

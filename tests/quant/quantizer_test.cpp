@@ -1,6 +1,7 @@
 #include "lowbit/quant/quantizer.h"
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include "helpers.h"
 #include "lowbit/core/error.h"
@@ -14,18 +15,18 @@ using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
 
-const QuantShape kFeatures = {Tag::fm, {1, 2, 1, 1}, 1, 1};
+const QuantShape kTwoChannels = {Tag::fm, {1, 2, 1, 1}, 1, 1};
 
 TEST(Quantizer, IsNoneWhereTheTagIsNotEnabled) {
-  EXPECT_EQ(make_quantizer(kFeatures, {}), nullptr);
+  EXPECT_EQ(make_quantizer(kTwoChannels, {}), nullptr);
 }
 
 TEST(Quantizer, AMethodWithoutImplementationIsAnError) {
-  EXPECT_THROW(make_quantizer(kFeatures, options(Method::none, 2, true)), core::Error);
+  EXPECT_THROW(make_quantizer(kTwoChannels, options(Method::none, 2, true)), core::Error);
 }
 
 TEST(Quantizer, CountersPrecedeTheClipValueAndAreNotTrained) {
-  const auto quantizer = make_quantizer(kFeatures, options(Method::lsq, 4, true));
+  const auto quantizer = make_quantizer(kTwoChannels, options(Method::lsq, 4, true));
   EXPECT_EQ(quantizer->named_parameters().keys(),
             (std::vector<std::string>{"iteration", "level_num", "clip_val"}));
   EXPECT_FALSE(quantizer->iteration().requires_grad());
@@ -35,7 +36,7 @@ TEST(Quantizer, CountersPrecedeTheClipValueAndAreNotTrained) {
 }
 
 TEST(Lsq, HalfRangeFollowsTheHandComputedPoints) {
-  const auto quantizer = make(kFeatures, options(Method::lsq, 4, true));
+  const auto quantizer = make(kTwoChannels, options(Method::lsq, 4, true));
   set(*quantizer, "clip_val", {2});
   // Below, on and above both ends of the clamp; 1 is a tie that rounds to the even code 2.
   const Tensor x = leaf({-0.5, 0, 1, 2, 3, 1.9}, {1, 2, 3, 1});
@@ -124,19 +125,19 @@ TEST(Lsq, WeightGroupsAreTheSameInEitherMemoryFormatEvenIfTheySplitAChannel) {
 
 TEST(Lsq, KeepsZeroOnlyWhereZeroIsALevelAndNothingIsCounted) {
   QuantOptions half = options(Method::lsq, 4, true);
-  EXPECT_TRUE(make(kFeatures, half)->keeps_zero());
+  EXPECT_TRUE(make(kTwoChannels, half)->keeps_zero());
   half.grad_type = config::GradType::ste_scale;
-  EXPECT_FALSE(make(kFeatures, half)->keeps_zero());
+  EXPECT_FALSE(make(kTwoChannels, half)->keeps_zero());
   QuantOptions full = options(Method::lsq, 4, false);
-  EXPECT_FALSE(make(kFeatures, full)->keeps_zero());
+  EXPECT_FALSE(make(kTwoChannels, full)->keeps_zero());
   full.symmetry = true;
-  EXPECT_TRUE(make(kFeatures, full)->keeps_zero());
+  EXPECT_TRUE(make(kTwoChannels, full)->keeps_zero());
 }
 
 TEST(Lsq, SymmetricLevelsContainZero) {
   QuantOptions from = options(Method::lsq, 4, false);
   from.symmetry = true;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kTwoChannels, from);
   const Tensor y = quantizer->forward(leaf({-0.6, 0.4, 0.6, 7}, {1, 2, 2, 1}), torch::kFloat64);
   EXPECT_TRUE(is(y, {-1, 0, 1, 1}));
 }
@@ -199,7 +200,7 @@ TEST(WeightNormalization, IsOverTheWholeTensorWhereAskedAndUndoneWhereAsked) {
 TEST(Dorefa, ActivationsFollowTheHandComputedPoints) {
   QuantOptions from = options(Method::dorefa, 4, true);
   from.boundary = 2;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kTwoChannels, from);
   EXPECT_EQ(quantizer->parameters().size(), 2U);
   const Tensor x = leaf({-0.1, 0, 1, 2, 2.1, 1.7}, {1, 2, 3, 1});
   const Tensor y = quantizer->forward(x, torch::kFloat64);
@@ -261,7 +262,7 @@ TEST(Xnor, ActivationsAreSignsWithAMaskedGradient) {
         std::pair{config::GradType::ste, std::vector<double>{0, 1, 1, 1, 0, 0}},
         std::pair{config::GradType::triangle, std::vector<double>{0, 1, 2, 0.5, 0, 0}}}) {
     from.grad_type = type;
-    const auto quantizer = make(kFeatures, from);
+    const auto quantizer = make(kTwoChannels, from);
     const Tensor x = leaf({-1, -0.5, 0, 0.75, 1, 3}, {1, 2, 3, 1});
     const Tensor y = quantizer->forward(x, torch::kFloat64);
     EXPECT_TRUE(is(y, {-1, -1, 1, 1, 1, 1}));
@@ -273,7 +274,7 @@ TEST(Xnor, ActivationsAreSignsWithAMaskedGradient) {
 TEST(Xnor, HasNoGradientOfTypeSteScale) {
   QuantOptions from = options(Method::xnor, 2, true);
   from.grad_type = config::GradType::ste_scale;
-  EXPECT_THROW(make(kFeatures, from), core::Error);
+  EXPECT_THROW(make(kTwoChannels, from), core::Error);
 }
 
 // Two channels of two pixels; the same in either memory format.
@@ -284,7 +285,7 @@ TEST(Xnor, TheFactorIsAMeanOverChannelsOrOverPixelsAndNotInTheGradient) {
        {std::pair{config::XnorFactor::channel, std::vector<double>{2, -3, -2, 3}},
         std::pair{config::XnorFactor::resolution, std::vector<double>{0.75, -0.75, -4.25, 4.25}}}) {
     from.xnor_factor = factor;
-    const auto quantizer = make(kFeatures, from);
+    const auto quantizer = make(kTwoChannels, from);
     for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
       const Tensor x = torch::tensor({0.5, -1.0, -3.5, 5.0}, torch::kFloat64)
                            .view({1, 2, 2, 1})
@@ -304,7 +305,7 @@ TEST(Xnor, TheFactorIsAMeanOverChannelsOrOverPixelsAndNotInTheGradient) {
 TEST(Xnor, FeaturesOfALinearLayerHaveOneFactorPerSample) {
   QuantOptions from = options(Method::xnor, 2, true);
   from.xnor_factor = config::XnorFactor::channel;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kTwoChannels, from);
   EXPECT_TRUE(is(quantizer->forward(leaf({1, -3, 0, 4}, {2, 2}), torch::kFloat64), {2, -2, 2, 2}));
 }
 
@@ -361,7 +362,7 @@ TEST(Xnor, WeightsAreNormalizedBeforeAndRestoredAfter) {
 TEST(Xnor, HasNoWarmUpAndCountsTrainingAlone) {
   QuantOptions from = options(Method::xnor, 2, true);
   from.stable = 100;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kTwoChannels, from);
   EXPECT_TRUE(is(quantizer->forward(leaf({-3, 2}, {1, 2, 1, 1}), torch::kFloat64), {-1, 1}));
   EXPECT_FALSE(quantizer->counts_evaluation());
   EXPECT_FALSE(quantizer->keeps_zero());
@@ -373,7 +374,7 @@ TEST(Xnor, AChannelOfZerosBecomesZeroAndAConstantItself) {
       is(weights->forward(leaf({0, 0, 3, 3}, {2, 2, 1, 1}), torch::kFloat64), {0, 0, 3, 3}));
   QuantOptions from = options(Method::xnor, 2, true);
   from.xnor_factor = config::XnorFactor::resolution;
-  const auto features = make(kFeatures, from);
+  const auto features = make(kTwoChannels, from);
   EXPECT_TRUE(
       is(features->forward(leaf({0, 0, -3, -3}, {1, 2, 2, 1}), torch::kFloat64), {0, 0, -3, -3}));
 }

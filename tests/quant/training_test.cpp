@@ -13,7 +13,7 @@ using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
 
-const QuantShape kFeatures = {Tag::fm, {1, 3, 1, 1}, 1, 1};
+const QuantShape kThreeChannels = {Tag::fm, {1, 3, 1, 1}, 1, 1};
 
 // As the network does it before each pass.
 Tensor count_and_forward(Quantizer& quantizer, const Tensor& x) {
@@ -29,7 +29,7 @@ QuantOptions warming(Method method, int iterations) {
 
 TEST(WarmUp, PassesItsInputThroughUntilTheIterationThatIsNamed) {
   for (const Method method : {Method::lsq, Method::dorefa}) {
-    const auto quantizer = make(kFeatures, warming(method, 2));
+    const auto quantizer = make(kThreeChannels, warming(method, 2));
     const Tensor x = leaf({-0.3, 0.4, 1}, {1, 3, 1, 1});
     EXPECT_TRUE(is(count_and_forward(*quantizer, x), {-0.3, 0.4, 1}));
     const Tensor second = count_and_forward(*quantizer, x);
@@ -41,7 +41,7 @@ TEST(WarmUp, PassesItsInputThroughUntilTheIterationThatIsNamed) {
 }
 
 TEST(WarmUp, MovesTheClipValueToTheMeanOfTheLargestMagnitudesAndThenLeavesIt) {
-  const auto quantizer = make(kFeatures, warming(Method::lsq, 3));
+  const auto quantizer = make(kThreeChannels, warming(Method::lsq, 3));
   set(*quantizer, "clip_val", {100});  // where it starts does not count
   const Tensor& clip = parameter(*quantizer, "clip_val");
   count_and_forward(*quantizer, leaf({-3, 1, 2}, {1, 3, 1, 1}));
@@ -57,7 +57,7 @@ TEST(WarmUp, MovesTheClipValueToTheMeanOfTheLargestMagnitudesAndThenLeavesIt) {
 TEST(WarmUp, MultipliesTheLargestMagnitudeByTheFactorThatIsGiven) {
   QuantOptions from = warming(Method::lsq, 2);
   from.correlate = 0.5;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kThreeChannels, from);
   count_and_forward(*quantizer, leaf({-3, 1, 2}, {1, 3, 1, 1}));
   count_and_forward(*quantizer, leaf({1, 0, 0}, {1, 3, 1, 1}));
   EXPECT_TRUE(is(parameter(*quantizer, "clip_val"), {1}));
@@ -70,7 +70,7 @@ TEST(WarmUp, GivesEveryGroupTheSameClipValue) {
 }
 
 TEST(WarmUp, LeavesTheClipValueWithoutAGradient) {
-  const auto quantizer = make(kFeatures, warming(Method::lsq, 1));
+  const auto quantizer = make(kThreeChannels, warming(Method::lsq, 1));
   const Tensor& clip = parameter(*quantizer, "clip_val");
   const Tensor x = leaf({5, 1, 0.2}, {1, 3, 1, 1});
   (count_and_forward(*quantizer, x) * x.detach()).sum().backward();
@@ -80,7 +80,7 @@ TEST(WarmUp, LeavesTheClipValueWithoutAGradient) {
 }
 
 TEST(WarmUp, OnNothingButZerosGivesNeitherAnInfiniteNorAMissingNumber) {
-  const auto quantizer = make(kFeatures, warming(Method::lsq, 1));
+  const auto quantizer = make(kThreeChannels, warming(Method::lsq, 1));
   const Tensor x = leaf({0, 0, 0}, {1, 3, 1, 1});
   for (int pass = 0; pass < 2; ++pass) {
     const Tensor y = count_and_forward(*quantizer, x);
@@ -91,8 +91,8 @@ TEST(WarmUp, OnNothingButZerosGivesNeitherAnInfiniteNorAMissingNumber) {
 }
 
 TEST(WarmUp, KeepsNoZeros) {
-  EXPECT_FALSE(make(kFeatures, warming(Method::lsq, 1))->keeps_zero());
-  EXPECT_TRUE(make(kFeatures, warming(Method::lsq, 0))->keeps_zero());
+  EXPECT_FALSE(make(kThreeChannels, warming(Method::lsq, 1))->keeps_zero());
+  EXPECT_TRUE(make(kThreeChannels, warming(Method::lsq, 0))->keeps_zero());
 }
 
 // Three levels 0, 1, 2: x = 0.25, 0.75, 3 becomes 0, 1, 2; the last element is clipped.
@@ -112,7 +112,7 @@ class QuantizationLoss : public testing::Test {
     EXPECT_TRUE(is(parameter(*quantizer_, "clip_val").grad(), {clip_gradient}));
   }
 
-  const std::shared_ptr<Quantizer> quantizer_ = make(kFeatures, options(Method::lsq, 3, true));
+  const std::shared_ptr<Quantizer> quantizer_ = make(kThreeChannels, options(Method::lsq, 3, true));
   const Tensor x_ = leaf({0.25, 0.75, 3}, {1, 3, 1, 1});
 };
 
@@ -152,7 +152,7 @@ TEST_F(QuantizationLoss, QdlOfNothingButZerosIsZero) {
 }
 
 TEST(LevelNum, ScalesALearnedClipValueSoThatTheStepStays) {
-  const auto quantizer = make(kFeatures, options(Method::lsq, 16, true));
+  const auto quantizer = make(kThreeChannels, options(Method::lsq, 16, true));
   set(*quantizer, "clip_val", {15});
   const Tensor x = leaf({3.2, 6.8, 14.9}, {1, 3, 1, 1});
   EXPECT_TRUE(is(quantizer->forward(x, torch::kFloat64), {3, 7, 15}));
@@ -164,7 +164,7 @@ TEST(LevelNum, ScalesALearnedClipValueSoThatTheStepStays) {
 }
 
 TEST(LevelNum, BelowZeroIsADecrement) {
-  const auto quantizer = make(kFeatures, options(Method::lsq, 16, true));
+  const auto quantizer = make(kThreeChannels, options(Method::lsq, 16, true));
   quantizer->set_level_num(-12);
   EXPECT_TRUE(is(quantizer->level_num(), {4}));
   quantizer->set_level_num(-1);
@@ -173,14 +173,14 @@ TEST(LevelNum, BelowZeroIsADecrement) {
 }
 
 TEST(LevelNum, OfAMethodWithoutALearnedClipValueChangesTheLevelsAlone) {
-  const auto quantizer = make(kFeatures, options(Method::dorefa, 4, true));
+  const auto quantizer = make(kThreeChannels, options(Method::dorefa, 4, true));
   EXPECT_FALSE(quantizer->set_level_num(3).defined());
   const Tensor x = leaf({0.2, 0.6, 0.8}, {1, 3, 1, 1});
   EXPECT_TRUE(is(quantizer->forward(x, torch::kFloat64), {0, 0.5, 1}));
 }
 
 TEST(LevelNum, OutOfRangeIsAnErrorThatChangesNothing) {
-  const auto quantizer = make(kFeatures, options(Method::lsq, 4, true));
+  const auto quantizer = make(kThreeChannels, options(Method::lsq, 4, true));
   for (const int wrong : {1, 0, -3, 257}) {
     EXPECT_THROW(quantizer->set_level_num(wrong), core::Error) << wrong;
     EXPECT_TRUE(is(quantizer->level_num(), {4}));
@@ -191,7 +191,7 @@ TEST(LevelNum, OutOfRangeIsAnErrorThatChangesNothing) {
 TEST(LevelNum, OfSymmetricLevelsEndsWhereZeroWouldBeTheOnlyOne) {
   QuantOptions from = options(Method::lsq, 4, false);
   from.symmetry = true;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kThreeChannels, from);
   EXPECT_THROW(quantizer->set_level_num(3), core::Error);
   EXPECT_THROW(quantizer->set_level_num(2), core::Error);
 }
@@ -199,7 +199,7 @@ TEST(LevelNum, OfSymmetricLevelsEndsWhereZeroWouldBeTheOnlyOne) {
 TEST(Proxquant, MixesTheInputIntoTheResultWhileTraining) {
   QuantOptions from = options(Method::lsq, 4, true);
   from.proxquant = true;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kThreeChannels, from);
   const Tensor x = leaf({-0.4, 0.4, 2}, {1, 3, 1, 1});
   EXPECT_TRUE(is(quantizer->forward(x, torch::kFloat64), {0, 1.0 / 3, 1}));
   quantizer->set_proxquant(0.75);
@@ -215,7 +215,7 @@ TEST(Proxquant, MixesTheInputIntoTheResultWhileTraining) {
 TEST(Proxquant, IsLeftOutInEvaluation) {
   QuantOptions from = options(Method::dorefa, 4, true);
   from.proxquant = true;
-  const auto quantizer = make(kFeatures, from);
+  const auto quantizer = make(kThreeChannels, from);
   quantizer->set_proxquant(1);
   quantizer->eval();
   EXPECT_TRUE(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include <functional>
 #include <map>

@@ -1,6 +1,7 @@
 #include "lowbit/tensor/host_copy.h"
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 namespace lowbit::tensor {
 namespace {

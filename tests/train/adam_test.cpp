@@ -1,6 +1,7 @@
 #include "lowbit/train/adam.h"
 
 #include <gtest/gtest.h>
+#include <torch/optim.h>
 
 namespace lowbit::train {
 namespace {

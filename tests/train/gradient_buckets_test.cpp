@@ -1,6 +1,7 @@
 #include "lowbit/train/gradient_buckets.h"
 
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include "support/processes.h"
 

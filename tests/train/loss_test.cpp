@@ -1,6 +1,7 @@
 #include "lowbit/train/loss.h"
 
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include <cmath>
 

@@ -1,6 +1,7 @@
 // Runs that are killed and go on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include <fstream>
 
@@ -53,15 +54,15 @@ class ResumeTest : public TrainerTest {
   }
 };
 
-struct Method {
+struct ResumedMethod {
   const char* name;
   std::vector<std::string> options;
 };
-void PrintTo(const Method& method, std::ostream* out) {
+void PrintTo(const ResumedMethod& method, std::ostream* out) {
   *out << method.name;
 }
 
-class KilledRun : public ResumeTest, public testing::WithParamInterface<Method> {
+class KilledRun : public ResumeTest, public testing::WithParamInterface<ResumedMethod> {
  protected:
   std::vector<std::string> options(std::vector<std::string> more) const {
     std::vector<std::string> all = GetParam().options;
@@ -87,12 +88,14 @@ std::string keyword(const std::string& methods) {
 INSTANTIATE_TEST_SUITE_P(
     Methods, KilledRun,
     testing::Values(
-        Method{"lsq", {}},
-        Method{"proxquant", {"--keyword", keyword("dorefa,lsq,proxquant"), "--ps", "3"}},
-        Method{"stable", {"--stable", "4"}}, Method{"pact", {"--keyword", keyword("pact")}},
-        Method{"lq", {"--keyword", keyword("lq")}},
-        Method{"xnor", {"--keyword", keyword("NReLU,xnor"), "--fm_bit", "1", "--wt_bit", "1"}},
-        Method{"no_validation", {"-v", "0", "--momentum", "0.5"}}),
+        ResumedMethod{"lsq", {}},
+        ResumedMethod{"proxquant", {"--keyword", keyword("dorefa,lsq,proxquant"), "--ps", "3"}},
+        ResumedMethod{"stable", {"--stable", "4"}},
+        ResumedMethod{"pact", {"--keyword", keyword("pact")}},
+        ResumedMethod{"lq", {"--keyword", keyword("lq")}},
+        ResumedMethod{"xnor",
+                      {"--keyword", keyword("NReLU,xnor"), "--fm_bit", "1", "--wt_bit", "1"}},
+        ResumedMethod{"no_validation", {"-v", "0", "--momentum", "0.5"}}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_F(ResumeTest, SaveEverySavesAfterThatManyStepsOfTheRun) {

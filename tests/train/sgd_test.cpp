@@ -1,6 +1,9 @@
 #include "lowbit/train/sgd.h"
 
 #include <gtest/gtest.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim.h>
 
 #include "lowbit/train/loss_scaler.h"
 #include "lowbit/train/parameter_groups.h"

@@ -14,22 +14,22 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Method {      // of quantization
-  const char* name;  // of the test
+struct SteadyMethod {  // of quantization
+  const char* name;    // of the test
   const char* keyword;
 };
 
-void PrintTo(const Method& method, std::ostream* out) {
+void PrintTo(const SteadyMethod& method, std::ostream* out) {
   *out << method.keyword;
 }
 
 // One row for each method.
-constexpr Method kMethods[] = {
+constexpr SteadyMethod kMethods[] = {
     {"Dorefa", "dorefa"},
     {"Lsq", "dorefa,lsq"},
 };
 
-class Steadiness : public TrainerTest, public ::testing::WithParamInterface<Method> {
+class Steadiness : public TrainerTest, public ::testing::WithParamInterface<SteadyMethod> {
  protected:
   std::vector<std::string> with_method(std::vector<std::string> more) const {
     more.insert(more.end(),

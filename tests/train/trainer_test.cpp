@@ -1,6 +1,7 @@
 #include "lowbit/train/trainer.h"
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include <csignal>
 #include <fstream>

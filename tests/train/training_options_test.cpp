@@ -1,6 +1,7 @@
 // Whole runs with the options of the training step: that they do what they say, that a resumed run
 // ends with the bits of one never stopped, and that a captured step is the eager one.
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include <chrono>
 #include <csignal>

@@ -42,9 +42,9 @@ bool continues_name(char c) {
 constexpr size_t kMostCharacters = 1 << 20;
 constexpr int kDeepest = 100;
 
-class Parser {
+class ConfigFileParser {
  public:
-  Parser(std::string_view text, std::string_view file, const Environment& environment)
+  ConfigFileParser(std::string_view text, std::string_view file, const Environment& environment)
       : text_(text), environment_(environment) {
     result_.name = file;
   }
@@ -351,7 +351,7 @@ ConfigFile parse_config(std::string_view content, std::string_view name,
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (content.substr(0, kByteOrderMark.size()) == kByteOrderMark)
     content.remove_prefix(kByteOrderMark.size());
-  return Parser(content, name, environment).parse();
+  return ConfigFileParser(content, name, environment).parse();
 }
 
 ConfigFile read_config(const fs::path& path, const Environment& environment) {

@@ -46,9 +46,9 @@ Argument unquoted(const Argument& whole) {
   return quoted ? whole.slice(1, text.size() - 1) : whole;
 }
 
-class Parser {
+class PolicyParser {
  public:
-  Parser(std::string_view text, std::string_view name) {
+  PolicyParser(std::string_view text, std::string_view name) {
     policy_.name = name;
     policy_.text = text;
   }
@@ -192,7 +192,7 @@ class Parser {
 }  // namespace
 
 Policy parse_policy(std::string_view text, std::string_view name) {
-  return Parser(text, name).parse();
+  return PolicyParser(text, name).parse();
 }
 
 }  // namespace lowbit::config

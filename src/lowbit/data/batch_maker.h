@@ -1,7 +1,7 @@
 // Samples made batch by batch elsewhere than on the CPU.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <string>

@@ -14,11 +14,12 @@
 namespace lowbit::data {
 namespace {
 
-constexpr int64_t kSide = 32;                       // pixels
-constexpr int64_t kImageBytes = 3 * kSide * kSide;  // the three colors one after the other
+constexpr int64_t kCifarSide = 32;  // pixels
+constexpr int64_t kImageBytes =
+    3 * kCifarSide * kCifarSide;  // the three colors one after the other
 constexpr const char* kPublisher = "https://www.cs.toronto.edu/~kriz";
 
-struct Files {
+struct CifarFiles {
   std::vector<std::string> names;
   int64_t records;  // in each, as published
 };
@@ -29,10 +30,10 @@ struct Cifar {
   std::string archive_sha256;
   int64_t class_count;
   int64_t label_bytes;  // of a record; the last one is the class
-  Files train, validation;
+  CifarFiles train, validation;
   std::string class_names_file;
 
-  const Files& files(Split split) const { return split == Split::train ? train : validation; }
+  const CifarFiles& files(Split split) const { return split == Split::train ? train : validation; }
   int64_t record_bytes() const { return label_bytes + kImageBytes; }
 };
 
@@ -83,7 +84,7 @@ Contents read_contents(const Location& location, const std::vector<std::string>&
 }
 
 // The records of one file as bytes [records, record_bytes]: a view of `contents`.
-torch::Tensor records_of(const Cifar& cifar, const Files& files, const std::string& name,
+torch::Tensor records_of(const Cifar& cifar, const CifarFiles& files, const std::string& name,
                          const Location& location, Contents& contents) {
   const int64_t record = cifar.record_bytes(), published = files.records * record;
   const auto found = contents.find(name);
@@ -117,7 +118,7 @@ std::vector<std::string> class_names(const Cifar& cifar, const Contents& content
 }
 
 ImageSet load_cifar(const Cifar& cifar, const std::string& root, Split split) {
-  const Files& files = cifar.files(split);
+  const CifarFiles& files = cifar.files(split);
   const Location location = locate(cifar.places, root, files.names);
   std::vector<std::string> wanted = files.names;
   wanted.push_back(cifar.class_names_file);
@@ -129,7 +130,7 @@ ImageSet load_cifar(const Cifar& cifar, const std::string& root, Split split) {
     labels.push_back(records.select(1, cifar.label_bytes - 1).to(torch::kInt64));
     check_labels(labels.back(), cifar.class_count, location.name_of(name));
     pixels.push_back(records.slice(1, cifar.label_bytes)
-                         .unflatten(1, {3, kSide, kSide})
+                         .unflatten(1, {3, kCifarSide, kCifarSide})
                          .permute({0, 2, 3, 1})
                          .contiguous());
     contents.erase(name);

@@ -1,7 +1,7 @@
 // Labelled images as a data set's files hold them: bytes, before augmentation and normalization.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <span>
 #include <string>

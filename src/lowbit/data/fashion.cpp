@@ -8,10 +8,10 @@
 namespace lowbit::data {
 namespace {
 
-constexpr int64_t kSide = 28, kBorder = 2;  // pixels
+constexpr int64_t kFashionSide = 28, kBorder = 2;  // pixels
 constexpr int64_t kMaxImages = 60'000;
 // Of a file, unpacked: the images behind a header of 16 bytes.
-constexpr size_t kMaxBytes = 16 + kMaxImages * kSide * kSide;
+constexpr size_t kMaxBytes = 16 + kMaxImages * kFashionSide * kFashionSide;
 
 const std::vector<std::string>& classes() {
   static const std::vector<std::string> names = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
@@ -20,11 +20,11 @@ const std::vector<std::string>& classes() {
   return names;
 }
 
-struct Files {
+struct FashionFiles {
   std::string images, labels;
 };
 
-Files files_of(Split split) {
+FashionFiles files_of(Split split) {
   const std::string prefix = split == Split::train ? "train" : "t10k";
   return {prefix + "-images-idx3-ubyte", prefix + "-labels-idx1-ubyte"};
 }
@@ -50,10 +50,10 @@ torch::Tensor read_file(const std::filesystem::path& folder, const std::string& 
 // uint8 [N, 28, 28]
 torch::Tensor read_images(const std::filesystem::path& folder, const std::string& name) {
   torch::Tensor images = read_file(folder, name, 3);
-  if (images.size(0) < 1 || images.size(1) != kSide || images.size(2) != kSide) {
+  if (images.size(0) < 1 || images.size(1) != kFashionSide || images.size(2) != kFashionSide) {
     throw core::failure("'{}' holds {} images of {}x{} pixels, expected up to {} of {}x{}",
                         (folder / name).string(), images.size(0), images.size(1), images.size(2),
-                        kMaxImages, kSide, kSide);
+                        kMaxImages, kFashionSide, kFashionSide);
   }
   return images;
 }
@@ -79,7 +79,7 @@ void require_fashion(const config::DataOptions& options, Split split) {
 
 ImageSet load_fashion(const config::DataOptions& options, Split split) {
   const std::filesystem::path folder = locate_folder(options.root, split);
-  const Files files = files_of(split);
+  const FashionFiles files = files_of(split);
   const torch::Tensor grey = read_images(folder, files.images);
   const torch::Tensor labels = read_labels(folder, files.labels, grey.size(0));
   const torch::Tensor pixels = torch::constant_pad_nd(grey, {kBorder, kBorder, kBorder, kBorder})

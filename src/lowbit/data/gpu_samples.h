@@ -1,7 +1,7 @@
 // Samples that a GPU decodes and cuts out.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 

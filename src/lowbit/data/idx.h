@@ -2,7 +2,7 @@
 // rank, then the size of each dimension), then bytes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <filesystem>
 

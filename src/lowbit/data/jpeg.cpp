@@ -52,7 +52,7 @@ struct JpegWriter : JpegErrors {
   JpegWriter& operator=(const JpegWriter&) = delete;
 };
 
-[[noreturn]] void leave(j_common_ptr state) {
+[[noreturn]] void leave_libjpeg(j_common_ptr state) {
   auto* errors = static_cast<JpegErrors*>(state->client_data);
   state->err->format_message(state, errors->message);
   std::longjmp(errors->way_out, 1);
@@ -60,14 +60,14 @@ struct JpegWriter : JpegErrors {
 
 // libjpeg goes on with grey where data is missing or wrong: that is a damaged file here. Its other
 // warnings, such as bytes too many, concern nothing that is shown.
-void on_warning(j_common_ptr state, int level) {
+void on_jpeg_warning(j_common_ptr state, int level) {
   if (level >= 0) return;
   switch (state->err->msg_code) {
     case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
     case JWRN_JPEG_EOF:
     case JWRN_MUST_RESYNC:
-      leave(state);
+      leave_libjpeg(state);
     default:
       return;
   }
@@ -76,14 +76,14 @@ void on_warning(j_common_ptr state, int level) {
 JpegReader::JpegReader() {
   state.err = jpeg_std_error(&errors);
   state.client_data = static_cast<JpegErrors*>(this);
-  errors.error_exit = leave;
-  errors.emit_message = on_warning;
+  errors.error_exit = leave_libjpeg;
+  errors.emit_message = on_jpeg_warning;
 }
 
 JpegWriter::JpegWriter() {
   state.err = jpeg_std_error(&errors);
   state.client_data = static_cast<JpegErrors*>(this);
-  errors.error_exit = leave;
+  errors.error_exit = leave_libjpeg;
 }
 
 // Files keep the ink that is left off, 255: none. As PIL: each color and black subtract from white.
@@ -94,7 +94,7 @@ void cmyk_to_rgb(const uint8_t* cmyk, int64_t pixels, uint8_t* rgb) {
 }
 
 // False, with reader.message, where libjpeg gives up.
-bool read_header(JpegReader& reader, std::string_view bytes) {
+bool read_jpeg_header(JpegReader& reader, std::string_view bytes) {
   if (setjmp(reader.way_out)) return false;
   jpeg_decompress_struct& state = reader.state;
   jpeg_create_decompress(&state);
@@ -203,7 +203,7 @@ bool write_image(JpegWriter& writer, const Image& image, int quality) {
 class JpegPicture : public Picture {
  public:
   explicit JpegPicture(std::string_view bytes) {
-    if (!read_header(reader_, bytes)) throw core::failure("JPEG: {}", reader_.message);
+    if (!read_jpeg_header(reader_, bytes)) throw core::failure("JPEG: {}", reader_.message);
     check_size(reader_.state.image_height, reader_.state.image_width);
     height_ = reader_.state.image_height;
     width_ = reader_.state.image_width;

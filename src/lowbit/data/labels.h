@@ -1,7 +1,7 @@
 // Labels and class names, as every data set has them.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kReported = 64;  // images between two reports
+constexpr size_t kPackReported = 64;  // images between two reports
 
 // An image as the file will have it.
 struct Encoded {
@@ -128,7 +128,7 @@ class Packer {
         failed_ = true;  // unless it comes to the end
         put(source, i, encoded, trouble);
         failed_ = false;
-        if (++done_ % kReported == 0) progress(done_);
+        if (++done_ % kPackReported == 0) progress(done_);
       });
     });
   }

@@ -23,13 +23,13 @@ struct PngReader {
   PngReader& operator=(const PngReader&) = delete;
 };
 
-[[noreturn]] void leave(png_structp state, png_const_charp text) {
+[[noreturn]] void leave_libpng(png_structp state, png_const_charp text) {
   auto* reader = static_cast<PngReader*>(png_get_error_ptr(state));
   std::strncpy(reader->message, text, sizeof reader->message - 1);
   png_longjmp(state, 1);
 }
 
-void on_warning(png_structp, png_const_charp) {}
+void on_png_warning(png_structp, png_const_charp) {}
 
 void read_bytes(png_structp state, png_bytep to, size_t size) {
   auto* reader = static_cast<PngReader*>(png_get_io_ptr(state));
@@ -39,8 +39,9 @@ void read_bytes(png_structp state, png_bytep to, size_t size) {
 }
 
 // False, with reader.message, where libpng gives up.
-bool read_header(PngReader& reader) {
-  reader.state = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, leave, on_warning);
+bool read_png_header(PngReader& reader) {
+  reader.state =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, leave_libpng, on_png_warning);
   if (!reader.state || setjmp(png_jmpbuf(reader.state))) return false;
   reader.info = png_create_info_struct(reader.state);
   png_set_read_fn(reader.state, &reader, read_bytes);
@@ -90,7 +91,7 @@ class PngPicture : public Picture {
  public:
   explicit PngPicture(std::string_view bytes) {
     reader_.rest = bytes;
-    if (!read_header(reader_)) throw core::failure("PNG: {}", reader_.message);
+    if (!read_png_header(reader_)) throw core::failure("PNG: {}", reader_.message);
     height_ = png_get_image_height(reader_.state, reader_.info);
     width_ = png_get_image_width(reader_.state, reader_.info);
     check_size(static_cast<uint64_t>(height_), static_cast<uint64_t>(width_));

@@ -1,7 +1,7 @@
 // Samples of a set of pictures, read and decoded ahead of their use by threads of their own.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <condition_variable>
 #include <exception>

@@ -10,7 +10,7 @@
 namespace lowbit::data {
 namespace {
 
-constexpr size_t kReported = 256;  // images between two reports
+constexpr size_t kVerifyReported = 256;  // images between two reports
 
 // Why the image cannot be decoded, "" if it can.
 std::string trouble_with(const ImagesToVerify& images, size_t i) {
@@ -51,7 +51,7 @@ std::vector<BadImage> find_bad_images(const ImagesToVerify& images, int threads,
     std::string trouble = trouble_with(images, i);
     const std::lock_guard lock(mutex);
     if (!trouble.empty()) bad.emplace(i, std::move(trouble));
-    if (++done % kReported == 0) progress(done);
+    if (++done % kVerifyReported == 0) progress(done);
   });
   std::vector<BadImage> found;
   for (auto& [i, reason] : bad) found.push_back({images.name(i), std::move(reason)});

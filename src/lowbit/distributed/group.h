@@ -2,7 +2,7 @@
 // Gloo between CPUs.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <string>

@@ -1,5 +1,7 @@
 #include "lowbit/distributed/group_scope.h"
 
+#include <torch/autograd.h>
+
 namespace lowbit::distributed {
 namespace {
 

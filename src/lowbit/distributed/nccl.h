@@ -1,7 +1,7 @@
 // NCCL behind c10d's interface; a build without CUDA has none.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <chrono>
 #include <torch/csrc/distributed/c10d/Backend.hpp>

@@ -1,5 +1,7 @@
 #include "lowbit/models/branch.h"
 
+#include <torch/autograd.h>
+
 #include <algorithm>
 
 #include "lowbit/core/error.h"

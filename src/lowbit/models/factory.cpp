@@ -13,7 +13,7 @@
 namespace lowbit::models {
 namespace {
 
-struct Row {
+struct NetworkRow {
   const char* name;
   std::shared_ptr<Network> (*make)(const config::ModelOptions&);
 };
@@ -41,7 +41,7 @@ std::shared_ptr<Network> pytorch_resnet(const config::ModelOptions& options) {
 }
 
 // clang-format off
-constexpr Row kFactory[] = {
+constexpr NetworkRow kFactory[] = {
     {"resnet18", resnet<2, 2, 2, 2>},
     {"resnet20", resnet<3, 3, 3>},
     {"resnet20_", resnet<2, 2, 3, 2>},
@@ -73,12 +73,12 @@ config::ModelOptions full_precision(config::ModelOptions options) {
 
 std::vector<std::string> network_names() {
   std::vector<std::string> names;
-  for (const Row& row : kFactory) names.emplace_back(row.name);
+  for (const NetworkRow& row : kFactory) names.emplace_back(row.name);
   return names;
 }
 
 std::shared_ptr<Network> make_network(const config::ModelOptions& options) {
-  for (const Row& row : kFactory)
+  for (const NetworkRow& row : kFactory)
     if (options.name == row.name) {
       std::shared_ptr<Network> network = row.make(options);
       apply_policy(*network, config::PolicyEvent::init);

@@ -7,7 +7,7 @@
 namespace lowbit::models {
 namespace {
 
-constexpr int64_t kStemWidth = 32;
+constexpr int64_t kV1StemWidth = 32;
 
 struct BlockRow {
   int64_t width;
@@ -34,7 +34,7 @@ class MobileNetV1 : public Network {
 };
 
 MobileNetV1::MobileNetV1(const config::ModelOptions& options) : Network(options) {
-  int64_t channels = scaled_width(kStemWidth, options);
+  int64_t channels = scaled_width(kV1StemWidth, options);
   features_.push_back(register_module("root", make_mobilenet_stem(channels, options)));
   std::vector<nn::LayerPtr> blocks;
   for (const BlockRow& row : kBlocks) {

@@ -10,7 +10,7 @@
 namespace lowbit::models {
 namespace {
 
-constexpr int64_t kStemWidth = 32;
+constexpr int64_t kV2StemWidth = 32;
 constexpr int64_t kLastWidth = 1280;
 
 // `count` blocks; the stride is the first one's.
@@ -40,7 +40,7 @@ class MobileNetV2 : public Network {
 };
 
 MobileNetV2::MobileNetV2(const config::ModelOptions& options) : Network(options) {
-  const int64_t stem_width = scaled_width(kStemWidth, options);
+  const int64_t stem_width = scaled_width(kV2StemWidth, options);
   const int64_t last_width = std::max(kLastWidth, scaled_width(kLastWidth, options));
   std::vector<nn::LayerPtr> layers = {make_mobilenet_stem(stem_width, options)};
   const int64_t channels = add_blocks(stem_width, layers);

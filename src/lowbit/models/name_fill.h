@@ -1,7 +1,7 @@
 // Reproducible values for the tensors of a network, made from their names alone.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // What every network is to the training loop, to checkpoints and to reports.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <memory>
 #include <string>

@@ -1,6 +1,7 @@
 #include "lowbit/models/parity.h"
 
 #include <fmt/format.h>
+#include <torch/nn/functional/loss.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,7 +5,7 @@
 // and input are made from names (name_fill.h).
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <filesystem>
 #include <string>

@@ -16,7 +16,7 @@ int64_t number(const config::Argument& word) {
   return value;
 }
 
-std::vector<size_t> layers_of(const config::PolicyBlock& block, const Network& network) {
+std::vector<size_t> layers_of_block(const config::PolicyBlock& block, const Network& network) {
   const size_t count = network.quant_layers().size();
   std::vector<size_t> layers;
   for (const config::Argument& word : block.indices) {
@@ -64,7 +64,7 @@ bool apply(Network& network, size_t index, config::Tag tag, const config::Policy
 
 void apply(Network& network, const config::PolicyBlock& block, PolicyEffect& effect) {
   bool acts = false;
-  for (const size_t index : layers_of(block, network))
+  for (const size_t index : layers_of_block(block, network))
     for (const config::Tag tag : block.tags) acts |= apply(network, index, tag, block, effect);
   if (!acts)
     core::warn_once(
@@ -77,7 +77,7 @@ void apply(Network& network, const config::PolicyBlock& block, PolicyEffect& eff
 void check_layers(const Network& network) {
   for (const config::PolicySection& section : network.options().policy.sections)
     if (section.event == config::PolicyEvent::init || section.event == config::PolicyEvent::epoch)
-      for (const config::PolicyBlock& block : section.blocks) layers_of(block, network);
+      for (const config::PolicyBlock& block : section.blocks) layers_of_block(block, network);
 }
 
 }  // namespace

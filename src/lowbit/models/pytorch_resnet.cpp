@@ -11,7 +11,7 @@
 namespace lowbit::models {
 namespace {
 
-constexpr int64_t kStemWidth = 64;
+constexpr int64_t kResNetStemWidth = 64;
 constexpr int64_t kExpansion = 4;  // of a bottleneck
 
 // x [B, in, H, W] -> [B, out, H / stride, W / stride]: convolutions with norms, an activation
@@ -109,9 +109,10 @@ PytorchResNet::PytorchResNet(const config::ModelOptions& options, const PytorchR
   const auto add = [this](const char* name, const nn::LayerPtr& layer) {
     features_.push_back(register_module(name, layer));
   };
-  add("conv1", make_first_conv({.in = 3, .out = kStemWidth, .kernel = 7, .stride = 2, .padding = 3},
-                               options));
-  add("bn1", nn::make_norm(kStemWidth, options));
+  add("conv1",
+      make_first_conv({.in = 3, .out = kResNetStemWidth, .kernel = 7, .stride = 2, .padding = 3},
+                      options));
+  add("bn1", nn::make_norm(kResNetStemWidth, options));
   add("relu", nn::make_activation(options.activation));
   add("maxpool", std::make_shared<nn::MaxPool>(/*size=*/3, /*stride=*/2,
                                                /*padding=*/options.caffe_pooling ? 0 : 1,
@@ -121,13 +122,13 @@ PytorchResNet::PytorchResNet(const config::ModelOptions& options, const PytorchR
 }
 
 int64_t PytorchResNet::add_stages(const PytorchResNetShape& shape) {
-  int64_t channels = kStemWidth;
+  int64_t channels = kResNetStemWidth;
   for (size_t i = 0; i < shape.blocks.size(); ++i) {
     std::vector<nn::LayerPtr> stage;
     for (int j = 0; j < shape.blocks[i]; ++j) {
       const int64_t stride = j == 0 && i > 0 ? 2 : 1;
-      const auto block =
-          std::make_shared<Block>(channels, kStemWidth << i, stride, shape.bottleneck, options());
+      const auto block = std::make_shared<Block>(channels, kResNetStemWidth << i, stride,
+                                                 shape.bottleneck, options());
       channels = block->out();
       stage.push_back(block);
     }

@@ -1,6 +1,7 @@
 #include "lowbit/models/residual_block.h"
 
 #include <fmt/format.h>
+#include <torch/nn/modules/container/parameterlist.h>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/block_norm.h"

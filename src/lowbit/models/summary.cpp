@@ -59,15 +59,15 @@ LayerSummary summary_of(const nn::Layer& layer, const torch::Tensor& x, const to
   return result;
 }
 
-using Row = std::vector<std::string>;
+using TableRow = std::vector<std::string>;
 
 // Names and kinds to the left, numbers to the right.
-std::string format_table(const std::vector<Row>& rows, size_t left_columns) {
+std::string format_table(const std::vector<TableRow>& rows, size_t left_columns) {
   std::vector<size_t> widths(rows.front().size());
-  for (const Row& row : rows)
+  for (const TableRow& row : rows)
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::string text;
-  for (const Row& row : rows) {
+  for (const TableRow& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i)
       line += i < left_columns ? fmt::format("{:<{}}  ", row[i], widths[i])
@@ -87,7 +87,7 @@ std::string bits_text(int64_t weight_bits, int64_t activation_bits) {
 }
 
 std::string layer_table(const std::vector<LayerSummary>& layers) {
-  std::vector<Row> rows = {
+  std::vector<TableRow> rows = {
       {"layer", "kind", "input", "output", "weight", "stride", "bits", "parameters", "mult-adds"}};
   for (const LayerSummary& layer : layers)
     rows.push_back({layer.name, layer.kind, shape_text(layer.input), shape_text(layer.output),
@@ -101,7 +101,7 @@ std::string cost_table(const NetworkSummary& summary) {
   const auto costs = summary.multiply_accumulates();
   int64_t total = 0;
   for (const auto& [bits, cost] : costs) total += cost;
-  std::vector<Row> rows = {{"multiply-accumulates of an image", "", ""}};
+  std::vector<TableRow> rows = {{"multiply-accumulates of an image", "", ""}};
   const auto add = [&](const std::string& name, int64_t cost) {
     const double share = 100 * static_cast<double>(cost) / static_cast<double>(total);
     rows.push_back({"  " + name, std::to_string(cost), fmt::format("{:.2f} %", share)});

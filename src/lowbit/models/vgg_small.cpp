@@ -14,17 +14,17 @@
 namespace lowbit::models {
 namespace {
 
-enum class Op { conv, norm, activation };
+enum class UnitOp { conv, norm, activation };
 
-struct OrderRow {
+struct UnitOrderRow {
   config::UnitOrder order;
   const char* name;
-  std::vector<Op> unit;
+  std::vector<UnitOp> unit;
 };
 
-const std::vector<OrderRow>& order_table() {
-  using enum Op;
-  static const std::vector<OrderRow> table = {
+const std::vector<UnitOrderRow>& unit_order_table() {
+  using enum UnitOp;
+  static const std::vector<UnitOrderRow> table = {
       {config::UnitOrder::bac, "bac", {norm, activation, conv}},
       {config::UnitOrder::cba, "cba", {conv, norm, activation}},
       {config::UnitOrder::abc, "abc", {activation, norm, conv}},
@@ -32,9 +32,9 @@ const std::vector<OrderRow>& order_table() {
   return table;
 }
 
-const OrderRow& order_row(config::UnitOrder order) {
+const UnitOrderRow& unit_order_row(config::UnitOrder order) {
   std::string names;
-  for (const OrderRow& row : order_table()) {
+  for (const UnitOrderRow& row : unit_order_table()) {
     if (row.order == order) return row;
     names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
   }
@@ -74,13 +74,13 @@ class VggSmall : public Network {
   void add_convs();
   torch::Tensor run(const Unit& unit, const torch::Tensor& x) const;
 
-  const std::vector<Op>& order_;
+  const std::vector<UnitOp>& order_;
   std::vector<Unit> units_;
   nn::LayerPtr last_norm_, activation_, pool_, classifier_;
 };
 
 VggSmall::VggSmall(const config::ModelOptions& options)
-    : Network(options), order_(order_row(options.unit_order).unit) {
+    : Network(options), order_(unit_order_row(options.unit_order).unit) {
   const int64_t side = options.input_size / kReduction;
   if (side < 1)
     throw core::usage_error("--input_size {}: vgg_small needs {} pixels", options.input_size,
@@ -100,7 +100,7 @@ VggSmall::VggSmall(const config::ModelOptions& options)
 // A norm before its convolution has the width that enters it. The first convolution then has
 // neither norm nor activation: it sees the image as it is.
 void VggSmall::add_norms() {
-  const bool conv_first = order_.front() == Op::conv;
+  const bool conv_first = order_.front() == UnitOp::conv;
   for (const size_t i : kNormOrder) {
     if (!conv_first && i == 0) continue;
     const int64_t width = conv_first ? kUnits[i].out : kUnits[i - 1].out;
@@ -121,11 +121,11 @@ void VggSmall::add_convs() {
 
 torch::Tensor VggSmall::run(const Unit& unit, const torch::Tensor& x) const {
   torch::Tensor y = x;
-  for (const Op op : order_) {
-    if (op == Op::conv)
+  for (const UnitOp op : order_) {
+    if (op == UnitOp::conv)
       y = unit.conv->forward(y);
     else if (unit.norm)
-      y = op == Op::norm ? unit.norm->forward(y) : activation_->forward(y);
+      y = op == UnitOp::norm ? unit.norm->forward(y) : activation_->forward(y);
   }
   return unit.pool ? pool_->forward(y) : y;
 }

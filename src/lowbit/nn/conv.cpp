@@ -1,5 +1,7 @@
 #include "lowbit/nn/conv.h"
 
+#include <torch/nn/init.h>
+
 namespace lowbit::nn {
 
 Conv2d::Conv2d(const ConvShape& shape) : shape_(shape) {

@@ -1,7 +1,7 @@
 // A module that maps one tensor to one tensor, and a sequence of such modules.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <functional>
 #include <memory>

@@ -1,5 +1,7 @@
 #include "lowbit/nn/side_by_side.h"
 
+#include <torch/autograd.h>
+
 namespace lowbit::nn {
 namespace {
 

@@ -1,7 +1,7 @@
 // Several tensors as one, without copying them.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "lowbit/nn/sync_batch_norm.h"
 
+#include <torch/autograd.h>
+
 #ifdef LOWBIT_CUDA
 #include <ATen/ops/batch_norm_backward_elemt.h>
 #include <ATen/ops/batch_norm_backward_reduce.h>

@@ -1,7 +1,7 @@
 // Batch normalization over the batch of several processes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "lowbit/distributed/group.h"
 

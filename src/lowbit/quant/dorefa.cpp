@@ -1,5 +1,7 @@
 #include "lowbit/quant/dorefa.h"
 
+#include <torch/autograd.h>
+
 #include "lowbit/kernels/dorefa.h"
 #include "lowbit/kernels/math/dorefa.h"
 #include "lowbit/quant/grouped_tensor.h"
@@ -17,21 +19,21 @@ struct DorefaSpec : torch::CustomClassHolder {
   double boundary = 1;
   Workspace workspace;
 };
-using SpecPtr = c10::intrusive_ptr<DorefaSpec>;
+using DorefaSpecPtr = c10::intrusive_ptr<DorefaSpec>;
 
-void save(AutogradContext* context, const torch::Tensor& x, const SpecPtr& spec) {
+void save(AutogradContext* context, const torch::Tensor& x, const DorefaSpecPtr& spec) {
   context->save_for_backward({x});
   context->saved_data["spec"] = c10::IValue::make_capsule(spec);
 }
 
-SpecPtr saved_spec(AutogradContext* context) {
+DorefaSpecPtr saved_spec(AutogradContext* context) {
   return c10::static_intrusive_pointer_cast<DorefaSpec>(context->saved_data["spec"].toCapsule());
 }
 
 class ActivationFunction : public torch::autograd::Function<ActivationFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const torch::Tensor& level_num, const SpecPtr& spec,
+                               const torch::Tensor& level_num, const DorefaSpecPtr& spec,
                                torch::ScalarType type) {
     const GroupedTensor in = grouped(x, config::Tag::fm, 1);
     const torch::Tensor y = empty_like(in, type);
@@ -48,7 +50,7 @@ class ActivationFunction : public torch::autograd::Function<ActivationFunction> 
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const torch::Tensor x = context->get_saved_variables()[0];
-    const SpecPtr spec = saved_spec(context);
+    const DorefaSpecPtr spec = saved_spec(context);
     const GroupedTensor in = grouped(x, config::Tag::fm, 1);
     const torch::Tensor grad_y = grads[0].contiguous(in.format);
     const torch::Tensor grad_x = empty_like(in, x.scalar_type());
@@ -66,7 +68,7 @@ class ActivationFunction : public torch::autograd::Function<ActivationFunction> 
 class WeightFunction : public torch::autograd::Function<WeightFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const torch::Tensor& level_num, const SpecPtr& spec,
+                               const torch::Tensor& level_num, const DorefaSpecPtr& spec,
                                torch::ScalarType type) {
     const GroupedTensor in = grouped(x, config::Tag::wt, 1);
     const torch::Tensor y = empty_like(in, type);
@@ -84,7 +86,7 @@ class WeightFunction : public torch::autograd::Function<WeightFunction> {
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const torch::Tensor x = context->get_saved_variables()[0];
-    const SpecPtr spec = saved_spec(context);
+    const DorefaSpecPtr spec = saved_spec(context);
     const GroupedTensor in = grouped(x, config::Tag::wt, 1);
     const torch::Tensor grad_y = grads[0].contiguous(in.format);
     const torch::Tensor grad_x = empty_like(in, x.scalar_type());
@@ -102,7 +104,7 @@ class WeightFunction : public torch::autograd::Function<WeightFunction> {
 class BinaryWeightFunction : public torch::autograd::Function<BinaryWeightFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const SpecPtr& spec, torch::ScalarType type) {
+                               const DorefaSpecPtr& spec, torch::ScalarType type) {
     const GroupedTensor in = grouped(x, config::Tag::wt, 1);
     const torch::Tensor y = empty_like(in, type);
     kernels::binary_weight_forward(tensor::backend(x.device()),
@@ -155,7 +157,7 @@ class DorefaActivation : public Quantizer {
   bool maps_zero() const override { return true; }
 
  private:
-  SpecPtr spec_;
+  DorefaSpecPtr spec_;
   torch::Tensor gamma_;
 };
 
@@ -212,7 +214,7 @@ class DorefaWeight : public Quantizer {
     return [dorefa](float v) { return dorefa.value(kernels::hyperbolic_tangent(v)); };
   }
 
-  SpecPtr spec_;
+  DorefaSpecPtr spec_;
   bool binary_;
   torch::Tensor gamma_;
 };

@@ -1,7 +1,7 @@
 // A tensor as quantizer kernels take it: dense in memory, with the place of its groups there.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "lowbit/kernels/types.h"
 #include "lowbit/quant/shape.h"

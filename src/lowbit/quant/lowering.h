@@ -1,7 +1,7 @@
 // A quantizer in evaluation as a step function: what deployment knows of a method.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <functional>
 #include <vector>

@@ -1,5 +1,7 @@
 #include "lowbit/quant/lq.h"
 
+#include <torch/autograd.h>
+
 #include <bit>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // What LQ-Nets does to a weight around its quantizer.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <functional>
 

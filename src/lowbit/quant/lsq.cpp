@@ -1,5 +1,7 @@
 #include "lowbit/quant/lsq.h"
 
+#include <torch/autograd.h>
+
 #include "lowbit/kernels/lsq.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/visit.h"

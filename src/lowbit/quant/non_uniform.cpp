@@ -1,6 +1,7 @@
 #include "lowbit/quant/non_uniform.h"
 
 #include <fmt/format.h>
+#include <torch/autograd.h>
 
 #include <array>
 #include <optional>
@@ -28,7 +29,7 @@ struct NonUniformSpec : torch::CustomClassHolder {
   NonUniformRange range = NonUniformRange::half;
   Workspace workspace;
 };
-using SpecPtr = c10::intrusive_ptr<NonUniformSpec>;
+using NonUniformSpecPtr = c10::intrusive_ptr<NonUniformSpec>;
 
 NonUniformSteps steps_of(const Alphas& alphas, const torch::Tensor& level_num,
                          NonUniformRange range) {
@@ -57,7 +58,7 @@ class NonUniformFunction : public torch::autograd::Function<NonUniformFunction> 
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& alpha0, const MaybeTensor& alpha1,
                                const MaybeTensor& alpha2, const torch::Tensor& level_num,
-                               const MaybeTensor& maybe_basis, const SpecPtr& spec,
+                               const MaybeTensor& maybe_basis, const NonUniformSpecPtr& spec,
                                torch::ScalarType type) {
     const Alphas alphas = {alpha0, alpha1.value_or(torch::Tensor()),
                            alpha2.value_or(torch::Tensor())};
@@ -206,7 +207,7 @@ class NonUniform : public Quantizer {
 
   Alphas alphas_;
   torch::Tensor basis_, auxil_;  // undefined without a closed form
-  SpecPtr spec_;
+  NonUniformSpecPtr spec_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "lowbit/quant/pact.h"
 
+#include <torch/autograd.h>
+
 #include "lowbit/kernels/math/pact.h"
 #include "lowbit/kernels/pact.h"
 #include "lowbit/quant/dorefa.h"

@@ -1,7 +1,7 @@
 #include "lowbit/quant/plot.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Watching quantizers at work, for statistics.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <functional>
 

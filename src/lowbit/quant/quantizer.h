@@ -2,7 +2,7 @@
 // one method that maps a tensor to its quantized values, with straight-through gradients.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <functional>
 #include <string>

@@ -1,5 +1,7 @@
 #include "lowbit/quant/weight_groups.h"
 
+#include <torch/autograd.h>
+
 #include "lowbit/kernels/math/normalize.h"
 #include "lowbit/kernels/normalize.h"
 #include "lowbit/quant/grouped_tensor.h"

@@ -1,7 +1,7 @@
 // Weights seen as groups, and what is done to each group around a quantizer.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <functional>
 

@@ -1,5 +1,7 @@
 #include "lowbit/quant/xnor.h"
 
+#include <torch/autograd.h>
+
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/math/xnor.h"
 #include "lowbit/kernels/xnor.h"
@@ -21,7 +23,7 @@ struct XnorSpec : torch::CustomClassHolder {
   kernels::XnorMask mask = kernels::XnorMask::none;
   Workspace workspace;
 };
-using SpecPtr = c10::intrusive_ptr<XnorSpec>;
+using XnorSpecPtr = c10::intrusive_ptr<XnorSpec>;
 
 kernels::Means means_of(const GroupedTensor& x, const XnorSpec& spec) {
   if (spec.tag == config::Tag::wt) return {x.groups.run, 1};
@@ -46,7 +48,7 @@ kernels::Means means_of(const GroupedTensor& x, const XnorSpec& spec) {
 class XnorFunction : public torch::autograd::Function<XnorFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const std::optional<torch::Tensor>& gamma, const SpecPtr& spec,
+                               const std::optional<torch::Tensor>& gamma, const XnorSpecPtr& spec,
                                torch::ScalarType type) {
     const GroupedTensor in = grouped(x, spec->tag, spec->groups);
     const torch::Tensor y = empty_like(in, type);
@@ -177,7 +179,7 @@ class Xnor : public Quantizer {
     return lowering;
   }
 
-  SpecPtr spec_;
+  XnorSpecPtr spec_;
   torch::Tensor gamma_;
 };
 

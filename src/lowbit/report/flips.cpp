@@ -1,6 +1,6 @@
 #include "lowbit/report/flips.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <array>

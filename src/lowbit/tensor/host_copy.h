@@ -1,7 +1,7 @@
 // Tensors of a device brought to the host.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 // LibTorch's tensors as the kernels see them: types, streams, back ends.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "lowbit/kernels/types.h"
 

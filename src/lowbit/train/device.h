@@ -1,7 +1,7 @@
 // Where and how precisely a run computes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 // Loss and accuracy of an epoch on the device, and how the host looks at them without waiting.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 

@@ -64,8 +64,8 @@ std::vector<int64_t> numbers_of(const Value* groups) {
 }
 
 // Why the state of the optimizer cannot be taken; empty if it has been.
-std::string restore_optimizer(const Value* saved, const models::Network& network,
-                              const Optimizer& optimizer) {
+std::string take_optimizer_state(const Value* saved, const models::Network& network,
+                                 const Optimizer& optimizer) {
   const Value* entry = find(saved, "state");
   const Dict* state = entry ? entry->get_if<Dict>() : nullptr;
   if (!state) return "it has no optimizer state";
@@ -106,7 +106,7 @@ RunPosition restore_foreign_run(const Value& checkpoint, const std::string& path
   else
     core::log().warn("{}: it has no best_acc: the best so far counts as 0", path);
   const std::string trouble =
-      restore_optimizer(find(&checkpoint, "optimizer"), network, update.optimizer());
+      take_optimizer_state(find(&checkpoint, "optimizer"), network, update.optimizer());
   if (!trouble.empty()) core::log().warn("{}: {}: momentum begins at 0", path, trouble);
   if (const auto scale = loss_scale(find(&checkpoint, "amp")); scale && *scale > 0)
     update.scaler().factor().fill_(*scale);

@@ -1,5 +1,7 @@
 #include "lowbit/train/gradient_buckets.h"
 
+#include <torch/autograd.h>
+
 namespace lowbit::train {
 namespace {
 

@@ -1,7 +1,7 @@
 // Gradients summed over several processes while the backward pass still goes on.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <optional>
 #include <vector>

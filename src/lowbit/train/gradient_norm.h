@@ -1,7 +1,7 @@
 // Bounded gradients.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

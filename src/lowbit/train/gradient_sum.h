@@ -1,7 +1,7 @@
 // The sum of the gradients of several batches, at a fixed address.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "lowbit/train/loss.h"
 
+#include <torch/nn/functional/loss.h>
+
 #include "lowbit/core/error.h"
 
 namespace lowbit::train {

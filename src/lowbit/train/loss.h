@@ -1,7 +1,7 @@
 // What a training step minimizes, and the plain cross-entropy that validation counts.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "lowbit/config/train_options.h"
 

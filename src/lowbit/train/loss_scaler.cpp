@@ -6,14 +6,14 @@
 namespace lowbit::train {
 namespace {
 
-constexpr double start = 65536, growth = 2, backoff = 0.5;
+constexpr double first_scale = 65536, growth = 2, backoff = 0.5;
 constexpr int64_t growth_interval = 2000;  // steps
 
 }  // namespace
 
 LossScaler::LossScaler(bool enabled, torch::Device device)
     : enabled_(enabled),
-      factor_(torch::full({1}, start, torch::dtype(torch::kFloat32).device(device))),
+      factor_(torch::full({1}, first_scale, torch::dtype(torch::kFloat32).device(device))),
       growth_tracker_(torch::zeros({1}, torch::dtype(torch::kInt32).device(device))),
       skip_(torch::zeros({1}, torch::dtype(torch::kFloat32).device(device))) {}
 

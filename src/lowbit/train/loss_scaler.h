@@ -2,7 +2,7 @@
 // Micikevicius et al., https://arxiv.org/abs/1710.03740, section 3.2
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -2,7 +2,7 @@
 // Zhang et al., https://arxiv.org/abs/1710.09412
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <vector>

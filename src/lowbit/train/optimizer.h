@@ -1,7 +1,7 @@
 // What turns gradients into new weights, as a step without host values.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <string>

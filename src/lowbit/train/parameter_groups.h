@@ -1,7 +1,7 @@
 // Which parameters share a weight decay and a learning rate.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 // epochs, a table of quantizers and, with --tensorboard, event files.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <chrono>
 #include <memory>

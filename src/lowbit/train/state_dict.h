@@ -1,7 +1,7 @@
 // The tensors of a checkpoint by name, and their way into a network.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <string>
 #include <utility>

@@ -1,5 +1,7 @@
 #include "lowbit/train/step.h"
 
+#include <torch/autograd.h>
+
 #include <algorithm>
 
 #include "lowbit/core/log.h"

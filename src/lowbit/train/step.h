@@ -1,7 +1,7 @@
 // One step of training and one of validation, from the batch to the update.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <functional>
 #include <map>

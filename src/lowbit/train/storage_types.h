@@ -1,7 +1,7 @@
 // PyTorch's names in files for what tensors are made of.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <array>
 #include <string_view>

@@ -2,7 +2,7 @@
 // given to the optimizer at its learning rates.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <optional>
 #include <vector>

@@ -1,7 +1,7 @@
 // What checkpoints are made of: the plain values of Python, and tensors.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <concepts>
 #include <cstdint>
