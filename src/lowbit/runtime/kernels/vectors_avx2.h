@@ -1,0 +1,27 @@
+// Included by the files that are compiled for AVX2, hence no linkage.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace lowbit::runtime {
+namespace {
+
+// out[i] = scale * sums[i] + base[i] for the first `channels` of 8; channels <= 0: none.
+inline void store_scaled(__m256i sums, int32_t scale, const int32_t* base, int32_t* out,
+                         int channels) {
+  const __m256i result =
+      _mm256_add_epi32(_mm256_mullo_epi32(sums, _mm256_set1_epi32(scale)),
+                       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(base)));
+  if (channels >= 8) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
+    return;
+  }
+  const __m256i mask =
+      _mm256_cmpgt_epi32(_mm256_set1_epi32(channels), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm256_maskstore_epi32(out, mask, result);
+}
+
+}  // namespace
+}  // namespace lowbit::runtime
