@@ -204,7 +204,7 @@ lowbit_status lowbit_describe_value(const lowbit_model* model, int number, lowbi
   if (number == 0) return LOWBIT_OK;
   const runtime::Group& group = group_of(*model, number - 1);
   value->operation = lowbit::packed::EnumNameOperation(network.step(number - 1).operation_type());
-  value->kernel = group.chain ? group.chain->name() : "reference";
+  value->kernel = group.kernel();
   value->group = group.steps.back();
   return LOWBIT_OK;
 }

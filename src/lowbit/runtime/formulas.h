@@ -39,5 +39,9 @@ LOWBIT_INLINE float absolute(float x) {
 LOWBIT_INLINE float divide_root(float x, float low) {
   return 1 / __builtin_sqrtf(x + low);
 }
+// What an average multiplies the sum over a window with.
+LOWBIT_INLINE float window_share(int kernel) {
+  return 1 / (static_cast<float>(kernel) * static_cast<float>(kernel));
+}
 
 }  // namespace lowbit::runtime::formulas

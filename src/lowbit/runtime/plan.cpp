@@ -81,11 +81,14 @@ void Plan::put_together(const Network& network, Isa isa) {
     if (taken[static_cast<size_t>(step)]) continue;
     Group group;
     if (isa == Isa::reference) {
-      group = {{step}, {step + 1}, nullptr};
+      group.steps = {step};
+      group.stored = {step + 1};
     } else {
       group = Grower(network, taken).from(step);
       if (Chain::may_begin(network.step(step)))
         group.chain = std::make_unique<Chain>(network, group.steps, group.stored, isa);
+      else if (WindowStep::can(network.step(step)))
+        group.windows = std::make_unique<WindowStep>(network, step, isa);
     }
     for (const int member : group.steps) taken[static_cast<size_t>(member)] = true;
     groups_.push_back(std::move(group));

@@ -9,14 +9,20 @@
 #include "lowbit/runtime/chain.h"
 #include "lowbit/runtime/kernels/conv.h"
 #include "lowbit/runtime/network.h"
+#include "lowbit/runtime/windows.h"
 
 namespace lowbit::runtime {
 
 // Steps that are run together.
 struct Group {
-  std::vector<int> steps;        // rising
-  std::vector<int> stored;       // of the values that they give those that come to stand in memory
-  std::unique_ptr<Chain> chain;  // none: the one step is run in plain loops
+  std::vector<int> steps;   // rising
+  std::vector<int> stored;  // of the values that they give those that come to stand in memory
+  // One of them; none: the one step is run in plain loops.
+  std::unique_ptr<Chain> chain;
+  std::unique_ptr<WindowStep> windows;
+
+  // What does most of the work.
+  const char* kernel() const { return chain ? chain->name() : windows ? "windows" : "reference"; }
 };
 
 class Plan {

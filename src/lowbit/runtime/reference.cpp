@@ -226,7 +226,7 @@ float average(const packed::Window& window, const Shape& in, const float* from, 
   for_each_tap(window, in, y, x, [&](int, int, bool inside, int from_y, int from_x) {
     sum += inside ? from[place(in, from_y, from_x, c)] : 0;
   });
-  return sum * (1 / (static_cast<float>(window.kernel()) * static_cast<float>(window.kernel())));
+  return sum * formulas::window_share(window.kernel());
 }
 
 void run(const packed::Pool& step, const Tensor& in, const Tensor& out, Rows rows) {

@@ -57,4 +57,28 @@ using RowFunction = void (*)(const RowCall&);
 // The function for a machine that has the instruction set.
 RowFunction row_function(RowOperation operation, Isa isa);
 
+// What windows do with the pixels under one place of theirs, for the pixels of a row.
+enum class WindowOperation {
+  sum,            // out + in
+  maximum,        // of reals
+  maximum_codes,  // of codes
+  convolve,       // out + in[i] * weights[i][.], for each input channel i in turn
+  convolve_each,  // out + in * weights, channel by channel
+};
+inline constexpr int kWindowOperations = static_cast<int>(WindowOperation::convolve_each) + 1;
+
+struct WindowCall {
+  const void* in = nullptr;
+  void* out = nullptr;
+  size_t pixels = 0, channels = 0;     // of out
+  size_t in_pixel = 0, out_pixel = 0;  // numbers from one pixel to the next
+  size_t in_channels = 0;              // for `convolve`
+  const float* weights = nullptr;      // [in_channels or one][weights_row]
+  size_t weights_row = 0;
+};
+
+using WindowFunction = void (*)(const WindowCall&);
+
+WindowFunction window_function(WindowOperation operation, Isa isa);
+
 }  // namespace lowbit::runtime

@@ -206,7 +206,53 @@ void dequantize(const RowCall& call) {
   });
 }
 
+template <class T, class Formula>
+LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
+  const T* in = static_cast<const T*>(call.in);
+  T* out = static_cast<T*>(call.out);
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    for (size_t c = 0; c < call.channels; ++c) out[c] = formula(out[c], in[c], c);
+    in += call.in_pixel;
+    out += call.out_pixel;
+  }
+}
+
+void sum(const WindowCall& call) {
+  gather<float>(call, [](float sum, float x, size_t) { return sum + x; });
+}
+void maximum(const WindowCall& call) {
+  gather<float>(call, [](float most, float x, size_t) { return most < x ? x : most; });
+}
+void maximum_codes(const WindowCall& call) {
+  gather<uint8_t>(call, [](uint8_t most, uint8_t x, size_t) { return most < x ? x : most; });
+}
+void convolve_each(const WindowCall& call) {
+  gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
+    return sum + x * weights[c];
+  });
+}
+
+void convolve(const WindowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    const float* weights = call.weights;
+    for (size_t i = 0; i < call.in_channels; ++i) {
+      const float x = in[i];
+      for (size_t c = 0; c < call.channels; ++c) out[c] = out[c] + x * weights[c];
+      weights += call.weights_row;
+    }
+    in += call.in_pixel;
+    out += call.out_pixel;
+  }
+}
+
 }  // namespace
+
+// In the order of WindowOperation.
+extern const WindowFunction kWindowFunctions[kWindowOperations];
+const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximum_codes, convolve,
+                                                            convolve_each};
 
 // In the order of RowOperation.
 extern const RowFunction kFunctions[kRowOperations];

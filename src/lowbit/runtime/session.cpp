@@ -45,6 +45,8 @@ void Session::run_group(const Group& group) {
     if (group.chain)
       group.chain->run(values_, some,
                        scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
+    else if (group.windows)
+      group.windows->run(values_, some);
     else
       run_step(network_, group.steps.front(), values_, some);
   });
