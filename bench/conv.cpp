@@ -131,8 +131,8 @@ double best_seconds(double at_least, const Function& function) {
 }
 
 double cycles_per_second() {
-  constexpr int kAdditions = 10'000'000;
-  const double time = best_seconds(0.2, [] {
+  constexpr int kAdditions = 100'000;
+  const double time = best_seconds(0.5, [] {
     unsigned long sum = 0;
     for (int i = 0; i < kAdditions; ++i) {
       sum += 3;
@@ -169,7 +169,7 @@ Result measure(const Layer& layer, const Widths& widths, Isa isa) {
   std::vector<uint8_t> codes(static_cast<size_t>(layer.side) * layer.side * layer.in);
   for (uint8_t& code : codes) code = static_cast<uint8_t>(random() % levels);
   const size_t results = static_cast<size_t>(problem.out_height()) * problem.out_width();
-  std::vector<int32_t> acc(results * layer.out);
+  std::vector<int32_t> acc(results * layer.out);  // of all rows at most
   const size_t bytes = (kernel->scratch_bytes() + 63) / 64 * 64;
   const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(64, bytes + 64),
                                                             &std::free);

@@ -72,9 +72,18 @@ CodeUnits code_units(const ConvProblem& problem) {
   return units;
 }
 
+std::vector<int> weight_values(const ConvProblem& problem) {
+  std::array<bool, 256> present = {};
+  for (const int8_t weight : problem.weights) present[static_cast<uint8_t>(weight)] = true;
+  std::vector<int> values;
+  for (int value = 127; value >= -128; --value)
+    if (present[static_cast<uint8_t>(value)]) values.push_back(value);
+  return values;
+}
+
 int weight_scale(const ConvProblem& problem) {
   int divisor = 0;
-  for (const int weight : problem.weights) divisor = std::gcd(divisor, weight);
+  for (const int weight : weight_values(problem)) divisor = std::gcd(divisor, weight);
   return std::max(divisor, 1);
 }
 
@@ -105,13 +114,17 @@ void check(const ConvProblem& problem) {
     throw core::usage_error("{} zero points instead of {}", problem.zero_points.size(), problem.in);
   if (problem.code_integers.size() > 256)
     throw core::usage_error("{} codes do not fit a byte", problem.code_integers.size());
+  std::vector<int64_t> largest(static_cast<size_t>(problem.in));
+  for (int channel = 0; channel < problem.in; ++channel)
+    largest[channel] = largest_integer(problem, channel);
+  const int8_t* weight = problem.weights.data();
   for (int out = 0; out < problem.out; ++out) {
-    const int first_in = out / (problem.out / problem.groups) * in;
-    int64_t largest = 0;
-    for (size_t i = 0; i < inputs; ++i)
-      largest += std::abs(int64_t{problem.weights[out * inputs + i]}) *
-                 largest_integer(problem, first_in + static_cast<int>(i % in));
-    if (largest > std::numeric_limits<int32_t>::max())
+    const int64_t* largest_in = &largest[out / (problem.out / problem.groups) * in];
+    int64_t sum = 0;
+    for (int tap = 0; tap < problem.kernel * problem.kernel; ++tap)
+      for (int channel = 0; channel < in; ++channel)
+        sum += std::abs(int64_t{*weight++}) * largest_in[channel];
+    if (sum > std::numeric_limits<int32_t>::max())
       throw core::usage_error("the sums of output channel {} may not fit 32 bits", out);
   }
 }

@@ -24,6 +24,9 @@ struct CodeUnits {
 
 CodeUnits code_units(const ConvProblem& problem);
 
+// The different weights, falling.
+std::vector<int> weight_values(const ConvProblem& problem);
+
 // The greatest common divisor of the weights, >= 1.
 int weight_scale(const ConvProblem& problem);
 

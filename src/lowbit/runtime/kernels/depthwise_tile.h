@@ -19,13 +19,15 @@ void depthwise_tile(const Tile& tile) {
     wide[p] = V::wide_zero();
   }
   const uint8_t* weights = tile.weights;
+  const uint8_t* inputs[pixels];
+  for (int p = 0; p < pixels; ++p) inputs[p] = tile.inputs[p] + tile.first_input;
   for (int i = 0; i < tile.segment_count; ++i) {
     const Segment segment = tile.segments[i];
     const typename V::Words factors = V::load_weights(weights);
     weights += V::lanes * sizeof(int16_t);
 #pragma GCC unroll 6
     for (int p = 0; p < pixels; ++p)
-      sums[p] = V::multiply_add(sums[p], V::load_bytes(tile.inputs[p] + segment.input), factors);
+      sums[p] = V::multiply_add(sums[p], V::load_bytes(inputs[p] + segment.input), factors);
     if (!segment.flush) continue;
 #pragma GCC unroll 6
     for (int p = 0; p < pixels; ++p) {
@@ -34,7 +36,8 @@ void depthwise_tile(const Tile& tile) {
     }
   }
   for (int p = 0; p < pixels; ++p)
-    V::store(wide[p], tile.scale, tile.base[p], tile.out[p], tile.channels);
+    V::store(V::add_widened(wide[p], sums[p]), tile.scale, tile.base[p] + tile.first,
+             tile.out[p] + tile.first, tile.channels);
 }
 
 }  // namespace

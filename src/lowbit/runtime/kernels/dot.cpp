@@ -2,6 +2,7 @@
 // w = weight_scale * v,  sum x w = scale weight_scale * sum u v + what the offsets give,
 // u unsigned and v signed numbers of 8 bits.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "lowbit/runtime/kernels/kernels.h"
@@ -51,39 +52,47 @@ class UnitPacking : public Packing {
   int in_;
 };
 
-// The weights of a block as a tile reads them.
-struct DotWeights {
-  const ConvProblem& problem;
-  Runs runs;
-  int scale, per_step;
+// Each weight / scale, by its byte.
+std::array<int8_t, 256> divided(int scale) {
+  std::array<int8_t, 256> values;
+  for (int weight = -128; weight < 128; ++weight)
+    values[static_cast<uint8_t>(weight)] = static_cast<int8_t>(weight / scale);
+  return values;
+}
 
-  // The i-th v of a step; 0 beyond the channels and beyond the run.
-  int value(int out, int step, int i) const {
-    const int run = problem.kernel * problem.in;
-    const int place = step % runs.steps * per_step + i;
-    if (out >= problem.out || place >= run) return 0;
-    const size_t row = static_cast<size_t>(out) * problem.kernel + step / runs.steps;
-    return problem.weights[row * run + place] / scale;
+// Appends the weights of a block as a tile reads them, [step][channel][per_step]; 0 beyond the
+// channels and beyond a run.
+void append_weights(const ConvProblem& problem, const Runs& runs, int per_step, int scale,
+                    const Block& block, int lanes, Bytes& weights) {
+  const std::array<int8_t, 256> value = divided(scale);
+  const size_t run = static_cast<size_t>(problem.kernel) * problem.in;
+  const size_t filter = run * problem.kernel;
+  const int channels = block.vectors * lanes;
+  weights.resize(weights.size() + static_cast<size_t>(runs.count()) * channels * per_step, 0);
+  uint8_t* to = weights.data() + block.weights;
+  for (int step = 0; step < runs.count(); ++step) {
+    const size_t place = static_cast<size_t>(step % runs.steps) * per_step;
+    const size_t count = std::min<size_t>(per_step, run - place);
+    const int8_t* from =
+        problem.weights.data() + block.first_out * filter + step / runs.steps * run + place;
+    for (int channel = 0; channel < std::min(channels, problem.out - block.first_out); ++channel)
+      for (size_t i = 0; i < count; ++i)
+        to[channel * per_step + i] =
+            static_cast<uint8_t>(value[static_cast<uint8_t>(from[channel * filter + i])]);
+    to += channels * per_step;
   }
+}
 
-  // What one step adds to the narrow sum `pair` of a channel: the products 2 pair, 2 pair + 1.
-  Range range(int out, int step, int pair, int largest) const {
-    Range range{0, 0};
-    for (int i = 2 * pair; i < 2 * pair + 2; ++i) {
-      const int product = largest * value(out, step, i);
-      range.low += std::min(product, 0);
-      range.high += std::max(product, 0);
-    }
-    return range;
+// What a step adds to a narrow sum of two products.
+Range range_of_pair(const uint8_t* weights, int largest) {
+  Range range{0, 0};
+  for (int i = 0; i < 2; ++i) {
+    const int product = largest * static_cast<int8_t>(weights[i]);
+    range.low += std::min(product, 0);
+    range.high += std::max(product, 0);
   }
-
-  void append(const Block& block, int lanes, Bytes& weights) const {
-    for (int step = 0; step < runs.count(); ++step)
-      for (int channel = 0; channel < block.vectors * lanes; ++channel)
-        for (int i = 0; i < per_step; ++i)
-          weights.push_back(static_cast<uint8_t>(value(block.first_out + channel, step, i)));
-  }
-};
+  return range;
+}
 
 constexpr int kStepBytes = 4;
 constexpr Range kNarrow{-32768, 32767};
@@ -102,34 +111,24 @@ std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& 
                 .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
                 .inputs_by_channel = false};
   const int pixel_bytes = plan.packing->pixel_bytes();
-  const DotWeights weights{
-      .problem = problem,
-      .runs = {.runs = problem.kernel,
-               .steps = (problem.kernel * pixel_bytes + kStepBytes - 1) / kStepBytes,
-               .input_step = kStepBytes,
-               .input_run = Window(problem, pixel_bytes).row_bytes},
-      .scale = scale,
-      .per_step = kStepBytes / static_cast<int>(sizeof(T))};
-  const int steps = weights.runs.count();
+  const Runs runs{.runs = problem.kernel,
+                  .steps = (problem.kernel * pixel_bytes + kStepBytes - 1) / kStepBytes,
+                  .input_step = kStepBytes,
+                  .input_run = Window(problem, pixel_bytes).row_bytes};
   for (Block& block : plan.blocks) {
     block.weights = plan.weights.size();
-    weights.append(block, set.lanes, plan.weights);
-    std::vector<bool> flush_after(static_cast<size_t>(steps), false);
-    flush_after.back() = true;
+    append_weights(problem, runs, kStepBytes / static_cast<int>(sizeof(T)), scale, block, set.lanes,
+                   plan.weights);
+    std::vector<bool> flush_after(static_cast<size_t>(runs.count()), false);
     if (narrow) {
       const int sums = 2 * block.vectors * set.lanes;
-      const auto range = [&](int step, int sum) {
-        return weights.range(block.first_out + sum / 2, step, sum % 2, units.largest);
-      };
-      for (int step = 0; step < steps; ++step) {
-        for (int sum = 0; sum < sums; ++sum) {
-          const Range one = range(step, sum);
-          if (one.low < kNarrow.low || one.high > kNarrow.high) return nullptr;
-        }
-      }
-      flush_after = flushes(steps, sums, kNarrow, range);
+      const uint8_t* weights = plan.weights.data() + block.weights;
+      flush_after = flushes(runs.count(), sums, kNarrow, [&](int step, int sum) {
+        return range_of_pair(weights + 2 * (step * sums + sum), units.largest);
+      });
+      if (flush_after.empty()) return nullptr;
     }
-    block.segments = segments_of(weights.runs, flush_after);
+    block.segments = segments_of(runs, flush_after);
   }
   return make_tile_conv(problem, units, std::move(plan));
 }

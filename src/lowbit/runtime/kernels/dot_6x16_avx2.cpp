@@ -27,6 +27,7 @@ struct Channels {
 
 // u8 x s8, two products to a sum of 16 bits, two sums to a channel.
 struct Bytes : Channels {
+  static constexpr bool narrow = true;
   static constexpr int weight_bytes = 32;
 
   static Vector load_weights(const uint8_t* from) {
@@ -42,6 +43,7 @@ struct Bytes : Channels {
 
 // s16 x s8, in sums of 32 bits: exact for everything of 8 bits.
 struct Words : Channels {
+  static constexpr bool narrow = false;
   static constexpr int weight_bytes = 16;
 
   static Vector load_weights(const uint8_t* from) {
@@ -50,7 +52,7 @@ struct Words : Channels {
   static Vector multiply_add(Vector sum, Vector input, Vector factor) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(input, factor));
   }
-  static Vector add_widened(Vector wide, Vector sum) { return _mm256_add_epi32(wide, sum); }
+  static Vector add_widened(Vector, Vector sum) { return sum; }
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ void dot_tile(const Tile& tile) {
           sums[p][v] = V::multiply_add(sums[p][v], input, factors[v]);
       }
     }
-    if (!segment.flush) continue;
+    if (!V::narrow || !segment.flush) continue;
 #pragma GCC unroll 6
     for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
@@ -44,11 +44,13 @@ void dot_tile(const Tile& tile) {
       }
     }
   }
+#pragma GCC unroll 6
   for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const int first = v * V::lanes;
-      V::store(wide[p][v], tile.scale, tile.base[p] + first, tile.out[p] + first,
-               tile.channels - first);
+      const int offset = v * V::lanes, first = tile.first + offset;
+      V::store(V::narrow ? V::add_widened(wide[p][v], sums[p][v]) : sums[p][v], tile.scale,
+               tile.base[p] + first, tile.out[p] + first, tile.channels - offset);
     }
   }
 }

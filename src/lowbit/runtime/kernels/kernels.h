@@ -13,8 +13,9 @@ std::unique_ptr<ConvKernel> make_reference(const ConvProblem& problem);
 // Groups one after the other, each by the kernel that `isa` has for its problem.
 std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, Isa isa);
 
-// Of one group. Null: the codes or weights are too many for a table, or sums of bytes would
-// overflow so soon that adding them up takes longer than the look-up.
+// Of one group. Null: the codes or weights are too many for a table, the output channels too few
+// for its vectors, or sums of bytes would overflow so soon that adding them up takes longer than
+// the look-up.
 std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const LookupSet& set);
 
 // Of one group, for tiles of four bytes a step. `narrow`: their sums are of 16 bits. Null: two

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <functional>
 
 #include "lowbit/runtime/kernels/kernels.h"
 #include "lowbit/runtime/kernels/tile_conv.h"
@@ -66,16 +65,15 @@ class IndexPacking : public Packing {
   int zero_ = 0;
 };
 
-// False: too many different weights or codes.
+// False: too many different weights or codes, or too few output channels.
 bool find_alphabet(const ConvProblem& problem, const CodeUnits& units, const LookupSet& set,
                    Alphabet& alphabet) {
   const int scale = weight_scale(problem);
-  std::vector<int8_t> weights(problem.weights.begin(), problem.weights.end());
-  std::ranges::sort(weights, std::greater());
-  weights.erase(std::unique(weights.begin(), weights.end()), weights.end());
+  const std::vector<int> weights = weight_values(problem);
   if (weights.size() > 4) return false;
   for (const int weight : weights) alphabet.values.push_back(weight / scale);
   alphabet.weight_bits = weights.size() <= 2 ? 1 : 2;
+  if (problem.out < set.fewest_out[alphabet.weight_bits - 1]) return false;
   alphabet.group = set.code_bits / alphabet.weight_bits;
   alphabet.input_bits =
       std::max(static_cast<int>(std::bit_width(static_cast<unsigned>(units.count - 1))), 1);
@@ -83,84 +81,88 @@ bool find_alphabet(const ConvProblem& problem, const CodeUnits& units, const Loo
   return table_bits < 31 && 1 << table_bits <= set.most_table_bytes;
 }
 
+// Table entries for the weights of a problem.
 class Lookup {
  public:
   Lookup(const ConvProblem& problem, const CodeUnits& units, const Alphabet& alphabet)
-      : problem_(problem), units_(units), alphabet_(alphabet) {}
-
-  // The largest f of a weight.
-  int most(int value) const { return units_.largest * std::abs(alphabet_.values[value]); }
-  int least_product(int value) const {
-    return std::min(0, units_.largest * alphabet_.values[value]);
+      : problem_(problem), units_(units), alphabet_(alphabet) {
+    const int scale = weight_scale(problem);
+    for (int i = 0; i < count(); ++i)
+      value_of_weight_[static_cast<uint8_t>(alphabet.values[i] * scale)] = static_cast<uint8_t>(i);
   }
 
   int groups() const { return (problem_.in + alphabet_.group - 1) / alphabet_.group; }
-  int steps() const { return problem_.kernel * problem_.kernel * groups(); }
 
-  // Which of alphabet.values the i-th weight of a step's group has; 0 beyond the channels.
-  int value(int out, int step, int i) const {
-    const int channel = step % groups() * alphabet_.group + i;
-    if (out >= problem_.out || channel >= problem_.in) return 0;
-    const size_t tap = static_cast<size_t>(step / groups());
-    const int taps = problem_.kernel * problem_.kernel;
-    const int weight =
-        problem_.weights[(static_cast<size_t>(out) * taps + tap) * problem_.in + channel];
-    return value_of_weight_[static_cast<uint8_t>(weight)];
-  }
-
-  uint8_t entry(int out, int step) const {
-    int entry = 0;
-    for (int i = 0; i < alphabet_.group; ++i)
-      entry |= value(out, step, i) << (alphabet_.weight_bits * i);
-    return static_cast<uint8_t>(entry);
-  }
-
-  // What a function of a value adds up to over the group that an entry stands for.
-  template <class Function>
-  int over_group(int entry, const Function& function) const {
-    const int mask = (1 << alphabet_.weight_bits) - 1, values = count();
-    int sum = 0;
-    for (int i = 0; i < alphabet_.group; ++i) {
-      const int value = entry >> (alphabet_.weight_bits * i) & mask;
-      sum += function(i, std::min(value, values - 1));
+  // Entries of a step, of `channels` output channels from `first_out` on. Weights beyond the
+  // channels are the first value.
+  void entries(int step, int first_out, int channels, uint8_t* entry) const {
+    const size_t filter = static_cast<size_t>(problem_.kernel) * problem_.kernel * problem_.in;
+    const int first_in = step % groups() * alphabet_.group;
+    const int full = std::min(alphabet_.group, problem_.in - first_in);
+    const int8_t* weights = problem_.weights.data() + first_out * filter +
+                            static_cast<size_t>(step / groups()) * problem_.in + first_in;
+    const int outs = std::min(channels, problem_.out - first_out);
+    for (int i = 0; i < outs; ++i) {
+      int code = 0;
+      for (int j = 0; j < full; ++j)
+        code |= value_of_weight_[static_cast<uint8_t>(weights[i * filter + j])]
+                << (alphabet_.weight_bits * j);
+      entry[i] = static_cast<uint8_t>(code);
     }
-    return sum;
+    std::fill(entry + outs, entry + channels, uint8_t{0});
   }
 
-  int most_of_entry(int entry) const {
-    return over_group(entry, [&](int, int value) { return most(value); });
+  // The largest sum of f of each entry, and the constant part of its sum of products.
+  std::vector<int> most() const {
+    return of_entries([&](int value) { return units_.largest * std::abs(value); });
+  }
+  std::vector<int> least_products() const {
+    return of_entries([&](int value) { return least_product(value); });
   }
 
-  Bytes table(int code_bits) const {
+  Bytes table() const {
     Bytes table;
     for (int row = 0; row < alphabet_.rows(); ++row) {
-      for (int entry = 0; entry < 1 << code_bits; ++entry) {
-        table.push_back(static_cast<uint8_t>(over_group(entry, [&](int i, int value) {
-          return unit(row >> (alphabet_.input_bits * i)) * alphabet_.values[value] -
-                 least_product(value);
-        })));
+      for (int entry = 0; entry < entry_count(); ++entry) {
+        int sum = 0;
+        for (int i = 0; i < alphabet_.group; ++i) {
+          const int value = value_of(entry, i);
+          sum += unit(row >> (alphabet_.input_bits * i)) * value - least_product(value);
+        }
+        table.push_back(static_cast<uint8_t>(sum));
       }
     }
     return table;
   }
 
-  void learn_weights() {
-    const int scale = weight_scale(problem_);
-    for (int i = 0; i < count(); ++i)
-      value_of_weight_[static_cast<uint8_t>(alphabet_.values[i] * scale)] = i;
-  }
-
  private:
   int count() const { return static_cast<int>(alphabet_.values.size()); }
+  int entry_count() const { return 1 << (alphabet_.weight_bits * alphabet_.group); }
+  int least_product(int value) const { return std::min(0, units_.largest * value); }
+
+  // Of the i-th weight; entries that no weights have are those of others.
+  int value_of(int entry, int i) const {
+    const int code = entry >> (alphabet_.weight_bits * i) & ((1 << alphabet_.weight_bits) - 1);
+    return alphabet_.values[std::min(code, count() - 1)];
+  }
   int unit(int code) const {
     code &= (1 << alphabet_.input_bits) - 1;
     return code < units_.count ? units_.unit[static_cast<size_t>(code)] : 0;
   }
 
+  // What a function of a weight adds up to over the group of each entry.
+  template <class Function>
+  std::vector<int> of_entries(const Function& function) const {
+    std::vector<int> sums(static_cast<size_t>(entry_count()));
+    for (int entry = 0; entry < entry_count(); ++entry)
+      for (int i = 0; i < alphabet_.group; ++i) sums[entry] += function(value_of(entry, i));
+    return sums;
+  }
+
   const ConvProblem& problem_;
   const CodeUnits& units_;
   const Alphabet& alphabet_;
-  std::array<int, 256> value_of_weight_ = {};
+  std::array<uint8_t, 256> value_of_weight_ = {};
 };
 
 // Adding up the sums of bytes takes as long as about four steps.
@@ -172,18 +174,15 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
   const CodeUnits units = code_units(problem);
   Alphabet alphabet;
   if (!find_alphabet(problem, units, set, alphabet)) return nullptr;
-  Lookup lookup(problem, units, alphabet);
-  lookup.learn_weights();
-  std::vector<int> most(size_t{1} << set.code_bits);
-  for (size_t entry = 0; entry < most.size(); ++entry)
-    most[entry] = lookup.most_of_entry(static_cast<int>(entry));
+  const Lookup lookup(problem, units, alphabet);
+  const std::vector<int> most = lookup.most(), least = lookup.least_products();
   if (std::ranges::max(most) > 255) return nullptr;
 
   TilePlan plan{.set = &set.tiles,
                 .packing = std::make_unique<IndexPacking>(alphabet, units, set, problem.in),
                 .blocks = blocks_of(problem.out, set.tiles),
                 .weights = {},
-                .table = lookup.table(set.code_bits),
+                .table = lookup.table(),
                 .scale = units.scale * weight_scale(problem),
                 .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
                 .inputs_by_channel = false};
@@ -196,16 +195,21 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
   for (Block& block : plan.blocks) {
     const int channels = block.vectors * set.tiles.lanes;
     block.weights = plan.weights.size();
-    std::vector<int> total(static_cast<size_t>(channels));
+    plan.weights.resize(block.weights + static_cast<size_t>(runs.count()) * channels);
+    uint8_t* entries = plan.weights.data() + block.weights;
+    std::vector<int> total(static_cast<size_t>(channels)), constant(total.size());
     for (int step = 0; step < runs.count(); ++step) {
+      uint8_t* of_step = entries + static_cast<size_t>(step) * channels;
+      lookup.entries(step, block.first_out, channels, of_step);
       for (int i = 0; i < channels; ++i) {
-        plan.weights.push_back(lookup.entry(block.first_out + i, step));
-        total[i] += most[plan.weights.back()];
+        total[i] += most[of_step[i]];
+        constant[i] += least[of_step[i]];
       }
     }
     // The second sums have 16 bits.
     if (std::ranges::max(total) > 0xffff) return nullptr;
-    const uint8_t* entries = plan.weights.data() + block.weights;
+    for (int i = 0; i < std::min(channels, problem.out - block.first_out); ++i)
+      plan.constant[block.first_out + i] = plan.scale * constant[i];
     const std::vector<bool> flush_after =
         flushes(runs.count(), channels, {0, 255}, [&](int step, int i) {
           return Range{0, most[entries[step * channels + i]]};
@@ -214,11 +218,7 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
     block.segments = segments_of(runs, flush_after);
   }
   const size_t steps = plan.blocks.size() * static_cast<size_t>(runs.count());
-  if (flush_count > plan.blocks.size() && steps < kFewestStepsOfFlush * flush_count) return nullptr;
-  for (int out = 0; out < problem.out; ++out)
-    for (int step = 0; step < runs.count(); ++step)
-      for (int i = 0; i < alphabet.group; ++i)
-        plan.constant[out] += plan.scale * lookup.least_product(lookup.value(out, step, i));
+  if (steps < kFewestStepsOfFlush * flush_count) return nullptr;
   return make_tile_conv(problem, units, std::move(plan));
 }
 

@@ -94,6 +94,7 @@ const LookupSet& lookup_avx512() {
       {"lookup_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
       6,
       1 << 18,  // within the second cache
+      {25, 41},
       pack_groups};
   return set;
 }

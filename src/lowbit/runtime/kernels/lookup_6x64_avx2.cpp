@@ -47,6 +47,7 @@ const LookupSet& lookup_avx2() {
       {"lookup_6x64_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
       4,
       1 << 14,  // within the first cache
+      {25, 25},
       pack_row_indices};
   return set;
 }

@@ -52,18 +52,17 @@ void lookup_tile(const Tile& tile) {
       }
     }
   }
+#pragma GCC unroll 6
   for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const int first = v * V::lanes;
-      V::store(V::subtract16(total[p][v], V::shift_up(odd[p][v])), odd[p][v], tile.scale,
-               tile.base[p] + first, tile.out[p] + first, tile.channels - first);
+      const int offset = v * V::lanes, first = tile.first + offset;
+      const Vector high = V::add16(odd[p][v], V::high_bytes(sums[p][v]));
+      const Vector low = V::subtract16(V::add16(total[p][v], sums[p][v]), V::shift_up(high));
+      V::store(low, high, tile.scale, tile.base[p] + first, tile.out[p] + first,
+               tile.channels - offset);
     }
   }
-}
-
-template <class V, int pixels>
-constexpr TileFunction lookup_tiles_of(int vectors) {
-  return vectors == 1 ? lookup_tile<V, pixels, 1> : lookup_tile<V, pixels, 2>;
 }
 
 }  // namespace

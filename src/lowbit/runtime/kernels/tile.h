@@ -12,7 +12,7 @@ namespace lowbit::runtime {
 struct Segment {
   int32_t input;  // bytes from where the pixel's window begins
   int32_t steps;
-  int32_t flush;  // afterwards the narrow sums are added to the wide ones, or might overflow
+  int32_t flush;  // whether the narrow sums must then be added to the wide ones, or might overflow
 };
 
 // The sums of some pixels and of a block of output channels.
@@ -20,11 +20,13 @@ struct Tile {
   const uint8_t* const* inputs;  // [pixels], where each window begins
   const Segment* segments;
   int segment_count;
+  ptrdiff_t first_input;       // added to all inputs
+  int first;                   // channel, of base and out
   const uint8_t* weights;      // [steps][vectors], as the kernel wants them
   const uint8_t* table;        // of look-up kernels
   int32_t scale;               // result = scale * sum + base[channel]
-  const int32_t* const* base;  // [pixels][channels]
-  int32_t* const* out;         // [pixels][channels]
+  const int32_t* const* base;  // [pixels], from channel 0
+  int32_t* const* out;         // [pixels], from channel 0
   int channels;                // at most vectors * lanes
 };
 
@@ -55,6 +57,9 @@ struct LookupSet {
   TileSet tiles;
   int code_bits;  // of the weights that select within a row: a row has 2^code_bits bytes
   int most_table_bytes;
+  // With fewer output channels, for weights of one bit and of two, multiplying is faster
+  // (measured).
+  int fewest_out[2];
   void (*pack)(const RowIndices&);
 };
 

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <span>
 
 namespace lowbit::runtime {
 namespace {
 
 // Tiles read whole vectors from the last pixel, and whole steps.
 constexpr size_t kSlack = 64;
+
+constexpr size_t kFirstCache = 1 << 14;
 
 // For output positions along one axis: which of the window's taps are inside the image. Positions
 // with the same taps are of the same class.
@@ -101,7 +104,14 @@ class TileConv : public ConvKernel {
     if (first_row == last_row) return;
     uint8_t* packed = static_cast<uint8_t*>(scratch);
     pack_rows(codes, first_row, window_.packed_rows(last_row - first_row), packed);
-    for (const Block& block : plan_.blocks) run_block(block, packed, first_row, last_row, acc);
+    // Weights that stay in the first cache are taken for tile after tile; of others a block at a
+    // time is kept in the second cache for all tiles.
+    const std::span<const Block> blocks = plan_.blocks;
+    if (plan_.weights.size() <= kFirstCache) {
+      run_blocks(blocks, packed, first_row, last_row, acc);
+    } else {
+      for (const Block& block : blocks) run_blocks({&block, 1}, packed, first_row, last_row, acc);
+    }
   }
 
  private:
@@ -132,37 +142,42 @@ class TileConv : public ConvKernel {
     plan_.packing->fill(window_.packed_width - right, place(right));
   }
 
-  void run_block(const Block& block, const uint8_t* packed, int first_row, int last_row,
-                 int32_t* acc) const {
+  void run_blocks(std::span<const Block> blocks, const uint8_t* packed, int first_row, int last_row,
+                  int32_t* acc) const {
     const uint8_t* inputs[kMostPixels];
     const int32_t* bases[kMostPixels];
     int32_t* outputs[kMostPixels];
-    const Tile tile{.inputs = inputs,
-                    .segments = block.segments.data(),
-                    .segment_count = static_cast<int>(block.segments.size()),
-                    .weights = plan_.weights.data() + block.weights,
-                    .table = plan_.table.data(),
-                    .scale = plan_.scale,
-                    .base = bases,
-                    .out = outputs,
-                    .channels = std::min(out_ - block.first_out, block.vectors * plan_.set->lanes)};
-    const TileFunction* functions = plan_.set->tiles[block.vectors - 1];
-    if (plan_.inputs_by_channel) packed += block.first_out;
-    acc += block.first_out;
     int pixels = 0;
+    const auto run_tile = [&] {
+      for (const Block& block : blocks) {
+        plan_.set->tiles[block.vectors - 1][pixels - 1](
+            {.inputs = inputs,
+             .segments = block.segments.data(),
+             .segment_count = static_cast<int>(block.segments.size()),
+             .first_input = plan_.inputs_by_channel ? block.first_out : 0,
+             .first = block.first_out,
+             .weights = plan_.weights.data() + block.weights,
+             .table = plan_.table.data(),
+             .scale = plan_.scale,
+             .base = bases,
+             .out = outputs,
+             .channels = std::min(out_ - block.first_out, block.vectors * plan_.set->lanes)});
+      }
+      pixels = 0;
+    };
+    const size_t step = static_cast<size_t>(window_.stride) * window_.pixel_bytes;
     for (int y = first_row; y < last_row; ++y) {
-      const uint8_t* row = packed + (y - first_row) * window_.stride * window_.row_bytes;
+      const uint8_t* input = packed + (y - first_row) * window_.stride * window_.row_bytes;
       for (int x = 0; x < out_width_; ++x) {
-        inputs[pixels] = row + static_cast<size_t>(x) * window_.stride * window_.pixel_bytes;
-        bases[pixels] = bases_.of(y, x) + block.first_out;
+        inputs[pixels] = input;
+        bases[pixels] = bases_.of(y, x);
         outputs[pixels] = acc;
+        input += step;
         acc += out_;
-        if (++pixels < plan_.set->pixels) continue;
-        functions[pixels - 1](tile);
-        pixels = 0;
+        if (++pixels == plan_.set->pixels) run_tile();
       }
     }
-    if (pixels) functions[pixels - 1](tile);
+    if (pixels) run_tile();
   }
 
   int height_, width_, in_, out_, padding_, out_width_, out_height_;

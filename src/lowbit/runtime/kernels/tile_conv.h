@@ -71,24 +71,27 @@ struct Range {
 };
 
 // The steps after which the narrow sums must be flushed so that they stay within `limit` whatever
-// the codes are; the last one is. range(step, sum) must be within it, too.
+// the codes are. Empty: one step may already leave it.
 template <class RangeOf>
 std::vector<bool> flushes(int steps, int sums, Range limit, const RangeOf& range) {
   std::vector<bool> flush_after(static_cast<size_t>(steps), false);
   std::vector<Range> since(static_cast<size_t>(sums), Range{0, 0});
+  const auto within = [&](Range r) { return r.low >= limit.low && r.high <= limit.high; };
   for (int step = 0; step < steps; ++step) {
     bool fits = true;
     for (int sum = 0; sum < sums; ++sum) {
       const Range more = range(step, sum);
       since[sum].low += more.low;
       since[sum].high += more.high;
-      fits = fits && since[sum].low >= limit.low && since[sum].high <= limit.high;
+      fits = fits && within(since[sum]);
     }
     if (fits) continue;
-    flush_after[static_cast<size_t>(step) - 1] = true;
-    for (int sum = 0; sum < sums; ++sum) since[sum] = range(step, sum);
+    if (step > 0) flush_after[static_cast<size_t>(step) - 1] = true;
+    for (int sum = 0; sum < sums; ++sum) {
+      since[sum] = range(step, sum);
+      if (!within(since[sum])) return {};
+    }
   }
-  flush_after.back() = true;
   return flush_after;
 }
 

@@ -41,6 +41,7 @@ struct Pairs : Channels {
   struct Factors {
     int16_t first[kLanes], second[kLanes];
   };
+  static constexpr bool narrow = false;
   static constexpr int weight_bytes = 2 * kLanes;
 
   static Input broadcast(const uint8_t* input) {

@@ -18,9 +18,11 @@ inline void store_scaled(__m256i sums, int32_t scale, const int32_t* base, int32
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
     return;
   }
-  const __m256i mask =
-      _mm256_cmpgt_epi32(_mm256_set1_epi32(channels), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  _mm256_maskstore_epi32(out, mask, result);
+  if (channels <= 0) return;
+  // Not by a masked store, which is slow on some machines.
+  alignas(32) int32_t some[8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(some), result);
+  for (int i = 0; i < channels; ++i) out[i] = some[i];
 }
 
 }  // namespace
