@@ -26,6 +26,13 @@ lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
 lowbit_find_package(spdlog libspdlog-dev)
 lowbit_find_package(xxhash libxxhash-dev)
 lowbit_find_package(ZLIB zlib1g-dev)
+find_program(FLATC flatc)
+find_path(FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h)
+if(NOT FLATC OR NOT FLATBUFFERS_INCLUDE_DIR)
+  message(FATAL_ERROR "FlatBuffers was not found: `bash setup.sh` installs what the build needs "
+                      "(these are the packages flatbuffers-compiler and libflatbuffers-dev of "
+                      "Debian and Ubuntu)")
+endif()
 find_path(GLOO_INCLUDE_DIR gloo/context.h)
 if(NOT GLOO_INCLUDE_DIR)
   message(FATAL_ERROR "the headers of Gloo were not found: `bash setup.sh` installs what the build "

@@ -30,7 +30,7 @@ const std::map<std::string, Rule>& rules() {
       {"models", {{"nn"}, true}},
       {"train", {{"models", "data", "events"}, true}},
       {"report", {{"train"}, true}},
-      {"runtime", {{"kernels"}, false}},
+      {"runtime", {{"core"}, false}},
       {"deploy", {{"models", "runtime"}, true}},
   };
   return table;

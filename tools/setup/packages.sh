@@ -4,10 +4,10 @@
 # shellcheck disable=SC2034
 
 build_packages=(
-  build-essential ccache cmake ninja-build python3 python3-pip
-  libarchive-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libgloo-dev libgmock-dev libgtest-dev
-  libjpeg-dev libpng-dev libprotobuf-dev libspdlog-dev libssl-dev libxxhash-dev nlohmann-json3-dev
-  protobuf-compiler zlib1g-dev
+  build-essential ccache cmake flatbuffers-compiler ninja-build python3 python3-pip
+  libarchive-dev libcli11-dev libcurl4-openssl-dev libflatbuffers-dev libfmt-dev libgloo-dev
+  libgmock-dev libgtest-dev libjpeg-dev libpng-dev libprotobuf-dev libspdlog-dev libssl-dev
+  libxxhash-dev nlohmann-json3-dev protobuf-compiler zlib1g-dev
 )
 # What the program and most tests can do without: where a release lacks one, that is a warning.
 optional_packages=(dataset-fashion-mnist)

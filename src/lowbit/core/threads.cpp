@@ -3,30 +3,37 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <string>
 #include <thread>
 
 namespace lowbit::core {
 namespace {
 
-// Cores' worth of CPU time that the control group allows, 0 if it sets no limit.
-double quota() {
-  std::string limit;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> limit >> period) {
-    return limit == "max" || period <= 0 ? 0 : std::stod(limit) / period;
+// The numbers that a file begins with, up to two; 0 for what is none. Not by a stream: the small
+// library of the runtime has none of those.
+std::array<double, 2> numbers_of(const char* path) {
+  std::array<double, 2> numbers{};
+  std::array<char, 128> text{};
+  if (std::FILE* file = std::fopen(path, "re")) {
+    if (std::fgets(text.data(), text.size(), file))
+      std::sscanf(text.data(), "%lf %lf", &numbers[0], &numbers[1]);
+    std::fclose(file);
   }
-  double microseconds = 0;
-  std::ifstream quota_v1("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream period_v1("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (quota_v1 >> microseconds && period_v1 >> period && microseconds > 0 && period > 0)
-    return microseconds / period;
-  return 0;
+  return numbers;
+}
+
+// Cores' worth of CPU time that the control group allows, 0 if it sets no limit ("max").
+double quota() {
+  const auto [limit_v2, period_v2] = numbers_of("/sys/fs/cgroup/cpu.max");
+  if (limit_v2 > 0 && period_v2 > 0) return limit_v2 / period_v2;
+  const double limit_v1 = numbers_of("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")[0];
+  const double period_v1 = numbers_of("/sys/fs/cgroup/cpu/cpu.cfs_period_us")[0];
+  return limit_v1 > 0 && period_v1 > 0 ? limit_v1 / period_v1 : 0;
 }
 
 }  // namespace

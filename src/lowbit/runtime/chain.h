@@ -1,0 +1,78 @@
+// Steps that follow each other number by number, perhaps behind a convolution of codes, run
+// together by rows: what lies between them stays in the cache and never stands in memory as a
+// whole.
+//
+// Where codes are a function of one sum for each channel, a monotone one, they come from comparing
+// the sum with integers: those at which that very function of float32 numbers, asked by bisection,
+// changes its code.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lowbit/runtime/kernels/conv.h"
+#include "lowbit/runtime/network.h"
+#include "lowbit/runtime/rows.h"
+
+namespace lowbit::runtime {
+
+class Chain {
+ public:
+  // Whether a step may be the first of a chain; whether it may be a later one.
+  static bool may_begin(const packed::Step& step);
+  static bool may_follow(const packed::Step& step);
+
+  // steps: each but the first reads what the one before it gives, and of other steps of the chain
+  // nothing. stored: those of their values that come to stand in memory, the last one among them.
+  // isa is not `reference`.
+  Chain(const Network& network, std::span<const int> steps, std::span<const int> stored, Isa isa);
+
+  // What does most of the work: "lookup_6x64_avx2", "rows".
+  const char* name() const;
+  // Whether codes come from comparing sums.
+  bool compares_sums() const { return compares_sums_; }
+  // Rows at a time, so that the sums stay in the cache.
+  int block_rows() const { return block_rows_; }
+  // What run() needs at `scratch`, aligned to 64 bytes, for at most block_rows() rows.
+  size_t scratch_bytes() const;
+  void run(std::span<const Tensor> values, Rows rows, std::byte* scratch) const;
+
+ private:
+  // One pass over a part of a row.
+  struct Stage {
+    RowFunction function = nullptr;
+    RowCall call;    // all but what depends on the row
+    int result = 0;  // the value it gives
+    bool stored = false;
+    int other = -1;  // the value that is its second operand
+    bool gives_codes = false, monotone = false;
+    std::vector<float> a, b, numbers;
+    std::vector<int32_t> sums, base, sign;
+  };
+  struct Pair {
+    std::unique_ptr<ConvKernel> kernel;
+    Stage stage;  // of its sums: scale or scale_more
+  };
+
+  void add_pairs(const Network& network, int step, Isa isa);
+  void add_stage(const Network& network, int step, int before, Isa isa);
+  void compare_sums(Isa isa);
+  void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
+  void run_block(std::span<const Tensor> values, Rows rows, std::byte* scratch) const;
+  void run_row(std::span<const Tensor> values, const std::byte* in, int y, std::byte* tiles) const;
+
+  Shape shape_;           // of all values
+  int input_ = 0;         // the value that the first step reads
+  int64_t most_sum_ = 0;  // no sum is larger, to either side
+  bool compares_sums_ = false;
+  size_t in_bytes_ = sizeof(float);  // of a number that the first stage reads
+  std::vector<Pair> pairs_;          // of a convolution
+  std::vector<Stage> stages_;        // behind the pairs; the stage of a single pair is the first
+  int block_rows_ = 1, segment_pixels_ = 1;
+  // The parts of scratch: of the kernels, a block's sums, its reals, and one of two tiles.
+  size_t kernel_bytes_ = 0, sums_bytes_ = 0, reals_bytes_ = 0, tile_bytes_ = 0;
+};
+
+}  // namespace lowbit::runtime

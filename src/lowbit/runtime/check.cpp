@@ -1,0 +1,502 @@
+#include "lowbit/runtime/check.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <initializer_list>
+#include <limits>
+#include <string>
+
+#include "lowbit/core/error.h"
+#include "lowbit/runtime/bits.h"
+
+namespace lowbit::runtime {
+namespace {
+
+using packed::Kind;
+
+constexpr int64_t kMostNumbers = std::numeric_limits<int>::max();  // of a value or a parameter
+constexpr int kMostSteps = 1 << 16;
+constexpr int kMostPlanePairs = 1 << 12;
+constexpr int kLongestSide = 1 << 15;  // of a window
+constexpr int kMostLevels = 256;
+constexpr int kImageLevels = 256;
+
+template <class T>
+int64_t size_of(const flatbuffers::Vector<T>* vector) {
+  return vector ? vector->size() : 0;
+}
+
+class Checker {
+ public:
+  Checker(const packed::Model& model, const Limits& limits) : model_(model), left_(limits) {}
+
+  std::vector<ValueType> run() {
+    require(model_.version() == 1, "it has version {}, this program reads version 1",
+            model_.version());
+    const int64_t steps = size_of(model_.steps());
+    require(steps >= 1 && steps <= kMostSteps, "it has {} steps, not 1 to {}", steps, kMostSteps);
+    require(size_of(model_.values()) == steps + 1, "it has {} steps and describes {} values", steps,
+            size_of(model_.values()));
+    check_image();
+    for (step_ = 0; step_ < steps; ++step_) {
+      const ValueType type = given_by(*model_.steps()->Get(static_cast<unsigned>(step_)));
+      require(type == declared(step_ + 1), "what it gives is not what the program declares");
+      add(type);
+    }
+    step_ = -1;
+    check_result();
+    return std::move(types_);
+  }
+
+ private:
+  template <class... Args>
+  void require(bool holds, fmt::format_string<Args...> format, Args&&... args) const {
+    if (holds) return;
+    const std::string what = fmt::format(format, std::forward<Args>(args)...);
+    if (step_ < 0) throw core::usage_error("the packed network cannot be run: {}", what);
+    const auto* value = model_.values()->Get(static_cast<unsigned>(step_ + 1));
+    const std::string name = value->name() ? value->name()->str() : "";
+    throw core::usage_error("the packed network cannot be run: step {}{}: {}", step_,
+                            name.empty() ? "" : " (" + name + ")", what);
+  }
+
+  // A product of numbers that are not negative.
+  int64_t product(std::initializer_list<int64_t> factors) const {
+    int64_t result = 1;
+    for (const int64_t factor : factors) {
+      require(factor == 0 || result <= kMostNumbers / factor, "more than 2^31 numbers");
+      result *= factor;
+    }
+    return result;
+  }
+
+  void spend(int64_t& left, int64_t amount, const char* what) const {
+    require(amount <= left, "it takes more {} than a program may", what);
+    left -= amount;
+  }
+  void spend_bytes(int64_t amount) { spend(left_.bytes, amount, "memory"); }
+  void spend_operations(int64_t amount) { spend(left_.operations, amount, "time"); }
+
+  void add(const ValueType& type) {
+    const int64_t numbers = count(type.shape);
+    spend_bytes(numbers * static_cast<int64_t>(type.element_bytes()));
+    spend_operations(numbers);
+    types_.push_back(type);
+  }
+
+  int64_t count(const Shape& shape) const {
+    require(shape.height >= 1 && shape.width >= 1 && shape.channels >= 1,
+            "a tensor of {} x {} x {}", shape.height, shape.width, shape.channels);
+    return product({shape.height, shape.width, shape.channels});
+  }
+
+  ValueType declared(int number) const {
+    const packed::Value& value = *model_.values()->Get(static_cast<unsigned>(number));
+    return {value.kind(), {value.height(), value.width(), value.channels()}, value.levels()};
+  }
+
+  void check_image() {
+    const ValueType image = declared(0);
+    require(image.kind == Kind::code && image.levels == kImageLevels,
+            "its image is not one of bytes");
+    add(image);
+  }
+
+  void check_result() const {
+    const ValueType& logits = types_.back();
+    require(logits.kind == Kind::real && logits.shape.pixels() == 1,
+            "its last step gives no numbers by class");
+    const int64_t classes = size_of(model_.classes());
+    require(classes == 0 || classes == logits.shape.channels, "it has {} classes and names {}",
+            logits.shape.channels, classes);
+    const packed::Preprocessing* preprocessing = model_.preprocessing();
+    require(
+        !preprocessing || preprocessing->resize() == 0 ||
+            (preprocessing->resize() >= std::max(types_[0].shape.height, types_[0].shape.width) &&
+             preprocessing->resize() <= kLongestSide),
+        "pictures cannot be resized to {}", preprocessing ? preprocessing->resize() : 0);
+  }
+
+  // ---- what the operations have in common ----
+
+  const ValueType& input(int number) const {
+    require(number >= 0 && number <= step_, "it reads value {}, which is not computed before it",
+            number);
+    return types_[static_cast<size_t>(number)];
+  }
+  const ValueType& input(int number, Kind kind) const {
+    const ValueType& type = input(number);
+    require(type.kind == kind, "it reads {}", kind == Kind::real ? "codes" : "reals");
+    return type;
+  }
+  static ValueType reals(const Shape& shape) { return {Kind::real, shape, 0}; }
+
+  // A parameter: its length, which is paid for.
+  template <class T>
+  int64_t parameter(const flatbuffers::Vector<T>* vector) {
+    spend_bytes(size_of(vector) * static_cast<int64_t>(sizeof(T)));
+    return size_of(vector);
+  }
+
+  // Height and width after a window went over the image.
+  Shape windowed(const Shape& in, const packed::Window* window, bool ceil) const {
+    require(window, "it has no window");
+    const int kernel = window->kernel(), stride = window->stride(), padding = window->padding();
+    require(kernel >= 1 && kernel <= kLongestSide && stride >= 1 && stride <= kLongestSide &&
+                padding >= 0 && padding < kernel,
+            "a window of {} by steps of {} in a padding of {}", kernel, stride, padding);
+    const auto side = [&](int64_t length) {
+      const int64_t rest = length + 2 * int64_t{padding} - kernel;
+      require(rest >= 0, "a window of {} in an image of {} x {} with a padding of {}", kernel,
+              in.height, in.width, padding);
+      int64_t result = (rest + (ceil ? stride - 1 : 0)) / stride + 1;
+      // Each window has a pixel of the image.
+      if (ceil && (result - 1) * stride >= length + padding) --result;
+      return static_cast<int>(result);
+    };
+    return {side(in.height), side(in.width), in.channels};
+  }
+
+  void check_groups(int groups, int channels) const {
+    require(groups >= 1 && channels % groups == 0, "{} channels in {} groups", channels, groups);
+  }
+
+  // Numbers by channel.
+  void check_channels(int64_t length, int channels, bool may_be_one, bool may_be_empty) const {
+    require(length == channels || (may_be_one && length == 1) || (may_be_empty && length == 0),
+            "{} numbers for {} channels", length, channels);
+  }
+
+  // ---- convolutions ----
+
+  // Shape of the result and number of weights.
+  template <class Conv>
+  std::pair<Shape, int64_t> convolved(const Conv& conv, const Shape& in, int64_t out) {
+    Shape shape = windowed(in, conv.window(), false);
+    require(out >= 1 && out <= kMostNumbers, "it gives {} channels", out);
+    shape.channels = static_cast<int>(out);
+    check_groups(conv.groups(), in.channels);
+    check_groups(conv.groups(), shape.channels);
+    check_channels(parameter(conv.bias()), shape.channels, false, true);
+    const int side = conv.window()->kernel();
+    count(shape);
+    return {shape, product({out, side, side, in.channels / conv.groups()})};
+  }
+
+  // For each number of the result as many products as there are weights of its channel.
+  void spend_products(const Shape& out, int64_t weights, int64_t times) {
+    const int64_t each = weights / out.channels * times;
+    require(each <= left_.operations / count(out), "it takes more time than a program may");
+    spend_operations(each * count(out));
+  }
+
+  // The greatest size of an integer of the plane.
+  int64_t check_code_plane(const packed::CodePlane& plane, const ValueType& in) {
+    require(plane.first_channel() >= 0 && plane.channels() >= 1 &&
+                plane.first_channel() <= in.shape.channels - plane.channels(),
+            "channels from {} on, {} of them, of {}", plane.first_channel(), plane.channels(),
+            in.shape.channels);
+    const int64_t integers = parameter(plane.integers());
+    int64_t most = 0;
+    if (integers > 0) {
+      require(integers >= in.levels && integers <= kMostLevels, "{} integers for {} levels",
+              integers, in.levels);
+      for (const int8_t integer : *plane.integers())
+        most = std::max<int64_t>(most, std::abs(integer));
+      return most;
+    }
+    check_channels(parameter(plane.zero_points()), plane.channels(), false, false);
+    for (const uint8_t zero_point : *plane.zero_points())
+      most = std::max<int64_t>({most, zero_point, in.levels - 1 - zero_point});
+    return most;
+  }
+
+  // The greatest size of an integer of the plane.
+  int64_t check_weight_plane(const packed::WeightPlane& plane, int64_t weights) {
+    spend_bytes(weights);
+    if (size_of(plane.data()) == 0) return 1;
+    const int bits = plane.bits();
+    require(bits >= 1 && bits <= 8, "weights of {} bits", bits);
+    const int64_t bytes = static_cast<int64_t>(packed_bytes(static_cast<size_t>(weights), bits));
+    require(parameter(plane.data()) == bytes, "{} bytes for {} weights of {} bits",
+            size_of(plane.data()), weights, bits);
+    const int64_t integers = parameter(plane.integers());
+    if (integers == 0) {
+      require(bits == 8, "weights of {} bits without their integers", bits);
+      return 128;
+    }
+    require(integers <= int64_t{1} << bits, "{} integers for {} bits", integers, bits);
+    // Codes that all have an integer need not be looked at.
+    if (integers < int64_t{1} << bits) {
+      const std::span<const uint8_t> data(plane.data()->data(), plane.data()->size());
+      for (int64_t i = 0; i < weights; ++i)
+        require(unpack_bits(data, static_cast<size_t>(i), bits) < integers,
+                "a weight whose code has no integer");
+    }
+    int64_t most = 0;
+    for (const int8_t integer : *plane.integers())
+      most = std::max<int64_t>(most, std::abs(integer));
+    return most;
+  }
+
+  ValueType give(const packed::CodeConv& conv) {
+    const ValueType& in = input(conv.input(), Kind::code);
+    const int64_t codes = size_of(conv.codes()), planes = size_of(conv.weights());
+    require(
+        codes >= 1 && planes >= 1 && codes <= kMostPlanePairs && codes * planes <= kMostPlanePairs,
+        "{} planes of codes and {} of weights", codes, planes);
+    const int64_t coefficients = parameter(conv.coefficients());
+    require(coefficients % (codes * planes) == 0, "{} coefficients for {} pairs of planes",
+            coefficients, codes * planes);
+    const auto [shape, weights] = convolved(conv, in.shape, coefficients / (codes * planes));
+    int64_t most_code = 0, most_weight = 0;
+    for (const packed::CodePlane* plane : *conv.codes())
+      most_code = std::max(most_code, check_code_plane(*plane, in));
+    for (const packed::WeightPlane* plane : *conv.weights())
+      most_weight = std::max(most_weight, check_weight_plane(*plane, weights));
+    // int32, and one more value that no sum has.
+    constexpr int64_t kMostSum = std::numeric_limits<int32_t>::max() - 1;
+    const int64_t most_product = std::max<int64_t>(most_code * most_weight, 1);
+    require(weights / shape.channels <= kMostSum / most_product, "its sums need more than 32 bits");
+    spend_products(shape, weights, codes * planes);
+    spend_bytes(product({shape.width, shape.channels}) * codes * planes);
+    return reals(shape);
+  }
+
+  ValueType give(const packed::RealConv& conv) {
+    const ValueType& in = input(conv.input(), Kind::real);
+    require(conv.window() && conv.window()->kernel() >= 1 &&
+                conv.window()->kernel() <= kLongestSide && conv.groups() >= 1,
+            "it has no window or no groups");
+    const int side = conv.window()->kernel();
+    const int64_t each = product({side, side, in.shape.channels / conv.groups()});
+    const int64_t all = parameter(conv.weight());
+    require(each >= 1 && all % each == 0, "{} weights, which {} does not divide", all, each);
+    const auto [shape, weights] = convolved(conv, in.shape, all / each);
+    spend_products(shape, weights, 1);
+    return reals(shape);
+  }
+
+  // ---- number by number ----
+
+  ValueType give(const packed::Normalize& step) {
+    const Shape& shape = input(step.input(), Kind::code).shape;
+    check_channels(parameter(step.factor()), shape.channels, false, false);
+    check_channels(parameter(step.shift()), shape.channels, false, false);
+    return reals(shape);
+  }
+
+  ValueType give(const packed::Affine& step) {
+    const Shape& shape = input(step.input(), Kind::real).shape;
+    check_channels(parameter(step.factor()), shape.channels, true, true);
+    check_channels(parameter(step.shift()), shape.channels, true, true);
+    return reals(shape);
+  }
+
+  ValueType give(const packed::Activation& step) {
+    const Shape& shape = input(step.input(), Kind::real).shape;
+    require(step.function() <= packed::Function::MAX, "an unknown function");
+    const int64_t slopes = parameter(step.slope());
+    if (step.function() == packed::Function::leaky)
+      check_channels(slopes, shape.channels, true, false);
+    return reals(shape);
+  }
+
+  ValueType give(const packed::Binary& step) {
+    const Shape& a = input(step.a(), Kind::real).shape;
+    const Shape& b = input(step.b(), Kind::real).shape;
+    require(step.arithmetic() <= packed::Arithmetic::MAX, "unknown arithmetic");
+    const auto fits = [](int side, int of) { return side == of || side == 1; };
+    require(fits(b.height, a.height) && fits(b.width, a.width) && fits(b.channels, a.channels),
+            "{} x {} x {} cannot be repeated to {} x {} x {}", b.height, b.width, b.channels,
+            a.height, a.width, a.channels);
+    return reals(a);
+  }
+
+  ValueType give(const packed::Quantize& step) {
+    const Shape& shape = input(step.input(), Kind::real).shape;
+    check_groups(step.groups(), shape.channels);
+    const int64_t thresholds = parameter(step.thresholds());
+    const int64_t each = thresholds / step.groups();
+    require(thresholds % step.groups() == 0 && each < kMostLevels, "{} thresholds in {} groups",
+            thresholds, step.groups());
+    const auto at = [&](int64_t i) { return step.thresholds()->Get(static_cast<unsigned>(i)); };
+    for (int64_t i = 0; i < thresholds; ++i)
+      require(i % each == 0 ? at(i) == at(i) : at(i - 1) <= at(i), "thresholds that do not ascend");
+    // As the planner keeps them: by channel.
+    spend_bytes(product({each, shape.channels}) * int64_t{sizeof(float)});
+    return {Kind::code, shape, static_cast<int>(each) + 1};
+  }
+
+  ValueType give(const packed::Dequantize& step) {
+    const ValueType& in = input(step.input(), Kind::code);
+    check_groups(step.groups(), in.shape.channels);
+    const int64_t levels = parameter(step.levels());
+    require(levels == int64_t{step.groups()} * in.levels, "{} levels in {} groups for {} codes",
+            levels, step.groups(), in.levels);
+    return reals(in.shape);
+  }
+
+  // ---- the rest ----
+
+  ValueType give(const packed::Pool& step) {
+    const ValueType& in = input(step.input());
+    require(step.pooling() <= packed::Pooling::MAX, "an unknown pooling");
+    require(in.kind == Kind::real || step.pooling() == packed::Pooling::maximum,
+            "codes have no average");
+    const Shape shape = windowed(in.shape, step.window(), step.ceil());
+    const int64_t side = step.window()->kernel();
+    spend_products(shape, side * side * shape.channels, 1);
+    return {in.kind, shape, in.levels};
+  }
+
+  ValueType give(const packed::Mean& step) {
+    Shape shape = input(step.input(), Kind::real).shape;
+    require(step.over_pixels() || step.over_channels(), "a mean over nothing");
+    if (step.over_pixels()) shape.height = shape.width = 1;
+    if (step.over_channels()) shape.channels = 1;
+    return reals(shape);
+  }
+
+  ValueType give(const packed::Rearrange& step) {
+    using packed::Layout;
+    const ValueType& in = input(step.input());
+    const Shape& from = in.shape;
+    const int64_t cell = step.cell();
+    const bool uses_cell = step.layout() != Layout::slice && step.layout() != Layout::flatten;
+    require(!uses_cell || (cell >= 1 && cell <= kLongestSide), "cells of {}", cell);
+    const auto shaped = [&](int64_t height, int64_t width, int64_t channels) {
+      product({height, width, channels});
+      return ValueType{
+          in.kind,
+          {static_cast<int>(height), static_cast<int>(width), static_cast<int>(channels)},
+          in.levels};
+    };
+    switch (step.layout()) {
+      case Layout::space_to_depth:
+        require(from.height % cell == 0 && from.width % cell == 0, "cells of {} in {} x {}", cell,
+                from.height, from.width);
+        return shaped(from.height / cell, from.width / cell, from.channels * cell * cell);
+      case Layout::depth_to_space:
+        require(from.channels % (cell * cell) == 0, "cells of {} from {} channels", cell,
+                from.channels);
+        return shaped(from.height * cell, from.width * cell, from.channels / (cell * cell));
+      case Layout::repeat:
+        return shaped(from.height, from.width, from.channels * cell);
+      case Layout::pad:
+        require(in.kind == Kind::real, "codes cannot be padded");
+        return shaped(from.height + 2 * cell, from.width + 2 * cell, from.channels);
+      case Layout::slice: {
+        const int64_t channels = declared(step_ + 1).shape.channels;
+        require(step.first() >= 0 && channels >= 1 && step.first() <= from.channels - channels,
+                "channels from {} on, {} of them, of {}", step.first(), channels, from.channels);
+        return shaped(from.height, from.width, channels);
+      }
+      case Layout::flatten:
+        return shaped(1, 1, count(from));
+    }
+    require(false, "an unknown layout");
+    return in;
+  }
+
+  ValueType give(const packed::Concatenate& step) {
+    const int64_t inputs = parameter(step.inputs());
+    require(inputs >= 1, "nothing to put side by side");
+    ValueType result = input(step.inputs()->Get(0));
+    int64_t channels = 0;
+    for (const int number : *step.inputs()) {
+      const ValueType& in = input(number);
+      require(in.kind == result.kind && in.shape.height == result.shape.height &&
+                  in.shape.width == result.shape.width,
+              "tensors that do not fit side by side");
+      channels += in.shape.channels;
+      require(channels <= kMostNumbers, "more than 2^31 numbers");
+      result.levels = std::max(result.levels, in.levels);
+    }
+    result.shape.channels = static_cast<int>(channels);
+    return result;
+  }
+
+  ValueType given_by(const packed::Step& step) {
+    using packed::Operation;
+    require(step.operation(), "it does nothing");
+    switch (step.operation_type()) {
+      case Operation::CodeConv:
+        return give(*step.operation_as_CodeConv());
+      case Operation::RealConv:
+        return give(*step.operation_as_RealConv());
+      case Operation::Normalize:
+        return give(*step.operation_as_Normalize());
+      case Operation::Affine:
+        return give(*step.operation_as_Affine());
+      case Operation::Activation:
+        return give(*step.operation_as_Activation());
+      case Operation::Binary:
+        return give(*step.operation_as_Binary());
+      case Operation::Quantize:
+        return give(*step.operation_as_Quantize());
+      case Operation::Dequantize:
+        return give(*step.operation_as_Dequantize());
+      case Operation::Pool:
+        return give(*step.operation_as_Pool());
+      case Operation::Mean:
+        return give(*step.operation_as_Mean());
+      case Operation::Rearrange:
+        return give(*step.operation_as_Rearrange());
+      case Operation::Concatenate:
+        return give(*step.operation_as_Concatenate());
+      case Operation::NONE:
+        break;
+    }
+    require(false, "an unknown operation");
+    return {};
+  }
+
+  const packed::Model& model_;
+  Limits left_;
+  int step_ = -1;
+  std::vector<ValueType> types_;
+};
+
+}  // namespace
+
+std::vector<ValueType> check(const packed::Model& model, const Limits& limits) {
+  return Checker(model, limits).run();
+}
+
+std::vector<int> inputs_of(const packed::Step& step) {
+  using packed::Operation;
+  switch (step.operation_type()) {
+    case Operation::CodeConv:
+      return {step.operation_as_CodeConv()->input()};
+    case Operation::RealConv:
+      return {step.operation_as_RealConv()->input()};
+    case Operation::Normalize:
+      return {step.operation_as_Normalize()->input()};
+    case Operation::Affine:
+      return {step.operation_as_Affine()->input()};
+    case Operation::Activation:
+      return {step.operation_as_Activation()->input()};
+    case Operation::Binary:
+      return {step.operation_as_Binary()->a(), step.operation_as_Binary()->b()};
+    case Operation::Quantize:
+      return {step.operation_as_Quantize()->input()};
+    case Operation::Dequantize:
+      return {step.operation_as_Dequantize()->input()};
+    case Operation::Pool:
+      return {step.operation_as_Pool()->input()};
+    case Operation::Mean:
+      return {step.operation_as_Mean()->input()};
+    case Operation::Rearrange:
+      return {step.operation_as_Rearrange()->input()};
+    case Operation::Concatenate: {
+      const auto& inputs = *step.operation_as_Concatenate()->inputs();
+      return {inputs.begin(), inputs.end()};
+    }
+    case Operation::NONE:
+      break;
+  }
+  return {};
+}
+
+}  // namespace lowbit::runtime

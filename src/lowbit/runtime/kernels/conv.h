@@ -1,0 +1,62 @@
+// Convolutions of codes: exact integer sums, by the fastest way that the machine and the widths
+// allow. No LibTorch, no allocation after construction.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace lowbit::runtime {
+
+// In rising order of what they ask of a machine of one family.
+enum class Isa {
+  reference,  // plain loops: what the others are compared with
+  portable,   // any machine
+  avx2,
+  avx512,  // with BW, VL, VNNI and VBMI
+  neon,
+};
+
+const char* name_of(Isa isa);
+// Whether the machine that this runs on has it.
+bool has_isa(Isa isa);
+// The fastest that the machine has.
+Isa best_isa();
+
+// A convolution of the codes of one image with integer weights.
+struct ConvProblem {
+  int height, width, in;             // of the codes, [height][width][in]
+  int out, kernel, stride, padding;  // a side of the window, which is square
+  int groups;                        // divides in and out
+  // The integer of each code: no code of the input may be as large as their number. Empty: a code
+  // stands for code - zero_points[channel], [in].
+  std::span<const int8_t> code_integers;
+  std::span<const uint8_t> zero_points;
+  std::span<const int8_t> weights;  // [out][kernel][kernel][in / groups], as integers
+
+  int out_height() const { return (height + 2 * padding - kernel) / stride + 1; }
+  int out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
+};
+
+// It keeps what it needs of the problem: the spans may end after its construction.
+class ConvKernel {
+ public:
+  virtual ~ConvKernel() = default;
+  // Which kernel it is, such as "lookup_6x64_avx2".
+  virtual const char* name() const = 0;
+  // What run() needs at `scratch`, aligned to 64 bytes, for any rows.
+  virtual size_t scratch_bytes() const = 0;
+  // The sums of the output rows [first_row, last_row), at acc[0]: [rows][out_width][out]. codes:
+  // [height][width][in]; padding counts as the integer 0. Threads may run it at once, each with a
+  // scratch of its own.
+  virtual void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
+                   void* scratch) const = 0;
+};
+
+// The one place that selects: the kernel measured best for the widths of the problem among those
+// that `isa` allows and whose sums cannot overflow. Throws core::Error where the problem has no
+// meaning, where a sum may not fit 32 bits or where the machine lacks the instructions.
+std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa);
+
+}  // namespace lowbit::runtime

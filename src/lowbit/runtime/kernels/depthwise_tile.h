@@ -1,0 +1,44 @@
+// Depthwise convolution for vectors V of channels: one product a channel and tap, added in 16 bits
+// and before that can overflow (Segment::flush) in 32.
+//
+// Included by the file of each instruction set, hence no linkage.
+#pragma once
+
+#include "lowbit/runtime/kernels/tile.h"
+
+namespace lowbit::runtime {
+namespace {
+
+template <class V, int pixels, int vectors>
+void depthwise_tile(const Tile& tile) {
+  static_assert(vectors == 1);
+  typename V::Words sums[pixels];
+  typename V::Wide wide[pixels];
+  for (int p = 0; p < pixels; ++p) {
+    sums[p] = V::zero();
+    wide[p] = V::wide_zero();
+  }
+  const uint8_t* weights = tile.weights;
+  const uint8_t* inputs[pixels];
+  for (int p = 0; p < pixels; ++p) inputs[p] = tile.inputs[p] + tile.first_input;
+  for (int i = 0; i < tile.segment_count; ++i) {
+    const Segment segment = tile.segments[i];
+    const typename V::Words factors = V::load_weights(weights);
+    weights += V::lanes * sizeof(int16_t);
+#pragma GCC unroll 6
+    for (int p = 0; p < pixels; ++p)
+      sums[p] = V::multiply_add(sums[p], V::load_bytes(inputs[p] + segment.input), factors);
+    if (!segment.flush) continue;
+#pragma GCC unroll 6
+    for (int p = 0; p < pixels; ++p) {
+      wide[p] = V::add_widened(wide[p], sums[p]);
+      sums[p] = V::zero();
+    }
+  }
+  for (int p = 0; p < pixels; ++p)
+    V::store(V::add_widened(wide[p], sums[p]), tile.scale, tile.base[p] + tile.first,
+             tile.out[p] + tile.first, tile.channels);
+}
+
+}  // namespace
+}  // namespace lowbit::runtime

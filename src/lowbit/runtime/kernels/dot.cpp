@@ -1,0 +1,188 @@
+// Weights and guards of the kernels that multiply: with x = scale * u + offset and
+// w = weight_scale * v,  sum x w = scale weight_scale * sum u v + what the offsets give,
+// u unsigned and v signed numbers of 8 bits.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "lowbit/runtime/kernels/kernels.h"
+#include "lowbit/runtime/kernels/tile_conv.h"
+
+namespace lowbit::runtime {
+namespace {
+
+// Units, each as a T.
+template <class T>
+class UnitPacking : public Packing {
+ public:
+  UnitPacking(const CodeUnits& units, int in)
+      : unit_(units.unit), same_(units.same_as_codes()), in_(in) {}
+
+  int pixel_bytes() const override { return in_ * static_cast<int>(sizeof(T)); }
+
+  void pack(const uint8_t* codes, int pixels, ptrdiff_t stride, uint8_t* packed) const override {
+    if (stride == in_) {
+      pack(codes, pixels * in_, packed);
+      return;
+    }
+    for (int i = 0; i < pixels; ++i) pack(codes + i * stride, in_, packed + i * pixel_bytes());
+  }
+
+  void fill(int pixels, uint8_t* packed) const override {
+    std::memset(packed, 0, static_cast<size_t>(pixels) * pixel_bytes());
+  }
+
+ private:
+  void pack(const uint8_t* codes, int count, uint8_t* packed) const {
+    if (same_ && sizeof(T) == 1) {
+      std::memcpy(packed, codes, static_cast<size_t>(count));
+      return;
+    }
+    // Pixels may begin at odd addresses only where T is a byte.
+    T* to = reinterpret_cast<T*>(packed);
+    if (same_) {
+      for (int i = 0; i < count; ++i) to[i] = codes[i];
+    } else {
+      for (int i = 0; i < count; ++i) to[i] = unit_[codes[i]];
+    }
+  }
+
+  std::array<uint8_t, 256> unit_;
+  bool same_;
+  int in_;
+};
+
+// Each weight / scale, by its byte.
+std::array<int8_t, 256> divided(int scale) {
+  std::array<int8_t, 256> values;
+  for (int weight = -128; weight < 128; ++weight)
+    values[static_cast<uint8_t>(weight)] = static_cast<int8_t>(weight / scale);
+  return values;
+}
+
+// Appends the weights of a block as a tile reads them, [step][channel][per_step]; 0 beyond the
+// channels and beyond a run.
+void append_weights(const ConvProblem& problem, const Runs& runs, int per_step, int scale,
+                    const Block& block, int lanes, Bytes& weights) {
+  const std::array<int8_t, 256> value = divided(scale);
+  const size_t run = static_cast<size_t>(problem.kernel) * problem.in;
+  const size_t filter = run * problem.kernel;
+  const int channels = block.vectors * lanes;
+  weights.resize(weights.size() + static_cast<size_t>(runs.count()) * channels * per_step, 0);
+  uint8_t* to = weights.data() + block.weights;
+  for (int step = 0; step < runs.count(); ++step) {
+    const size_t place = static_cast<size_t>(step % runs.steps) * per_step;
+    const size_t count = std::min<size_t>(per_step, run - place);
+    const int8_t* from =
+        problem.weights.data() + block.first_out * filter + step / runs.steps * run + place;
+    for (int channel = 0; channel < std::min(channels, problem.out - block.first_out); ++channel)
+      for (size_t i = 0; i < count; ++i)
+        to[channel * per_step + i] =
+            static_cast<uint8_t>(value[static_cast<uint8_t>(from[channel * filter + i])]);
+    to += channels * per_step;
+  }
+}
+
+// What a step adds to a narrow sum of two products.
+Range range_of_pair(const uint8_t* weights, int largest) {
+  Range range{0, 0};
+  for (int i = 0; i < 2; ++i) {
+    const int product = largest * static_cast<int8_t>(weights[i]);
+    range.low += std::min(product, 0);
+    range.high += std::max(product, 0);
+  }
+  return range;
+}
+
+constexpr int kStepBytes = 4;
+constexpr Range kNarrow{-32768, 32767};
+
+// T: as what units are packed.
+template <class T>
+std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& set, bool narrow) {
+  const CodeUnits units = code_units(problem);
+  const int scale = weight_scale(problem);
+  TilePlan plan{.set = &set,
+                .packing = std::make_unique<UnitPacking<T>>(units, problem.in),
+                .blocks = blocks_of(problem.out, set),
+                .weights = {},
+                .table = {},
+                .scale = units.scale * scale,
+                .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
+                .inputs_by_channel = false};
+  const int pixel_bytes = plan.packing->pixel_bytes();
+  const Runs runs{.runs = problem.kernel,
+                  .steps = (problem.kernel * pixel_bytes + kStepBytes - 1) / kStepBytes,
+                  .input_step = kStepBytes,
+                  .input_run = Window(problem, pixel_bytes).row_bytes};
+  for (Block& block : plan.blocks) {
+    block.weights = plan.weights.size();
+    append_weights(problem, runs, kStepBytes / static_cast<int>(sizeof(T)), scale, block, set.lanes,
+                   plan.weights);
+    std::vector<bool> flush_after(static_cast<size_t>(runs.count()), false);
+    if (narrow) {
+      const int sums = 2 * block.vectors * set.lanes;
+      const uint8_t* weights = plan.weights.data() + block.weights;
+      flush_after = flushes(runs.count(), sums, kNarrow, [&](int step, int sum) {
+        return range_of_pair(weights + 2 * (step * sums + sum), units.largest);
+      });
+      if (flush_after.empty()) return nullptr;
+    }
+    block.segments = segments_of(runs, flush_after);
+  }
+  return make_tile_conv(problem, units, std::move(plan));
+}
+
+}  // namespace
+
+std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const TileSet& set, bool narrow) {
+  return make_dot<uint8_t>(problem, set, narrow);
+}
+
+std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet& set) {
+  return make_dot<uint16_t>(problem, set, false);
+}
+
+std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const TileSet& set) {
+  const CodeUnits units = code_units(problem);
+  const int scale = weight_scale(problem), taps = problem.kernel * problem.kernel;
+  TilePlan plan{.set = &set,
+                .packing = std::make_unique<UnitPacking<uint8_t>>(units, problem.in),
+                .blocks = blocks_of(problem.out, set),
+                .weights = {},
+                .table = {},
+                .scale = units.scale * scale,
+                .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
+                .inputs_by_channel = true};
+  const Runs runs{.runs = problem.kernel,
+                  .steps = problem.kernel,
+                  .input_step = static_cast<size_t>(problem.in),
+                  .input_run = Window(problem, problem.in).row_bytes};
+  for (Block& block : plan.blocks) {
+    const int channels = block.vectors * set.lanes;
+    const auto value = [&](int tap, int channel) {
+      const int out = block.first_out + channel;
+      return out < problem.out ? problem.weights[static_cast<size_t>(out) * taps + tap] / scale : 0;
+    };
+    block.weights = plan.weights.size();
+    plan.weights.resize(block.weights + static_cast<size_t>(taps * channels) * sizeof(int16_t));
+    int16_t* weights = reinterpret_cast<int16_t*>(plan.weights.data() + block.weights);
+    for (int tap = 0; tap < taps; ++tap)
+      for (int channel = 0; channel < channels; ++channel)
+        *weights++ = static_cast<int16_t>(value(tap, channel));
+    const std::vector<bool> flush_after =
+        flushes(taps, channels, kNarrow, [&](int tap, int channel) {
+          const int product = units.largest * value(tap, channel);
+          return Range{std::min(product, 0), std::max(product, 0)};
+        });
+    // A segment of this kernel is one tap.
+    for (int tap = 0; tap < taps; ++tap) {
+      const size_t input =
+          tap / problem.kernel * runs.input_run + tap % problem.kernel * runs.input_step;
+      block.segments.push_back({static_cast<int32_t>(input), 1, flush_after[tap]});
+    }
+  }
+  return make_tile_conv(problem, units, std::move(plan));
+}
+
+}  // namespace lowbit::runtime

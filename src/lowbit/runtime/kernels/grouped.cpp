@@ -1,0 +1,66 @@
+#include <cstring>
+#include <vector>
+
+#include "lowbit/runtime/kernels/kernels.h"
+
+namespace lowbit::runtime {
+namespace {
+
+class Grouped : public ConvKernel {
+ public:
+  Grouped(const ConvProblem& problem, Isa isa)
+      : pixels_(static_cast<size_t>(problem.height) * problem.width),
+        width_(static_cast<size_t>(problem.out_width())),
+        rows_(static_cast<size_t>(problem.out_height())),
+        in_(static_cast<size_t>(problem.in / problem.groups)),
+        out_(static_cast<size_t>(problem.out / problem.groups)) {
+    const size_t weights = problem.weights.size() / problem.groups;
+    for (size_t group = 0; group < static_cast<size_t>(problem.groups); ++group) {
+      ConvProblem part = problem;
+      part.groups = 1;
+      part.in = static_cast<int>(in_);
+      part.out = static_cast<int>(out_);
+      part.weights = problem.weights.subspan(group * weights, weights);
+      if (part.code_integers.empty())
+        part.zero_points = problem.zero_points.subspan(group * in_, in_);
+      parts_.push_back(make_conv_kernel(part, isa));
+      part_bytes_ = std::max(part_bytes_, aligned(parts_.back()->scratch_bytes()));
+    }
+  }
+
+  const char* name() const override { return parts_.front()->name(); }
+
+  // What a part needs, then its codes, then its sums.
+  size_t scratch_bytes() const override {
+    return part_bytes_ + aligned(pixels_ * in_) + rows_ * width_ * out_ * sizeof(int32_t);
+  }
+
+  void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
+           void* scratch) const override {
+    uint8_t* own_codes = static_cast<uint8_t*>(scratch) + part_bytes_;
+    int32_t* sums = reinterpret_cast<int32_t*>(own_codes + aligned(pixels_ * in_));
+    const size_t results = static_cast<size_t>(last_row - first_row) * width_;
+    const size_t groups = parts_.size();
+    for (size_t group = 0; group < groups; ++group) {
+      for (size_t i = 0; i < pixels_; ++i)
+        std::memcpy(own_codes + i * in_, codes + (i * groups + group) * in_, in_);
+      parts_[group]->run(own_codes, first_row, last_row, sums, scratch);
+      for (size_t i = 0; i < results; ++i)
+        std::memcpy(acc + (i * groups + group) * out_, sums + i * out_, out_ * sizeof(int32_t));
+    }
+  }
+
+ private:
+  static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  size_t pixels_, width_, rows_, in_, out_, part_bytes_ = 0;
+  std::vector<std::unique_ptr<ConvKernel>> parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, Isa isa) {
+  return std::make_unique<Grouped>(problem, isa);
+}
+
+}  // namespace lowbit::runtime

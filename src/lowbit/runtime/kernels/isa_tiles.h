@@ -1,0 +1,41 @@
+// The tiles that the files of the instruction sets offer.
+#pragma once
+
+#include "lowbit/runtime/kernels/tile.h"
+
+// All sizes of a tile function template <class V, int pixels, int vectors> up to 6 pixels.
+#define LOWBIT_TILES_6(function, V, vectors)                                      \
+  {                                                                               \
+    function<V, 1, vectors>, function<V, 2, vectors>, function<V, 3, vectors>,    \
+        function<V, 4, vectors>, function<V, 5, vectors>, function<V, 6, vectors> \
+  }
+#define LOWBIT_TILES_1X6(function, V) \
+  { LOWBIT_TILES_6(function, V, 1) }
+#define LOWBIT_TILES_2X6(function, V) \
+  { LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2) }
+#define LOWBIT_TILES_4X6(function, V)                                  \
+  {                                                                    \
+    LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2),    \
+        LOWBIT_TILES_6(function, V, 3), LOWBIT_TILES_6(function, V, 4) \
+  }
+
+namespace lowbit::runtime {
+
+const LookupSet& lookup_avx2();
+const LookupSet& lookup_avx512();
+
+// Steps of four unsigned bytes times four signed bytes, [lanes][4] weights a vector. The sums of
+// the first are of 16 bits, each of two products a step, the last's of 32.
+const TileSet& dot8_avx2();
+const TileSet& dot8_avx512();
+
+// Steps of two 16-bit integers times two signed bytes, [lanes][2] weights a vector.
+const TileSet& dot16_portable();
+const TileSet& dot16_avx2();
+
+// Each channel by itself: a segment is one step, the input of a channel a byte, the weights 16-bit.
+// The sums are of 16 bits.
+const TileSet& depthwise_portable();
+const TileSet& depthwise_avx2();
+
+}  // namespace lowbit::runtime

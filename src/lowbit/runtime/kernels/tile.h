@@ -1,0 +1,66 @@
+// What the code of an instruction set is handed. Plain data only: a file that is compiled for one
+// must call no inline function that others use too, or the linker might keep its version for all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowbit::runtime {
+
+// Steps of the sum whose inputs lie one behind the other. Their weights follow those of the segment
+// before.
+struct Segment {
+  int32_t input;  // bytes from where the pixel's window begins
+  int32_t steps;
+  int32_t flush;  // whether the narrow sums must then be added to the wide ones, or might overflow
+};
+
+// The sums of some pixels and of a block of output channels.
+struct Tile {
+  const uint8_t* const* inputs;  // [pixels], where each window begins
+  const Segment* segments;
+  int segment_count;
+  ptrdiff_t first_input;       // added to all inputs
+  int first;                   // channel, of base and out
+  const uint8_t* weights;      // [steps][vectors], as the kernel wants them
+  const uint8_t* table;        // of look-up kernels
+  int32_t scale;               // result = scale * sum + base[channel]
+  const int32_t* const* base;  // [pixels], from channel 0
+  int32_t* const* out;         // [pixels], from channel 0
+  int channels;                // at most vectors * lanes
+};
+
+using TileFunction = void (*)(const Tile&);
+
+constexpr int kMostPixels = 6, kMostVectors = 4;
+
+struct TileSet {
+  const char* name;
+  int pixels, vectors;                            // the largest tile
+  int lanes;                                      // output channels in a vector
+  TileFunction tiles[kMostVectors][kMostPixels];  // [vectors - 1][pixels - 1]
+};
+
+// Pixels whose codes become indices of rows of a table: channels c, c + 1, ... of a group of
+// `group` codes take `bits` bits each, the first the lowest; the index is then shifted by `shift`.
+// A last group that is not full is completed with code `rest`.
+struct RowIndices {
+  const uint8_t* codes;
+  int pixels;
+  ptrdiff_t stride;  // bytes from pixel to pixel
+  int channels, group, bits, shift;
+  uint8_t rest;
+  uint16_t* indices;  // [pixels][ceil(channels / group)]
+};
+
+struct LookupSet {
+  TileSet tiles;
+  int code_bits;  // of the weights that select within a row: a row has 2^code_bits bytes
+  int most_table_bytes;
+  // With fewer output channels, for weights of one bit and of two, multiplying is faster
+  // (measured).
+  int fewest_out[2];
+  void (*pack)(const RowIndices&);
+};
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,43 @@
+// A packed network that was checked: what all sessions of it share.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lowbit/runtime/check.h"
+#include "lowbit/runtime/values.h"
+
+namespace lowbit::runtime {
+
+class Network {
+ public:
+  // The model must stay. An Error (usage) if it makes no sense or asks for more than the limits.
+  explicit Network(const packed::Model& model, const Limits& limits = {});
+
+  const packed::Model& model() const { return model_; }
+  int steps() const { return static_cast<int>(model_.steps()->size()); }
+  const packed::Step& step(int number) const {
+    return *model_.steps()->Get(static_cast<unsigned>(number));
+  }
+  // The type of each value: of the image, then of what each step gives.
+  const std::vector<ValueType>& types() const { return types_; }
+  // By what steps each value is read, in rising order.
+  const std::vector<std::vector<int>>& readers() const { return readers_; }
+  // The integers of each weight plane of a step that is a CodeConv, [out][row][column][in /
+  // groups].
+  const std::vector<std::vector<int8_t>>& weights(int step) const {
+    return weights_[static_cast<size_t>(step)];
+  }
+
+ private:
+  const packed::Model& model_;
+  std::vector<ValueType> types_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<std::vector<std::vector<int8_t>>> weights_;
+};
+
+// Number of weights in a plane of the convolution.
+size_t weight_count(const packed::CodeConv& conv, const Shape& in, const Shape& out);
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,147 @@
+#include "lowbit/runtime/plan.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lowbit::runtime {
+namespace {
+
+constexpr size_t aligned(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+bool contains(const std::vector<int>& numbers, int number) {
+  return std::ranges::find(numbers, number) != numbers.end();
+}
+
+// Grows a group from its first step along the values, each time by the first step that reads the
+// last one. The group is run where its last step stands in the program: whatever else reads a value
+// of it must come later, and what it reads beside is there by then.
+class Grower {
+ public:
+  Grower(const Network& network, const std::vector<bool>& taken)
+      : network_(network), taken_(taken) {}
+
+  Group from(int step) {
+    group_.steps = {step};
+    if (Chain::may_begin(network_.step(step)))
+      while (grow()) {
+      }
+    const int last = group_.steps.back() + 1;
+    for (const int given : group_.steps)
+      if (given + 1 == last || first_reader_outside(given + 1) < network_.steps())
+        group_.stored.push_back(given + 1);
+    return std::move(group_);
+  }
+
+ private:
+  // The number of steps if there is none.
+  int first_reader_outside(int value) const {
+    for (const int reader : network_.readers()[static_cast<size_t>(value)])
+      if (!contains(group_.steps, reader)) return reader;
+    return network_.steps();
+  }
+
+  bool fits(int step, int value) const {
+    if (taken_[static_cast<size_t>(step)] || !Chain::may_follow(network_.step(step))) return false;
+    const packed::Binary* binary = network_.step(step).operation_as_Binary();
+    if (!binary) return true;
+    const auto& types = network_.types();
+    const int other = binary->a() == value ? binary->b() : binary->a();
+    if (other != 0 && (other == value || contains(group_.steps, other - 1))) return false;
+    return binary->a() == value ||
+           types[static_cast<size_t>(binary->a())].shape == types[static_cast<size_t>(value)].shape;
+  }
+
+  bool grow() {
+    const int value = group_.steps.back() + 1;
+    const int next = first_reader_outside(value);
+    if (next == network_.steps() || !fits(next, value)) return false;
+    for (const int step : group_.steps)
+      if (step + 1 != value && first_reader_outside(step + 1) <= next) return false;
+    group_.steps.push_back(next);
+    return true;
+  }
+
+  const Network& network_;
+  const std::vector<bool>& taken_;
+  Group group_;
+};
+
+}  // namespace
+
+Plan::Plan(const Network& network, Isa isa) {
+  put_together(network, isa);
+  place(network, isa != Isa::reference);
+}
+
+void Plan::put_together(const Network& network, Isa isa) {
+  std::vector<bool> taken(static_cast<size_t>(network.steps()));
+  for (int step = 0; step < network.steps(); ++step) {
+    if (taken[static_cast<size_t>(step)]) continue;
+    Group group;
+    if (isa == Isa::reference) {
+      group.steps = {step};
+      group.stored = {step + 1};
+    } else {
+      group = Grower(network, taken).from(step);
+      if (Chain::may_begin(network.step(step)))
+        group.chain = std::make_unique<Chain>(network, group.steps, group.stored, isa);
+      else if (WindowStep::can(network.step(step)))
+        group.windows = std::make_unique<WindowStep>(network, step, isa);
+    }
+    for (const int member : group.steps) taken[static_cast<size_t>(member)] = true;
+    groups_.push_back(std::move(group));
+  }
+  std::ranges::sort(groups_, {}, [](const Group& group) { return group.steps.back(); });
+}
+
+// Values that are needed at the same time stand in different places; the largest find theirs first,
+// each as low as it can.
+void Plan::place(const Network& network, bool reuse) {
+  struct Placed {
+    size_t value, bytes;
+    int born, dies;  // numbers of groups
+    size_t place = 0;
+  };
+  std::vector<int> group_of(static_cast<size_t>(network.steps()));
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (const int step : groups_[i].steps)
+      group_of[static_cast<size_t>(step)] = static_cast<int>(i);
+
+  std::vector<Placed> waiting, placed;
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (const int stored : groups_[i].stored) {
+      const auto value = static_cast<size_t>(stored);
+      int dies = static_cast<int>(i);
+      for (const int reader : network.readers()[value])
+        dies = std::max(dies, group_of[static_cast<size_t>(reader)]);
+      // The logits and, where nothing is used again, everything stay to the end.
+      if (!reuse || stored == network.steps()) dies = static_cast<int>(groups_.size());
+      waiting.push_back(
+          {value, aligned(network.types()[value].bytes()), static_cast<int>(i), dies});
+    }
+  std::ranges::stable_sort(waiting, std::greater(), &Placed::bytes);
+
+  places_.resize(network.types().size());
+  for (Placed& next : waiting) {
+    for (const Placed& other : placed) {  // by place
+      const bool together = other.born <= next.dies && next.born <= other.dies;
+      if (!together) continue;
+      if (other.place >= next.place + next.bytes) break;
+      next.place = std::max(next.place, other.place + other.bytes);
+    }
+    places_[next.value] = next.place;
+    bytes_ = std::max(bytes_, next.place + next.bytes);
+    placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Placed::place), next);
+  }
+}
+
+size_t Plan::scratch_bytes() const {
+  size_t bytes = 0;
+  for (const Group& group : groups_)
+    if (group.chain) bytes = std::max(bytes, aligned(group.chain->scratch_bytes()));
+  return bytes;
+}
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,50 @@
+// In what order, together with what, and where in memory the values of a network are computed.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lowbit/runtime/chain.h"
+#include "lowbit/runtime/kernels/conv.h"
+#include "lowbit/runtime/network.h"
+#include "lowbit/runtime/windows.h"
+
+namespace lowbit::runtime {
+
+// Steps that are run together.
+struct Group {
+  std::vector<int> steps;   // rising
+  std::vector<int> stored;  // of the values that they give those that come to stand in memory
+  // One of them; none: the one step is run in plain loops.
+  std::unique_ptr<Chain> chain;
+  std::unique_ptr<WindowStep> windows;
+
+  // What does most of the work.
+  const char* kernel() const { return chain ? chain->name() : windows ? "windows" : "reference"; }
+};
+
+class Plan {
+ public:
+  // isa: reference gives each step a group and each value a place of its own.
+  Plan(const Network& network, Isa isa);
+
+  const std::vector<Group>& groups() const { return groups_; }
+  // Where each value stands, in bytes; nothing for the image and for values that never stand
+  // anywhere.
+  const std::vector<std::optional<size_t>>& places() const { return places_; }
+  size_t bytes() const { return bytes_; }
+  // What a thread needs beside, aligned to 64 bytes.
+  size_t scratch_bytes() const;
+
+ private:
+  void put_together(const Network& network, Isa isa);
+  void place(const Network& network, bool reuse);
+
+  std::vector<Group> groups_;
+  std::vector<std::optional<size_t>> places_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,84 @@
+// The operations that go number by number, over a row of pixels, for each instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/runtime/kernels/conv.h"
+
+namespace lowbit::runtime {
+
+enum class RowOperation {
+  scale,       // sums -> reals: a * sum + b
+  scale_more,  // sums -> reals: (out + a * sum) + b
+  compare,     // sums -> codes: base + sign * (number of the sum thresholds <= sum)
+  normalize,   // codes -> reals: code * a + b
+  affine,      // reals -> reals, from here on: x * a + b
+  relu,
+  clamp,        // between low and high
+  leaky,        // a: slopes
+  absolute,     // no parameter
+  divide_root,  // low
+  add,          // of in and other
+  subtract,
+  multiply,
+  divide,
+  subtract_from,   // other - in
+  divide_through,  // other / in
+  quantize,        // reals -> codes: number of the thresholds <= x
+  search,          // the same by bisection, for many thresholds
+  dequantize,      // codes -> reals
+};
+inline constexpr int kRowOperations = static_cast<int>(RowOperation::dequantize) + 1;
+
+// Pixels [pixels][channels] that lie side by side.
+struct RowCall {
+  const void* in = nullptr;
+  void* out = nullptr;
+  size_t pixels = 0, channels = 0;
+  // By channel.
+  const float *a = nullptr, *b = nullptr;
+  float low = 0, high = 0;
+  // Of the second operand: numbers from one pixel to the next, and from one channel to the next
+  // (0 or 1).
+  const float* other = nullptr;
+  size_t other_pixel = 0, other_channel = 0;
+  // Thresholds of channel c: [steps][channels], of a group for `search`, which has
+  // [groups][steps]. Levels: [groups][steps].
+  const float* numbers = nullptr;
+  const int32_t* sums = nullptr;
+  const int32_t *base = nullptr, *sign = nullptr;
+  size_t steps = 0;
+  size_t group_channels = 0;  // of a group
+};
+
+using RowFunction = void (*)(const RowCall&);
+
+// The function for a machine that has the instruction set.
+RowFunction row_function(RowOperation operation, Isa isa);
+
+// What windows do with the pixels under one place of theirs, for the pixels of a row.
+enum class WindowOperation {
+  sum,            // out + in
+  maximum,        // of reals
+  maximum_codes,  // of codes
+  convolve,       // out + in[i] * weights[i][.], for each input channel i in turn
+  convolve_each,  // out + in * weights, channel by channel
+};
+inline constexpr int kWindowOperations = static_cast<int>(WindowOperation::convolve_each) + 1;
+
+struct WindowCall {
+  const void* in = nullptr;
+  void* out = nullptr;
+  size_t pixels = 0, channels = 0;     // of out
+  size_t in_pixel = 0, out_pixel = 0;  // numbers from one pixel to the next
+  size_t in_channels = 0;              // for `convolve`
+  const float* weights = nullptr;      // [in_channels or one][weights_row]
+  size_t weights_row = 0;
+};
+
+using WindowFunction = void (*)(const WindowCall&);
+
+WindowFunction window_function(WindowOperation operation, Isa isa);
+
+}  // namespace lowbit::runtime

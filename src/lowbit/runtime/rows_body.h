@@ -1,0 +1,264 @@
+// The loops of rows.h for one instruction set: included by a source that names the namespace,
+// LOWBIT_ROWS, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing here may
+// leave a function behind that another source could use, too.
+#include <cstring>
+
+#include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/rows.h"
+
+namespace lowbit::runtime::LOWBIT_ROWS {
+namespace {
+
+constexpr size_t kLanes = LOWBIT_VECTOR / sizeof(float);
+typedef float Reals __attribute__((vector_size(LOWBIT_VECTOR)));
+typedef int32_t Integers __attribute__((vector_size(LOWBIT_VECTOR)));
+typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+
+// For each number: body(place, channel).
+template <class Body>
+LOWBIT_INLINE void for_each_number(const RowCall& call, Body body) {
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    const size_t first = pixel * call.channels;
+    for (size_t c = 0; c < call.channels; ++c) body(first + c, c);
+  }
+}
+
+template <class Formula>
+LOWBIT_INLINE void map(const RowCall& call, Formula formula) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const size_t count = call.pixels * call.channels;
+  for (size_t i = 0; i < count; ++i) out[i] = formula(in[i]);
+}
+
+void scale(const RowCall& call) {
+  const int32_t* sums = static_cast<const int32_t*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const float *a = call.a, *b = call.b;
+  for_each_number(call,
+                  [=](size_t i, size_t c) { out[i] = formulas::scaled(sums[i], a[c]) + b[c]; });
+}
+
+void scale_more(const RowCall& call) {
+  const int32_t* sums = static_cast<const int32_t*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const float *a = call.a, *b = call.b;
+  for_each_number(call, [=](size_t i, size_t c) {
+    out[i] = (out[i] + formulas::scaled(sums[i], a[c])) + b[c];
+  });
+}
+
+void normalize(const RowCall& call) {
+  const uint8_t* in = static_cast<const uint8_t*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const float *a = call.a, *b = call.b;
+  for_each_number(call, [=](size_t i, size_t c) {
+    out[i] = formulas::affine(static_cast<float>(in[i]), a[c], b[c]);
+  });
+}
+
+void affine(const RowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const float *a = call.a, *b = call.b;
+  for_each_number(call, [=](size_t i, size_t c) { out[i] = formulas::affine(in[i], a[c], b[c]); });
+}
+
+void relu(const RowCall& call) {
+  map(call, [](float x) { return formulas::relu(x); });
+}
+
+void clamp(const RowCall& call) {
+  map(call, [low = call.low, high = call.high](float x) { return formulas::clamp(x, low, high); });
+}
+
+void leaky(const RowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const float* a = call.a;
+  for_each_number(call, [=](size_t i, size_t c) { out[i] = formulas::leaky(in[i], a[c]); });
+}
+
+void absolute(const RowCall& call) {
+  map(call, [](float x) { return formulas::absolute(x); });
+}
+
+void divide_root(const RowCall& call) {
+  map(call, [low = call.low](float x) { return formulas::divide_root(x, low); });
+}
+
+template <class Formula>
+LOWBIT_INLINE void combine(const RowCall& call, Formula formula) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  const size_t channels = call.channels;
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    const float *x = in + pixel * channels, *other = call.other + pixel * call.other_pixel;
+    float* y = out + pixel * channels;
+    if (call.other_channel == 0)
+      for (size_t c = 0; c < channels; ++c) y[c] = formula(x[c], other[0]);
+    else
+      for (size_t c = 0; c < channels; ++c) y[c] = formula(x[c], other[c]);
+  }
+}
+
+void add(const RowCall& call) {
+  combine(call, [](float x, float y) { return x + y; });
+}
+void subtract(const RowCall& call) {
+  combine(call, [](float x, float y) { return x - y; });
+}
+void multiply(const RowCall& call) {
+  combine(call, [](float x, float y) { return x * y; });
+}
+void divide(const RowCall& call) {
+  combine(call, [](float x, float y) { return x / y; });
+}
+void subtract_from(const RowCall& call) {
+  combine(call, [](float x, float y) { return y - x; });
+}
+void divide_through(const RowCall& call) {
+  combine(call, [](float x, float y) { return y / x; });
+}
+
+template <class Vector, class T>
+LOWBIT_INLINE Vector load(const T* from) {
+  Vector vector;
+  std::memcpy(&vector, from, sizeof vector);
+  return vector;
+}
+
+// The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
+// the code of it: of a vector of them at channel c, and of one.
+template <class Vector, class T, class Finish>
+LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
+  const T* in = static_cast<const T*>(call.in);
+  uint8_t* out = static_cast<uint8_t*>(call.out);
+  const size_t channels = call.channels, whole = channels / kLanes * kLanes;
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel, in += channels, out += channels) {
+    for (size_t c = 0; c < whole; c += kLanes) {
+      const Vector x = load<Vector>(in + c);
+      Integers count = {};
+      for (size_t t = 0; t < call.steps; ++t)
+        count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
+      const Bytes codes = __builtin_convertvector(finish(count, c), Bytes);
+      std::memcpy(out + c, &codes, sizeof codes);
+    }
+    for (size_t c = whole; c < channels; ++c) {
+      int32_t count = 0;
+      for (size_t t = 0; t < call.steps; ++t) count += thresholds[t * channels + c] <= in[c];
+      out[c] = static_cast<uint8_t>(finish(count, c));
+    }
+  }
+}
+
+struct Plain {
+  template <class Count>
+  LOWBIT_INLINE Count operator()(const Count& count, size_t) const {
+    return count;
+  }
+};
+
+struct Directed {
+  const int32_t *base, *sign;
+  LOWBIT_INLINE int32_t operator()(int32_t count, size_t c) const {
+    return base[c] + sign[c] * count;
+  }
+  LOWBIT_INLINE Integers operator()(const Integers& count, size_t c) const {
+    return load<Integers>(base + c) + load<Integers>(sign + c) * count;
+  }
+};
+
+void quantize(const RowCall& call) {
+  count_thresholds<Reals>(call, call.numbers, Plain{});
+}
+void compare(const RowCall& call) {
+  count_thresholds<Integers>(call, call.sums, Directed{call.base, call.sign});
+}
+
+void search(const RowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  uint8_t* out = static_cast<uint8_t*>(call.out);
+  for_each_number(call, [&](size_t i, size_t c) {
+    const float* first = call.numbers + c / call.group_channels * call.steps;
+    const float x = in[i];
+    size_t below = 0;  // so many are known to be not above x
+    for (size_t length = call.steps; length > 0;) {
+      const size_t half = (length + 1) / 2;
+      const bool reached = first[below + half - 1] <= x;
+      below += reached ? half : 0;
+      length = reached ? length - half : half - 1;
+    }
+    out[i] = static_cast<uint8_t>(below);
+  });
+}
+
+void dequantize(const RowCall& call) {
+  const uint8_t* in = static_cast<const uint8_t*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  if (call.group_channels == call.channels) {
+    const size_t count = call.pixels * call.channels;
+    for (size_t i = 0; i < count; ++i) out[i] = call.numbers[in[i]];
+    return;
+  }
+  for_each_number(call, [&](size_t i, size_t c) {
+    out[i] = call.numbers[c / call.group_channels * call.steps + in[i]];
+  });
+}
+
+template <class T, class Formula>
+LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
+  const T* in = static_cast<const T*>(call.in);
+  T* out = static_cast<T*>(call.out);
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    for (size_t c = 0; c < call.channels; ++c) out[c] = formula(out[c], in[c], c);
+    in += call.in_pixel;
+    out += call.out_pixel;
+  }
+}
+
+void sum(const WindowCall& call) {
+  gather<float>(call, [](float sum, float x, size_t) { return sum + x; });
+}
+void maximum(const WindowCall& call) {
+  gather<float>(call, [](float most, float x, size_t) { return most < x ? x : most; });
+}
+void maximum_codes(const WindowCall& call) {
+  gather<uint8_t>(call, [](uint8_t most, uint8_t x, size_t) { return most < x ? x : most; });
+}
+void convolve_each(const WindowCall& call) {
+  gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
+    return sum + x * weights[c];
+  });
+}
+
+void convolve(const WindowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  float* out = static_cast<float*>(call.out);
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+    const float* weights = call.weights;
+    for (size_t i = 0; i < call.in_channels; ++i) {
+      const float x = in[i];
+      for (size_t c = 0; c < call.channels; ++c) out[c] = out[c] + x * weights[c];
+      weights += call.weights_row;
+    }
+    in += call.in_pixel;
+    out += call.out_pixel;
+  }
+}
+
+}  // namespace
+
+// In the order of WindowOperation.
+extern const WindowFunction kWindowFunctions[kWindowOperations];
+const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximum_codes, convolve,
+                                                            convolve_each};
+
+// In the order of RowOperation.
+extern const RowFunction kFunctions[kRowOperations];
+const RowFunction kFunctions[kRowOperations] = {
+    scale,         scale_more,     compare,     normalize, affine,    relu,     clamp,
+    leaky,         absolute,       divide_root, add,       subtract,  multiply, divide,
+    subtract_from, divide_through, quantize,    search,    dequantize};
+
+}  // namespace lowbit::runtime::LOWBIT_ROWS

@@ -1,0 +1,56 @@
+// A network being run by one thread, or by a few of the session's own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "lowbit/runtime/network.h"
+#include "lowbit/runtime/plan.h"
+#include "lowbit/runtime/pool.h"
+
+namespace lowbit::runtime {
+
+// Memory at an address that 64 divides.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(size_t bytes);
+  std::byte* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+};
+
+class Session {
+ public:
+  // Both must stay. threads >= 1.
+  Session(const Network& network, const Plan& plan, int threads);
+
+  // Called after each group.
+  using Watcher = void (*)(void* context, const Session& session, const Group& group);
+
+  // image: [H][W][C], logits: [classes]. Allocates nothing, throws nothing.
+  void run(const uint8_t* image, float* logits, Watcher watch = nullptr, void* context = nullptr);
+
+  // A value that stands in memory since its group was run, while a watcher is called.
+  const Tensor& value(int number) const { return values_[static_cast<size_t>(number)]; }
+  // Bytes held.
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void run_group(const Group& group);
+
+  const Network& network_;
+  const Plan& plan_;
+  size_t scratch_bytes_, bytes_;
+  AlignedBytes memory_, scratch_;
+  std::vector<Tensor> values_;
+  Pool pool_;
+};
+
+}  // namespace lowbit::runtime

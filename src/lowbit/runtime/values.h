@@ -1,0 +1,49 @@
+// What the values of a program are, and where they stand in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/runtime/program_generated.h"
+
+namespace lowbit::runtime {
+
+struct Shape {
+  int height = 0, width = 0, channels = 0;
+
+  bool operator==(const Shape&) const = default;
+  size_t pixels() const { return static_cast<size_t>(height) * static_cast<size_t>(width); }
+  // Of [height, width, channels].
+  size_t count() const { return pixels() * static_cast<size_t>(channels); }
+  // Numbers in a row of pixels.
+  size_t row() const { return static_cast<size_t>(width) * static_cast<size_t>(channels); }
+};
+
+struct ValueType {
+  packed::Kind kind = packed::Kind::real;
+  Shape shape;
+  int levels = 0;  // of codes; 0 of reals
+
+  bool operator==(const ValueType&) const = default;
+  size_t element_bytes() const { return kind == packed::Kind::real ? sizeof(float) : 1; }
+  size_t bytes() const { return shape.count() * element_bytes(); }
+};
+
+// A value in memory, [height, width, channels], the channel fastest.
+struct Tensor {
+  ValueType type;
+  void* data = nullptr;
+
+  float* reals() const { return static_cast<float*>(data); }
+  uint8_t* codes() const { return static_cast<uint8_t*>(data); }
+  // Where row `y` begins.
+  float* real_row(int y) const { return reals() + static_cast<size_t>(y) * type.shape.row(); }
+  uint8_t* code_row(int y) const { return codes() + static_cast<size_t>(y) * type.shape.row(); }
+};
+
+// Rows [first, last) of a value.
+struct Rows {
+  int first = 0, last = 0;
+};
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,161 @@
+#include "lowbit/runtime/windows.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lowbit/runtime/formulas.h"
+
+namespace lowbit::runtime {
+
+bool WindowStep::can(const packed::Step& step) {
+  const packed::Mean* mean = step.operation_as_Mean();
+  return step.operation_as_Pool() || step.operation_as_RealConv() ||
+         (mean && !mean->over_channels());
+}
+
+WindowStep::WindowStep(const Network& network, int step, Isa isa)
+    : input_(inputs_of(network.step(step)).front()),
+      result_(step + 1),
+      in_(network.types()[static_cast<size_t>(input_)]),
+      out_(network.types()[static_cast<size_t>(result_)]) {
+  const size_t channels = static_cast<size_t>(out_.shape.channels);
+  factor_.assign(channels, formulas::kNoFactor);
+  shift_.assign(channels, formulas::kNoShift);
+  if (const packed::RealConv* conv = network.step(step).operation_as_RealConv()) {
+    set_convolution(*conv, isa);
+  } else if (const packed::Pool* pool = network.step(step).operation_as_Pool()) {
+    set_pool(*pool, isa);
+  } else {
+    height_ = in_.shape.height;
+    width_ = in_.shape.width;
+    function_ = window_function(WindowOperation::sum, isa);
+    divisor_ = static_cast<float>(in_.shape.pixels());
+  }
+}
+
+void WindowStep::set_convolution(const packed::RealConv& conv, Isa isa) {
+  height_ = width_ = conv.window()->kernel();
+  stride_ = conv.window()->stride();
+  padding_ = conv.window()->padding();
+  const auto out = static_cast<size_t>(out_.shape.channels);
+  const auto inside = static_cast<size_t>(in_.shape.channels / conv.groups());
+  const size_t places = static_cast<size_t>(height_) * static_cast<size_t>(width_) * inside;
+  weights_.resize(places * out);
+  for (size_t o = 0; o < out; ++o)
+    for (size_t i = 0; i < places; ++i)
+      weights_[i * out + o] =
+          conv.weight()->Get(static_cast<flatbuffers::uoffset_t>(o * places + i));
+  if (conv.bias() && conv.bias()->size() > 0)
+    shift_.assign(conv.bias()->begin(), conv.bias()->end());
+  const bool each = inside == 1 && conv.groups() == out_.shape.channels;
+  calls_ = each ? 1 : conv.groups();
+  function_ =
+      window_function(each ? WindowOperation::convolve_each : WindowOperation::convolve, isa);
+  finish_ = row_function(RowOperation::affine, isa);
+}
+
+void WindowStep::set_pool(const packed::Pool& pool, Isa isa) {
+  height_ = width_ = pool.window()->kernel();
+  stride_ = pool.window()->stride();
+  padding_ = pool.window()->padding();
+  maximum_ = pool.pooling() == packed::Pooling::maximum;
+  const bool codes = in_.kind == packed::Kind::code;
+  function_ = window_function(codes      ? WindowOperation::maximum_codes
+                              : maximum_ ? WindowOperation::maximum
+                                         : WindowOperation::sum,
+                              isa);
+  if (maximum_) return;
+  factor_.assign(factor_.size(), formulas::window_share(height_));
+  finish_ = row_function(RowOperation::affine, isa);
+}
+
+int WindowStep::first_inside(int position) const {
+  return static_cast<int>(std::max<int64_t>(0, padding_ - int64_t{position} * stride_));
+}
+
+// Zeros; or a pixel that is under the window, of which taking the maximum again changes nothing.
+void WindowStep::begin_row(const Tensor& in, const Tensor& out, int y) const {
+  const size_t size = out_.element_bytes();
+  auto* row = static_cast<char*>(out.data) + static_cast<size_t>(y) * out_.shape.row() * size;
+  if (!maximum_) {
+    std::memset(row, 0, out_.shape.row() * size);
+    return;
+  }
+  const size_t pixel = static_cast<size_t>(out_.shape.channels) * size;
+  const auto from_y = static_cast<size_t>(int64_t{y} * stride_ - padding_ + first_inside(y));
+  for (int x = 0; x < out_.shape.width; ++x) {
+    const auto from_x = static_cast<size_t>(int64_t{x} * stride_ - padding_ + first_inside(x));
+    std::memcpy(
+        row + static_cast<size_t>(x) * pixel,
+        static_cast<const char*>(in.data) + from_y * in_.shape.row() * size + from_x * pixel,
+        pixel);
+  }
+}
+
+void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int column) const {
+  const int64_t from_y = int64_t{y} * stride_ - padding_ + row;
+  if (from_y < 0 || from_y >= in_.shape.height) return;
+  // Of the pixels x of the result those for which x * stride - padding + column is in the image.
+  const int64_t before = int64_t{padding_} - column;
+  const int64_t first = before > 0 ? (before + stride_ - 1) / stride_ : 0;
+  const int64_t rest = in_.shape.width - 1 + before;
+  if (rest < 0) return;
+  const int64_t last = std::min<int64_t>(rest / stride_, out_.shape.width - 1);
+  if (first > last) return;
+  const size_t size = in_.element_bytes();
+  const auto in_channels = static_cast<size_t>(in_.shape.channels);
+  const auto out_channels = static_cast<size_t>(out_.shape.channels);
+  const auto from_x = static_cast<size_t>(first * stride_ - before);
+  const size_t in_place = static_cast<size_t>(from_y) * in_.shape.row() + from_x * in_channels;
+  const size_t out_place =
+      static_cast<size_t>(y) * out_.shape.row() + static_cast<size_t>(first) * out_channels;
+  const auto groups = static_cast<size_t>(calls_);
+  const size_t inside = weights_.empty()
+                            ? 0
+                            : weights_.size() / out_channels / static_cast<size_t>(height_) /
+                                  static_cast<size_t>(width_);
+  WindowCall call;
+  call.pixels = static_cast<size_t>(last - first) + 1;
+  call.channels = out_channels / groups;
+  call.in_pixel = static_cast<size_t>(stride_) * in_channels;
+  call.out_pixel = out_channels;
+  call.in_channels = inside;
+  call.weights_row = out_channels;
+  for (size_t group = 0; group < groups; ++group) {
+    call.in = static_cast<const char*>(in.data) + (in_place + group * inside) * size;
+    call.out = static_cast<char*>(out.data) + (out_place + group * call.channels) * size;
+    if (!weights_.empty())
+      call.weights = weights_.data() +
+                     static_cast<size_t>(row * width_ + column) * inside * out_channels +
+                     group * call.channels;
+    function_(call);
+  }
+}
+
+void WindowStep::end_row(const Tensor& out, int y) const {
+  if (finish_) {
+    RowCall call;
+    call.in = call.out = out.real_row(y);
+    call.pixels = static_cast<size_t>(out_.shape.width);
+    call.channels = static_cast<size_t>(out_.shape.channels);
+    call.a = factor_.data();
+    call.b = shift_.data();
+    finish_(call);
+  } else if (!maximum_) {
+    float* row = out.real_row(y);
+    for (size_t i = 0; i < out_.shape.row(); ++i) row[i] /= divisor_;
+  }
+}
+
+void WindowStep::run(std::span<const Tensor> values, Rows rows) const {
+  const Tensor& in = values[static_cast<size_t>(input_)];
+  const Tensor& out = values[static_cast<size_t>(result_)];
+  for (int y = rows.first; y < rows.last; ++y) {
+    begin_row(in, out, y);
+    for (int row = 0; row < height_; ++row)
+      for (int column = 0; column < width_; ++column) gather(in, out, y, row, column);
+    end_row(out, y);
+  }
+}
+
+}  // namespace lowbit::runtime

@@ -1,0 +1,46 @@
+// Steps that gather pixels: pools, means over pixels and convolutions of reals, row by row. Each
+// number is the sum, or the maximum, of the same numbers in the same order as in the plain loops:
+// places of the window one after the other, and for each of them all pixels of the row.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "lowbit/runtime/network.h"
+#include "lowbit/runtime/rows.h"
+
+namespace lowbit::runtime {
+
+class WindowStep {
+ public:
+  static bool can(const packed::Step& step);
+
+  // isa is not `reference`.
+  WindowStep(const Network& network, int step, Isa isa);
+
+  void run(std::span<const Tensor> values, Rows rows) const;
+
+ private:
+  void set_convolution(const packed::RealConv& conv, Isa isa);
+  void set_pool(const packed::Pool& pool, Isa isa);
+  void begin_row(const Tensor& in, const Tensor& out, int y) const;
+  void gather(const Tensor& in, const Tensor& out, int y, int row, int column) const;
+  void end_row(const Tensor& out, int y) const;
+  // The first place of the window, in one direction, that is inside the image.
+  int first_inside(int position) const;
+
+  int input_ = 0, result_ = 0;
+  ValueType in_, out_;
+  // Of the window; of a mean all pixels are under it.
+  int height_ = 1, width_ = 1, stride_ = 1, padding_ = 0;
+  bool maximum_ = false;
+  WindowFunction function_ = nullptr;
+  int calls_ = 1;               // for one place: groups that are convolved one by one
+  std::vector<float> weights_;  // [row][column][in / groups][out]
+  // What becomes of a sum.
+  RowFunction finish_ = nullptr;
+  std::vector<float> factor_, shift_;
+  float divisor_ = 1;
+};
+
+}  // namespace lowbit::runtime

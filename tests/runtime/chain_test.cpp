@@ -1,0 +1,145 @@
+// Codes from integer comparisons: for all values that the sum takes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "programs.h"
+
+namespace lowbit::runtime {
+namespace {
+
+constexpr int kChannels = 37;  // whole vectors and a rest
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// A convolution of one pixel and two channels with the weights 1 and 127: over an image of all
+// pairs of bytes its sum takes every integer between the least and the greatest.
+struct Layer {
+  Layer() : program(256, 256, 2) {
+    packed::CodeConvT conv;
+    conv.input = 0;
+    conv.window = window(1);
+    conv.groups = 1;
+    auto codes = std::make_unique<packed::CodePlaneT>();
+    codes->channels = 2;
+    codes->zero_points = {100, 128};
+    conv.codes.push_back(std::move(codes));
+    auto weights = std::make_unique<packed::WeightPlaneT>();
+    weights->bits = 8;
+    for (int c = 0; c < kChannels; ++c) weights->data.insert(weights->data.end(), {1, 127});
+    conv.weights.push_back(std::move(weights));
+    // Rising, falling and constant, steep and flat.
+    for (int c = 0; c < kChannels; ++c) {
+      const float size = c % 5 == 4 ? 0 : draw.real(1e-5f, 2e-4f);
+      conv.coefficients.push_back(c % 2 == 0 ? size : -size);
+      conv.bias.push_back(draw.real(-1, 1));
+    }
+    last = program.add(std::move(conv), {256, 256, kChannels});
+    image.resize(program.shape(0).count());
+    for (size_t i = 0; i < image.size(); ++i)
+      image[i] = static_cast<uint8_t>(i % 2 == 0 ? i / 2 % 256 : i / 2 / 256);
+  }
+
+  void affine() {
+    std::vector<float> factor = draw.reals(kChannels);
+    factor[3] = 0;
+    factor[4] = -0.0f;
+    last = add_affine(program, last, factor, draw.reals(kChannels));
+  }
+
+  void activation(packed::Function function, std::vector<float> slope = {}) {
+    packed::ActivationT activation;
+    activation.input = last;
+    activation.function = function;
+    activation.low = -0.75f;
+    activation.high = 1.25f;
+    activation.slope = std::move(slope);
+    last = program.add(std::move(activation), program.shape(last));
+  }
+
+  // Whether the planned network compares sums; its codes are compared with the plain ones.
+  bool compares(std::vector<float> thresholds, int groups = 1) {
+    const int codes = add_quantize(program, last, groups, std::move(thresholds));
+    packed::DequantizeT dequantize;
+    dequantize.input = codes;
+    dequantize.groups = 1;
+    for (int i = 0; i < program.value(codes).levels; ++i)
+      dequantize.levels.push_back(static_cast<float>(i));
+    // Codes that something else reads, too, stand in memory.
+    const int padded = add_code_conv(program, draw, codes, 1, 1, 1, 0, 1);
+    add_mean(program, padded);
+    const Program::File file = program.file();
+    const Network network(open_sealed(file.span()));
+    const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+    const auto number = static_cast<size_t>(codes);
+    const auto [least, most] = std::ranges::minmax_element(plain[number]);
+    EXPECT_LT(*least, *most) << "the layer does nothing";
+    std::optional<bool> compared;
+    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
+      if (!has_isa(isa)) continue;
+      const Plan plan(network, isa);
+      EXPECT_EQ(values_of(network, plan, 1, image)[number], plain[number]) << name_of(isa);
+      compared = plan.groups().front().chain->compares_sums();
+    }
+    return compared.value();
+  }
+
+  Draw draw{5};
+  Program program;
+  int last = 0;
+  std::vector<uint8_t> image;
+};
+
+TEST(ComparedSums, GiveTheCodesOfTheFloatFunctionForEachSum) {
+  for (const size_t thresholds : {1, 2, 3, 7, 15}) {
+    SCOPED_TRACE(thresholds);
+    Layer layer;
+    layer.affine();
+    EXPECT_TRUE(layer.compares(layer.draw.ascending(thresholds)));
+  }
+}
+
+TEST(ComparedSums, GiveThemBehindEachMonotoneFunction) {
+  for (const auto function :
+       {packed::Function::relu, packed::Function::clamp, packed::Function::leaky}) {
+    SCOPED_TRACE(EnumNameFunction(function));
+    Layer layer;
+    layer.affine();
+    layer.activation(function, layer.draw.reals(kChannels, 0, 1));
+    EXPECT_TRUE(layer.compares({-0.75f, 0, 0.5f}));
+  }
+}
+
+TEST(ComparedSums, GiveThemForThresholdsThatAreEqualOrInfinite) {
+  Layer layer;
+  EXPECT_TRUE(layer.compares({-kInfinity, -0.5f, -0.5f, 0, 1, 1, kInfinity}));
+}
+
+TEST(ComparedSums, GiveThemForThresholdsOfEachChannel) {
+  Layer layer;
+  layer.affine();
+  std::vector<float> thresholds;
+  for (int c = 0; c < kChannels; ++c)
+    for (const float x : layer.draw.ascending(3)) thresholds.push_back(x);
+  EXPECT_TRUE(layer.compares(thresholds, kChannels));
+}
+
+TEST(ComparedSums, AreNotUsedForFunctionsThatRiseAndFall) {
+  Layer absolute;
+  absolute.activation(packed::Function::absolute);
+  EXPECT_FALSE(absolute.compares({0.25f, 0.5f, 1}));
+  Layer bent;
+  bent.activation(packed::Function::leaky, {-0.5f});
+  EXPECT_FALSE(bent.compares({0.25f, 0.5f, 1}));
+}
+
+TEST(ComparedSums, AreNotUsedWhereNumbersGrowBeyondFloats) {
+  Layer layer;
+  layer.last = add_affine(layer.program, layer.last, {1e38f}, {});
+  layer.last = add_affine(layer.program, layer.last, {0}, {1});  // of infinity NaN
+  EXPECT_FALSE(layer.compares({0.5f}));
+}
+
+}  // namespace
+}  // namespace lowbit::runtime

@@ -1,0 +1,138 @@
+// Planned against plain: the same bits in every value that comes to stand in memory.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "programs.h"
+
+namespace lowbit::runtime {
+namespace {
+
+std::vector<Isa> isas() {
+  std::vector<Isa> found;
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon})
+    if (has_isa(isa)) found.push_back(isa);
+  return found;
+}
+
+std::vector<uint8_t> image_of(const Program& program, uint32_t seed) {
+  return Draw(seed).codes(program.shape(0).count(), 256);
+}
+
+// NaN has many forms, and which one an operation gives is left to the machine.
+bool same_reals(const std::vector<uint8_t>& a, const std::vector<uint8_t>& b) {
+  for (size_t i = 0; i + sizeof(float) <= a.size(); i += sizeof(float)) {
+    float x, y;
+    std::memcpy(&x, a.data() + i, sizeof x);
+    std::memcpy(&y, b.data() + i, sizeof y);
+    if (std::memcmp(&x, &y, sizeof x) != 0 && !(std::isnan(x) && std::isnan(y))) return false;
+  }
+  return a.size() == b.size();
+}
+
+// Compares all values of `planned` that are there; how many that were.
+int expect_same(const Network& network, const std::vector<std::vector<uint8_t>>& plain,
+                const std::vector<std::vector<uint8_t>>& planned) {
+  int compared = 0;
+  for (size_t i = 1; i < plain.size(); ++i) {
+    if (planned[i].empty()) continue;
+    ++compared;
+    const bool real = network.types()[i].kind == packed::Kind::real;
+    const bool same = real ? same_reals(plain[i], planned[i]) : plain[i] == planned[i];
+    EXPECT_TRUE(same) << "value " << i << " by "
+                      << EnumNameOperation(network.step(static_cast<int>(i) - 1).operation_type());
+  }
+  return compared;
+}
+
+TEST(Plan, GivesTheBitsOfThePlainLoopsForProgramsOfAllOperations) {
+  int compared = 0;
+  for (uint32_t seed = 0; seed < 150; ++seed) {
+    SCOPED_TRACE(seed);
+    const Program program = random_program(seed, 30);
+    const Program::File file = program.file();
+    const Network network(open_sealed(file.span()));
+    const std::vector<uint8_t> image = image_of(program, seed);
+    const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+    for (const Isa isa : isas()) {
+      SCOPED_TRACE(name_of(isa));
+      const int threads = 1 + static_cast<int>(seed % 3);
+      compared +=
+          expect_same(network, plain, values_of(network, Plan(network, isa), threads, image));
+    }
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(compared, 1000);
+}
+
+TEST(Plan, UsesMemoryOfValuesAgainThatAreNoLongerNeeded) {
+  Program program(16, 16, 3);
+  packed::NormalizeT normalize;
+  normalize.input = 0;
+  normalize.factor.assign(3, 1);
+  normalize.shift.assign(3, 0);
+  int value = program.add(std::move(normalize), program.shape(0));
+  for (int i = 0; i < 20; ++i) {
+    packed::PoolT pool;
+    pool.input = value;
+    pool.window = window(3, 1, 1);
+    value = program.add(std::move(pool), program.shape(value));
+  }
+  add_mean(program, value);
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const size_t one = program.shape(value).count() * sizeof(float);
+  EXPECT_GE(Plan(network, Isa::reference).bytes(), 21 * one);
+  EXPECT_LE(Plan(network, best_isa()).bytes(), 2 * one + 64);
+}
+
+TEST(Plan, PutsAConvolutionAndWhatFollowsNumberByNumberIntoOneGroup) {
+  Draw draw(1);
+  Program program(8, 8, 3);
+  const int first = add_code_conv(program, draw, 0, 8, 3, 1, 1, 1);
+  const int kept = add_affine(program, first, {2}, {1});
+  const int codes = add_quantize(program, kept, 1, {0, 1, 2});
+  const int second = add_code_conv(program, draw, codes, 8, 3, 1, 1, 1);
+  packed::BinaryT sum;
+  sum.a = second;
+  sum.b = kept;
+  const int added = program.add(std::move(sum), program.shape(second));
+  add_mean(program, added);
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const Plan plan(network, best_isa());
+  ASSERT_EQ(plan.groups().size(), 3u);
+  EXPECT_EQ(plan.groups()[0].steps, (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(plan.groups()[0].stored, (std::vector<int>{kept, codes}));
+  EXPECT_EQ(plan.groups()[1].steps, (std::vector<int>{3, 4}));
+  EXPECT_EQ(plan.groups()[1].stored, (std::vector<int>{added}));
+}
+
+TEST(Plan, GivesTheSameBitsForAnyNumberOfThreads) {
+  const Program program = random_program(7, 40);
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const Plan plan(network, best_isa());
+  const std::vector<uint8_t> image = image_of(program, 3);
+  const auto alone = values_of(network, plan, 1, image);
+  for (const int threads : {2, 3, 8}) EXPECT_EQ(values_of(network, plan, threads, image), alone);
+}
+
+TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
+  Pool pool(4);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::atomic<int>> calls(37), at_work(4);
+    std::atomic<bool> alone = true;
+    pool.each(37, [&](int part, int thread) {
+      if (++at_work[static_cast<size_t>(thread)] != 1) alone = false;
+      ++calls[static_cast<size_t>(part)];
+      --at_work[static_cast<size_t>(thread)];
+    });
+    for (const std::atomic<int>& count : calls) ASSERT_EQ(count, 1);
+    ASSERT_TRUE(alone);
+  }
+}
+
+}  // namespace
+}  // namespace lowbit::runtime
