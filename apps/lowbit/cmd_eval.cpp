@@ -49,19 +49,6 @@ config::Configuration configuration_for(const train::Value& checkpoint, const st
   return configuration;
 }
 
-// What a quantizer has not learned yet may be missing: the network it is put into was trained in
-// full precision. Anything else would be evaluated with random numbers.
-void require_weights(const train::LoadReport& report, const std::string& path) {
-  const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
-    return entry.find(".quant_") == std::string::npos;
-  });
-  if (missing == report.stayed.end()) return;
-  throw core::usage_error("{}: does not fit the network: it lacks {}", path, *missing)
-      .detail(
-          "the options say what the network is: --model, --keyword, --num_classes, "
-          "--width_alpha; 'lowbit tools load' lists all that does not fit");
-}
-
 // Numbers stand for classes that a data set does not name.
 bool has_names(const std::vector<std::string>& classes) {
   return std::ranges::any_of(classes, [](const std::string& name) {

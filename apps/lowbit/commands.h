@@ -22,5 +22,8 @@ int report(const Arguments& arguments);
 int summary(const Arguments& arguments);
 int after(const Arguments& arguments);
 int tools(const Arguments& arguments);
+int export_network(const Arguments& arguments);
+int run(const Arguments& arguments);
+int bench(const Arguments& arguments);
 
 }  // namespace lowbit::app

@@ -28,9 +28,10 @@ constexpr Verb program_verbs[] = {
     {"after", "after PID CONFIG [repeat]", "train when a process has ended", lowbit::app::after},
     {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},
     {"tools", "tools VERB ...", "check and rewrite checkpoints, images", lowbit::app::tools},
-    {"export", "export CHECKPOINT", "pack for inference"},
-    {"run", "run MODEL IMAGE...", "classify"},
-    {"bench", "bench MODEL|CONFIG", "latency and throughput"},
+    {"export", "export CHECKPOINT", "pack for inference", lowbit::app::export_network},
+    {"run", "run MODEL IMAGE|FOLDER|DATASET...", "classify with a packed network",
+     lowbit::app::run},
+    {"bench", "bench MODEL", "latency and throughput of a packed network", lowbit::app::bench},
 };
 
 void print_help(std::FILE* to) {

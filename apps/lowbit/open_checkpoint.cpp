@@ -1,5 +1,7 @@
 #include "open_checkpoint.h"
 
+#include <algorithm>
+
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/train/run_state.h"
@@ -19,6 +21,19 @@ config::Configuration configuration_of(const train::Value& file, const std::stri
                     : config::parse_run(std::nullopt, options);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   return configuration;
+}
+
+// What a quantizer has not learned yet may be missing: the network it is put into was trained in
+// full precision. Anything else would be evaluated with random numbers.
+void require_weights(const train::LoadReport& report, const std::string& path) {
+  const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
+    return entry.find(".quant_") == std::string::npos;
+  });
+  if (missing == report.stayed.end()) return;
+  throw core::usage_error("{}: does not fit the network: it lacks {}", path, *missing)
+      .detail(
+          "the options say what the network is: --model, --keyword, --num_classes, "
+          "--width_alpha; 'lowbit tools load' lists all that does not fit");
 }
 
 }  // namespace lowbit::app

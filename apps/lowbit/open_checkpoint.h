@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "lowbit/config/parse.h"
+#include "lowbit/train/state_dict.h"
 #include "lowbit/train/value.h"
 
 namespace lowbit::app {
@@ -14,5 +15,9 @@ namespace lowbit::app {
 // for_network: nothing is trained or evaluated, as config::parse_network. Logs warnings.
 config::Configuration configuration_of(const train::Value& file, const std::string& path,
                                        const Arguments& options, bool for_network);
+
+// A usage error if the file does not give the network all of its weights: what is missing would be
+// random numbers.
+void require_weights(const train::LoadReport& report, const std::string& path);
 
 }  // namespace lowbit::app

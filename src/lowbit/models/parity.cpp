@@ -219,6 +219,11 @@ ParityResult run_parity(const std::filesystem::path& file, const ToleranceTable&
   return result;
 }
 
+ParityNetwork parity_network(const std::filesystem::path& file, const ParityRun& run) {
+  const Json record = Json::parse(core::read_file(file));
+  return {make_filled_network(model_options(record), run), make_batch(record, run).images};
+}
+
 std::string format_line(const ParityResult& result) {
   const std::string gradient_error =
       result.gradients_compared ? fmt::format("{:.1e}", result.gradients) : "-";

@@ -8,8 +8,10 @@
 #include <torch/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "lowbit/models/network.h"
 #include "lowbit/models/tolerances.h"
 
 namespace lowbit::models {
@@ -35,6 +37,14 @@ struct ParityRun {
 // the message of a result that is not ok.
 ParityResult run_parity(const std::filesystem::path& file, const ToleranceTable& tolerances = {},
                         const ParityRun& run = {});
+
+// The network of the case in `file` with its weights, and its input [B, 3, H, W]. Errors name the
+// file or the option.
+struct ParityNetwork {
+  std::shared_ptr<Network> network;
+  torch::Tensor images;
+};
+ParityNetwork parity_network(const std::filesystem::path& file, const ParityRun& run = {});
 
 // One line: name, largest relative error of logits (of both passes), loss, gradients ("-": not
 // compared) and state, ok or FAIL, and the message.

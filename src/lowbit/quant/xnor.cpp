@@ -153,10 +153,13 @@ class Xnor : public Quantizer {
         step_function([](float v) { return kernels::xnor_value(v, 1.0F, 1.0F); }));
     // All that share a mean have its magnitude.
     const torch::Tensor magnitude = apply(x, torch::kFloat32).abs();
-    if (spec_->factor == config::XnorFactor::channel)
+    if (spec_->factor == config::XnorFactor::channel) {
       lowering.factor = magnitude.narrow(1, 0, 1);
-    else if (spec_->factor == config::XnorFactor::resolution)
+      lowering.factor_mean_dims = {1};
+    } else if (spec_->factor == config::XnorFactor::resolution) {
       lowering.factor = magnitude.flatten(2).narrow(2, 0, 1).view({x.size(0), x.size(1), 1, 1});
+      lowering.factor_mean_dims = {2, 3};
+    }
     return lowering;
   }
 

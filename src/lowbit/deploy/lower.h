@@ -1,0 +1,34 @@
+// A traced network as the packed program of runtime/program.fbs.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "lowbit/deploy/trace.h"
+#include "lowbit/runtime/program_generated.h"
+
+namespace lowbit::deploy {
+
+// What becomes of convolutions and linear layers that were trained in full precision, such as the
+// first and the last.
+enum class Ends {
+  int8,     // weights of 8 bits per output channel, inputs of 8 bits: the image's own bytes, or a
+            // grid over the range that the traced images take
+  float32,  // as trained
+};
+
+struct LowerOptions {
+  Ends ends = Ends::int8;
+  std::array<double, 3> mean{}, std{1, 1, 1};  // per channel, of values in 0..1
+  std::string network;                         // for people
+  std::vector<std::string> classes;
+  int resize = 0;  // of the shorter side, before the center is cut out; 0: none
+};
+
+// The program gives for an image what the network in evaluation gives for it, but for float32
+// roundings and `ends`. Operations that the format cannot say are an Error (failure) that names
+// them and their layer.
+packed::ModelT lower(const Trace& trace, const LowerOptions& options);
+
+}  // namespace lowbit::deploy

@@ -1,0 +1,117 @@
+#include "lowbit/deploy/prove.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lowbit/core/error.h"
+#include "lowbit/deploy/evaluate.h"
+#include "lowbit/runtime/packed_network.h"
+
+namespace lowbit::deploy {
+namespace {
+
+// One image's value as the runtime lays it out: [H, W, C].
+torch::Tensor laid_out(const torch::Tensor& value, int64_t image) {
+  return value[image].permute({1, 2, 0}).contiguous();
+}
+
+// Where the first byte differs, as the number of an element.
+int64_t first_difference(const uint8_t* a, const uint8_t* b, int64_t bytes, int64_t element) {
+  return std::mismatch(a, a + bytes, b).first - a < bytes
+             ? (std::mismatch(a, a + bytes, b).first - a) / element
+             : -1;
+}
+
+class Comparison {
+ public:
+  Comparison(const std::vector<torch::Tensor>& expected, const packed::ModelT& model)
+      : expected_(expected), model_(model) {}
+
+  void run(runtime::PackedNetwork& network, const torch::Tensor& pixels, int64_t image) {
+    const torch::Tensor own = pixels[image].contiguous();
+    network.run_visiting(own.const_data_ptr<uint8_t>(),
+                         [&](int number, std::span<const uint8_t> bytes) {
+                           compare(network, number, bytes, image);
+                         });
+  }
+
+  int64_t values() const { return values_; }
+  int64_t numbers() const { return numbers_; }
+
+ private:
+  void compare(const runtime::PackedNetwork& network, int number, std::span<const uint8_t> bytes,
+               int64_t image) {
+    const torch::Tensor want = laid_out(expected_.at(static_cast<size_t>(number)), image);
+    const auto size = static_cast<int64_t>(want.nbytes());
+    if (size != static_cast<int64_t>(bytes.size()))
+      throw core::failure("value {} of the program has {} bytes in the runtime instead of {}",
+                          number, bytes.size(), size);
+    const int64_t at = first_difference(static_cast<const uint8_t*>(want.const_data_ptr()),
+                                        bytes.data(), size, want.element_size());
+    if (at >= 0)
+      throw core::failure(
+          "the packed network differs from the trained one evaluated on codes: value {} ('{}', "
+          "{}), "
+          "number {}, image {}, kernels {}",
+          number, model_.values[static_cast<size_t>(number)]->name, network.operation(number), at,
+          image, network.kernels());
+    ++values_;
+    numbers_ += want.numel();
+  }
+
+  const std::vector<torch::Tensor>& expected_;
+  const packed::ModelT& model_;
+  int64_t values_ = 0, numbers_ = 0;
+};
+
+}  // namespace
+
+void Proof::add(const Proof& other) {
+  images += other.images;
+  values += other.values;
+  numbers += other.numbers;
+  disagreeing += other.disagreeing;
+  largest_difference = std::max(largest_difference, other.largest_difference);
+  right_trained += other.right_trained;
+  right_packed += other.right_packed;
+}
+
+std::string Proof::text() const {
+  const auto percent = [this](int64_t count) {
+    return 100 * static_cast<double>(count) / static_cast<double>(images);
+  };
+  return fmt::format(
+      "{} images: {} numbers of {} tensors equal bit for bit to the network evaluated on codes; "
+      "another class than the trained network's for {} ({:.2f} %), logits within {:.2g} of the "
+      "largest; top-1 {:.2f} % packed, {:.2f} % trained",
+      images, numbers, values, disagreeing, percent(disagreeing), largest_difference,
+      percent(right_packed), percent(right_trained));
+}
+
+Proof prove(models::Network& network, const packed::ModelT& model, std::span<const uint8_t> file,
+            const torch::Tensor& pixels, const torch::Tensor& images, const torch::Tensor& labels) {
+  const torch::NoGradGuard no_grad;
+  const std::vector<torch::Tensor> expected = evaluate(model, pixels);
+  Comparison comparison(expected, model);
+  runtime::PackedNetwork fast(file, "auto", 1), plain(file, "reference", 1);
+  comparison.run(plain, pixels, 0);
+  for (int64_t image = 0; image < pixels.size(0); ++image) comparison.run(fast, pixels, image);
+
+  const torch::Tensor packed = expected.back().flatten(1);
+  const torch::Tensor trained = network.forward(images).to(torch::kFloat32);
+  const auto count = [](const torch::Tensor& mask) { return mask.sum().item<int64_t>(); };
+  const torch::Tensor packed_class = packed.argmax(1), trained_class = trained.argmax(1);
+  Proof proof;
+  proof.images = pixels.size(0);
+  proof.values = comparison.values();
+  proof.numbers = comparison.numbers();
+  proof.disagreeing = count(packed_class != trained_class);
+  proof.largest_difference = ((packed - trained).abs().max() / trained.abs().max()).item<double>();
+  proof.right_packed = count(packed_class == labels);
+  proof.right_trained = count(trained_class == labels);
+  return proof;
+}
+
+}  // namespace lowbit::deploy

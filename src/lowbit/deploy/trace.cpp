@@ -1,0 +1,157 @@
+#include "lowbit/deploy/trace.h"
+
+#include <ATen/record_function.h>
+
+#include <functional>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::deploy {
+namespace {
+
+// Hands every outermost ATen operation of this thread to `see` as long as it lives. Operations that
+// others are made of are theirs alone.
+class Recorder {
+ public:
+  using See = std::function<void(Node)>;
+
+  explicit Recorder(See see) : see_(std::move(see)) {
+    active = this;
+    handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(&begin, &end)
+                                             .needsInputs(true)
+                                             .needsOutputs(true)
+                                             .scopes({at::RecordScope::FUNCTION}));
+  }
+  ~Recorder() {
+    at::removeCallback(handle_);
+    active = nullptr;
+  }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+ private:
+  // The arguments, which are there only when an operation begins.
+  struct Call : at::ObserverContext {
+    std::vector<c10::IValue> inputs;
+  };
+
+  static std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
+    auto call = std::make_unique<Call>();
+    if (active->depth_++ == 0)
+      call->inputs.assign(function.inputs().begin(), function.inputs().end());
+    return call;
+  }
+
+  static void end(const at::RecordFunction& function, at::ObserverContext* context) {
+    if (--active->depth_ > 0) return;
+    const std::vector<c10::IValue>& outputs = function.outputs();
+    if (outputs.empty() || !outputs[0].isTensor()) return;
+    Node node;
+    node.op = function.name();
+    node.inputs = std::move(static_cast<Call*>(context)->inputs);
+    node.output = outputs[0].toTensor();
+    active->see_(std::move(node));
+  }
+
+  static thread_local Recorder* active;
+
+  See see_;
+  at::CallbackHandle handle_{};
+  int depth_ = 0;
+};
+
+thread_local Recorder* Recorder::active = nullptr;
+
+void for_each_tensor(const c10::IValue& value,
+                     const std::function<void(const torch::Tensor&)>& see) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined()) see(value.toTensor());
+  } else if (value.isTensorList()) {
+    for (const torch::Tensor& tensor : value.toTensorVector()) see(tensor);
+  }
+}
+
+// Evaluation mode for a time.
+class Evaluation {
+ public:
+  explicit Evaluation(models::Network& network)
+      : network_(network), was_training_(network.is_training()) {
+    network.eval();
+  }
+  ~Evaluation() { network_.train(was_training_); }
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+
+ private:
+  models::Network& network_;
+  bool was_training_;
+};
+
+}  // namespace
+
+Trace::Trace(models::Network& network, const torch::Tensor& images) : input_(images) {
+  const Evaluation evaluation(network);
+  const Recorder recorder([this](Node node) { add(std::move(node)); });
+  const nn::Layer::Probe layers = [this](const nn::Layer& layer, const torch::Tensor&,
+                                         const torch::Tensor& y) {
+    layers_.try_emplace(key(y), layer.path());
+  };
+  const quant::Quantizer::Probe quantizers =
+      [this](const quant::Quantizer& quantizer, const torch::Tensor& x, const torch::Tensor& y) {
+        if (y.is_same(x)) return;
+        Node node{"quantize", {x}, y, &quantizer, quantizer.lower(x)};
+        kept_.push_back(y);
+        output_ = y;
+        nodes_.insert_or_assign(key(y), std::move(node));
+      };
+  network.probe(images, layers, &quantizers);
+  for (const nn::QuantLayer* layer : network.quant_layers())
+    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot})
+      quantizer_layers_.emplace(layer->quantizer(tag).get(), layer->layer_path());
+  if (!output_.defined()) throw core::failure("the network computes nothing");
+  count_uses(output_);
+}
+
+void Trace::add(Node node) {
+  bool same = false;
+  for (const c10::IValue& input : node.inputs)
+    for_each_tensor(input, [&](const torch::Tensor& tensor) {
+      kept_.push_back(tensor);
+      same |= tensor.is_same(node.output);
+    });
+  if (same || node.output.is_same(input_)) return;
+  kept_.push_back(node.output);
+  output_ = node.output;  // in the end that of the last operation: the logits
+  nodes_.try_emplace(key(node.output), std::move(node));
+}
+
+void Trace::count_uses(const torch::Tensor& tensor) {
+  if (++uses_[key(tensor)] > 1) return;
+  const Node* node = producer(tensor);
+  if (!node) return;
+  for (const c10::IValue& input : node->inputs)
+    for_each_tensor(input, [this](const torch::Tensor& each) { count_uses(each); });
+  if (node->lowering.factor.defined()) count_uses(node->lowering.factor);
+}
+
+const Node* Trace::producer(const torch::Tensor& tensor) const {
+  const auto found = nodes_.find(key(tensor));
+  return found == nodes_.end() || tensor.is_same(input_) ? nullptr : &found->second;
+}
+
+int Trace::uses(const torch::Tensor& tensor) const {
+  const auto found = uses_.find(key(tensor));
+  return found == uses_.end() ? 0 : found->second;
+}
+
+std::string Trace::layer_of(const torch::Tensor& tensor) const {
+  const auto found = layers_.find(key(tensor));
+  return found == layers_.end() ? std::string() : found->second;
+}
+
+std::string Trace::layer_of(const quant::Quantizer& quantizer) const {
+  const auto found = quantizer_layers_.find(&quantizer);
+  return found == quantizer_layers_.end() ? std::string() : found->second;
+}
+
+}  // namespace lowbit::deploy

@@ -1,0 +1,151 @@
+#include "lowbit/deploy/lower.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "lowbit/config/parse.h"
+#include "lowbit/deploy/evaluate.h"
+#include "lowbit/deploy/prove.h"
+#include "lowbit/models/factory.h"
+#include "lowbit/models/parity.h"
+#include "lowbit/runtime/container.h"
+
+namespace lowbit::deploy {
+namespace {
+
+constexpr std::array<double, 3> kMean = {0.5, 0.45, 0.4}, kStd = {0.25, 0.2, 0.3};
+
+struct Case {
+  std::string name;
+  std::vector<std::string> options;
+};
+
+void PrintTo(const Case& value, std::ostream* out) {
+  *out << value.name;
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+// Running statistics and factors as training leaves them, not those of a new network.
+void age(models::Network& network) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : network.named_buffers()) {
+    if (item.key().ends_with("running_mean")) item.value().normal_(0, 0.3);
+    if (item.key().ends_with("running_var")) item.value().uniform_(0.5, 2);
+    if (item.key().ends_with("iteration")) item.value().fill_(1000);
+  }
+  for (auto& item : network.named_parameters())
+    if (item.value().dim() == 1 && item.key().find("bn") != std::string::npos)
+      item.value().add_(torch::randn_like(item.value()) * 0.2);
+}
+
+std::shared_ptr<models::Network> network_of(const Case& c) {
+  std::vector<std::string> options = words("--num_classes 10 --dataset cifar10");
+  options.insert(options.end(), c.options.begin(), c.options.end());
+  torch::manual_seed(3);
+  const auto network =
+      models::make_network(config::parse_network(std::nullopt, options).options.model);
+  age(*network);
+  network->eval();
+  return network;
+}
+
+torch::Tensor images(int64_t count, int64_t side) {
+  torch::manual_seed(7);
+  return torch::randint(0, 256, {count, side, side, 3}, torch::kUInt8);
+}
+
+torch::Tensor normalized(const torch::Tensor& pixels) {
+  const auto row = [](const std::array<double, 3>& numbers) {
+    return torch::tensor(std::vector<double>(numbers.begin(), numbers.end()), torch::kFloat32)
+        .view({1, 3, 1, 1});
+  };
+  return (pixels.permute({0, 3, 1, 2}).to(torch::kFloat32) / 255 - row(kMean)) / row(kStd);
+}
+
+// With its ends in float32 the program is the network but for roundings; a code next to a threshold
+// may be the other one, hence the bound. The runtime has every bit of it.
+void expect_equal_program(models::Network& network, const torch::Tensor& pixels, double bound) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor expected = network.forward(normalized(pixels));
+  const Trace trace(network, normalized(pixels));
+  EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
+  for (const Ends ends : {Ends::float32, Ends::int8}) {
+    const packed::ModelT model =
+        lower(trace, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
+    const torch::Tensor logits = evaluate(model, pixels).back().view_as(expected);
+    const Proof proof = prove(network, model, runtime::seal(model), pixels, normalized(pixels),
+                              torch::zeros({pixels.size(0)}, torch::kInt64));
+    EXPECT_GT(proof.numbers, logits.numel());
+    if (ends == Ends::float32) {
+      EXPECT_LT(proof.largest_difference, bound);
+    }
+  }
+}
+
+class EveryNetwork : public testing::TestWithParam<Case> {};
+
+TEST_P(EveryNetwork, BecomesAProgramThatGivesItsLogits) {
+  const auto network = network_of(GetParam());
+  expect_equal_program(*network, images(3, network->options().input_size), 0.02);
+}
+
+std::vector<std::filesystem::path> recorded() {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(LOWBIT_SOURCE_DIR) / "tests" / "golden"))
+    if (entry.path().filename() != "tolerances.json") files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+std::string file_name(const testing::TestParamInfo<std::filesystem::path>& file) {
+  std::string name = file.param.stem().string();
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+// Networks of every family, method and keyword, with the weights of the parity cases.
+class RecordedNetwork : public testing::TestWithParam<std::filesystem::path> {};
+
+TEST_P(RecordedNetwork, BecomesAProgramThatGivesItsLogits) {
+  const models::ParityNetwork recorded =
+      models::parity_network(GetParam(), {.type = torch::kFloat32});
+  {
+    const torch::NoGradGuard no_grad;
+    recorded.network->forward(recorded.images);  // statistics
+  }
+  recorded.network->eval();
+  expect_equal_program(*recorded.network, images(2, recorded.images.size(2)), 0.2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork, testing::ValuesIn(recorded()), file_name);
+
+const char* const kResNet =
+    "--model resnet20 --width_alpha 0.25 --keyword cifar10,origin,fix,singleconv,cbsa";
+Case cifar(const std::string& name, const std::string& keywords, const std::string& more) {
+  return {name, words(std::string(kResNet) + "," + keywords + " --fm_enable --wt_enable " + more)};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, EveryNetwork,
+    testing::Values(
+        Case{"full", words(std::string(kResNet))},
+        cifar("lsq", "dorefa,lsq", "--fm_bit 2 --wt_bit 2 --fm_boundary 2 --wt_boundary 1"),
+        cifar("lsq_var_mean", "dorefa,lsq",
+              "--fm_bit 2 --wt_bit 2 --wt_adaptive var-mean --wt_boundary 1.5"),
+        cifar("dorefa", "dorefa", "--fm_bit 3 --wt_bit 3"),
+        cifar("pact", "dorefa,pact", "--fm_bit 4 --wt_bit 4"),
+        cifar("xnor", "xnor", "--fm_bit 1 --wt_bit 1"), cifar("lq", "lq", "--fm_bit 2 --wt_bit 2"),
+        cifar("ternary", "dorefa,non-uniform", "--fm_level 3 --wt_level 3 --fm_bit 2 --wt_bit 2")),
+    [](const auto& given) { return given.param.name; });
+
+}  // namespace
+}  // namespace lowbit::deploy
