@@ -2,7 +2,7 @@
 ONNX Runtime and by OpenVINO, in the same run, by turns, one image at a time.
 
     pip install numpy torch onnx onnxruntime openvino
-    python3 bench/peer_int8.py --library build/cpu/liblowbit.so [--threads 1] MODEL.lowbit ...
+    python3 bench/peer_int8.py --library build/cpu/src/lowbit/runtime/liblowbit.so [--threads 1] MODEL.lowbit ...
 
 The 8-bit network has random weights, which costs the same as trained ones: exported by PyTorch,
 quantized (static, per channel, QDQ) by ONNX Runtime. What is not installed is left out, with a
@@ -116,7 +116,8 @@ def openvino(path, threads):
     import openvino as ov
     core = ov.Core()
     model = core.compile_model(core.read_model(str(path)), "CPU", {
-        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"})
+        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32"})
     request = model.create_infer_request()
     request.set_input_tensor(ov.Tensor(
         np.random.default_rng(1).standard_normal((1, 3, SIDE, SIDE), np.float32)))
@@ -135,7 +136,7 @@ def runners(call):
         for name, make in (("ONNX Runtime int8", onnx_runtime), ("OpenVINO int8", openvino)):
             try:
                 yield name, make(network, call.threads)
-            except ImportError as error:
+            except (ImportError, RuntimeError) as error:
                 print(f"without {name}: {error}")
 
 
