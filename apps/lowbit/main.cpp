@@ -29,9 +29,8 @@ constexpr Verb program_verbs[] = {
     {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},
     {"tools", "tools VERB ...", "check and rewrite checkpoints, images", lowbit::app::tools},
     {"export", "export CHECKPOINT", "pack for inference", lowbit::app::export_network},
-    {"run", "run MODEL IMAGE|FOLDER|DATASET...", "classify with a packed network",
-     lowbit::app::run},
-    {"bench", "bench MODEL", "latency and throughput of a packed network", lowbit::app::bench},
+    {"run", "run MODEL IMAGE|FOLDER|DATASET...", "classify", lowbit::app::run},
+    {"bench", "bench MODEL", "time a packed network", lowbit::app::bench},
 };
 
 void print_help(std::FILE* to) {

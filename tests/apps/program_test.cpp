@@ -254,7 +254,7 @@ INSTANTIATE_TEST_SUITE_P(
     Arguments, BadInput,
     testing::Values(
         RefusedCall{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
-        RefusedCall{"verb_to_come", {"export"}, 2, "'lowbit export' is not built yet"},
+        RefusedCall{"export_of_nothing", {"export"}, 2, "export: checkpoint is required"},
         RefusedCall{"no_config", {"train", "config.none"}, 2, "config.none"},
         RefusedCall{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
         RefusedCall{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},
