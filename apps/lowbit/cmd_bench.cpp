@@ -1,15 +1,14 @@
 // lowbit bench MODEL.lowbit: latency and throughput of a packed network.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <optional>
 #include <random>
 
+#include "command_line.h"
 #include "commands.h"
-#include "lowbit/core/error.h"
 #include "lowbit/runtime/packed_network.h"
 
 namespace lowbit::app {
@@ -18,8 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct BenchCall {
-  std::string model, kernels = "auto";
-  int threads = 1;
+  PackedCall packed{.model = {}, .threads = 1};
   double seconds = 3;
   bool layers = false;
 };
@@ -28,24 +26,12 @@ std::optional<BenchCall> read_bench_call(const Arguments& arguments) {
   BenchCall call;
   CLI::App app("Measures a packed network on images of noise: one at a time, again and again.",
                "lowbit bench");
-  app.add_option("model", call.model, "what lowbit export has written")->required();
-  app.add_option("-t,--threads", call.threads, "0: as many as there are cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_packed_options(app, call.packed);
   app.add_option("--seconds", call.seconds, "how long")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
-  app.add_option("--kernels", call.kernels, "auto, reference, portable, avx2, avx512, neon")
-      ->capture_default_str();
   app.add_flag("--layers", call.layers, "the time of each step");
-  try {
-    app.parse(Arguments(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw core::usage_error("bench: {}", error.what()).detail("lowbit bench -h lists the options");
-  }
+  if (!parse_arguments(app, arguments)) return std::nullopt;
   return call;
 }
 
@@ -86,13 +72,12 @@ void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& i
   for (int run = 0; run < kRuns; ++run) runs.push_back(network.run_timed(image.data()));
   double sum = 0;
   for (int step = 0; step < network.description().steps; ++step) {
+    const lowbit_value value = network.describe(step + 1);
+    if (value.group != step) continue;  // run together with a later one
     std::vector<double> times;
     for (const std::vector<double>& run : runs) times.push_back(run[static_cast<size_t>(step)]);
     const double time = median(times);
     sum += time;
-    const lowbit_value value = network.describe(step + 1);
-    const bool last = step + 1 == network.description().steps;
-    if (!last && network.describe(step + 2).group == value.group) continue;
     fmt::print("{:>10.1f} us  {:<36} {:>4} x {:>3} x {:>4}  {:<12} {}\n", time * 1e6, value.name,
                value.height, value.width, value.channels, value.operation, value.kernel);
   }
@@ -104,7 +89,7 @@ void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& i
 int bench(const Arguments& arguments) {
   const std::optional<BenchCall> call = read_bench_call(arguments);
   if (!call) return 0;
-  runtime::PackedNetwork network(call->model, call->kernels, call->threads);
+  runtime::PackedNetwork network(call->packed.model, call->packed.kernels, call->packed.threads);
   const std::vector<uint8_t> image = noise(network.description());
   fmt::print("{}\n", network.description().network);
   if (call->layers) print_layers(network, image);
@@ -112,12 +97,12 @@ int bench(const Arguments& arguments) {
   const double total = std::accumulate(times.begin(), times.end(), 0.0);
   fmt::print(
       "{:.3f} ms an image (median of {}; best {:.3f}), {:.1f} images/s, {} kernels, {}, "
-      "{:.2f} MB of memory beside the file\n",
+      "{:.2f} MB a session\n",
       median(times) * 1e3, times.size(), *std::ranges::min_element(times) * 1e3,
       static_cast<double>(times.size()) / total, network.kernels(),
-      call->threads == 1 ? "1 thread"
-      : call->threads    ? fmt::format("{} threads", call->threads)
-                         : "all cores",
+      call->packed.threads == 1 ? "1 thread"
+      : call->packed.threads    ? fmt::format("{} threads", call->packed.threads)
+                                : "all cores",
       static_cast<double>(network.session_bytes()) / 1e6);
   return 0;
 }

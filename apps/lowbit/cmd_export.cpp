@@ -2,14 +2,15 @@
 // lost.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
+#include "lowbit/data/crop.h"
 #include "lowbit/deploy/lower.h"
 #include "lowbit/deploy/packed_size.h"
 #include "lowbit/deploy/prove.h"
@@ -17,7 +18,6 @@
 #include "lowbit/runtime/container.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
-#include "lowbit/train/run_state.h"
 #include "open_checkpoint.h"
 #include "pixel_source.h"
 #include "run_summary.h"
@@ -54,16 +54,7 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
       ->check(CLI::Range(1, 10000000))
       ->capture_default_str();
   app.allow_extras();
-  try {
-    // CLI11 takes the arguments from the back.
-    app.parse(Arguments(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw core::usage_error("export: {}", error.what())
-        .detail("lowbit export -h lists the options");
-  }
+  if (!parse_arguments(app, arguments)) return std::nullopt;
   call.network = app.remaining();
   if (call.output.empty()) {
     call.output = call.checkpoint.substr(0, call.checkpoint.find(".pth"));
@@ -72,15 +63,9 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   return call;
 }
 
-std::string network_text(const models::Network& network) {
-  return network.description();
-}
-
-// Pictures of a folder are cut out as validation does it.
+// Pictures of any size are cut out as validation does it.
 int resize_of(const config::DataOptions& options) {
-  if (options.dataset != "imagenet" && options.dataset != "dali") return 0;
-  constexpr int kSide = 224, kResize = 256;
-  return options.input_size <= kSide ? kResize : options.input_size * kResize / kSide;
+  return data::is_streamed(options) ? static_cast<int>(data::shorter_side(options.input_size)) : 0;
 }
 
 deploy::LowerOptions lower_options(const ExportCall& call, const models::Network& network,
@@ -89,21 +74,19 @@ deploy::LowerOptions lower_options(const ExportCall& call, const models::Network
   return {.ends = call.ends == "int8" ? deploy::Ends::int8 : deploy::Ends::float32,
           .mean = data.mean,
           .std = data.std,
-          .network = network_text(network),
+          .network = network.description(),
           .classes = classes,
           .resize = resize_of(data)};
 }
 
-deploy::Proof prove_on(models::Network& network, const packed::ModelT& model,
-                       std::span<const uint8_t> file, PixelSource& source, int64_t count,
+deploy::Proof prove_on(deploy::Prover& prover, PixelSource& source, int64_t count,
                        const config::DataOptions& data) {
   constexpr int64_t kBatch = 32;
   deploy::Proof proof;
   count = std::min(count, source.size());
   for (int64_t first = 0; first < count; first += kBatch) {
     const PixelSource::Batch batch = source.fetch(first, std::min(kBatch, count - first));
-    proof.add(deploy::prove(network, model, file, batch.pixels, normalized(batch.pixels, data),
-                            batch.labels));
+    proof.add(prover.prove(batch.pixels, normalized(batch.pixels, data), batch.labels));
   }
   return proof;
 }
@@ -140,8 +123,8 @@ int export_network(const Arguments& arguments) {
   packed::ModelT model =
       deploy::lower(trace, lower_options(*call, network, data, validation.class_names()));
   core::log().info("{}", network.description());
-  const deploy::Proof proof =
-      prove_on(network, model, runtime::seal(model), validation, call->check, data);
+  deploy::Prover prover(network, model);
+  const deploy::Proof proof = prove_on(prover, validation, call->check, data);
   model.checked = proof.text();
   const std::vector<uint8_t> bytes = runtime::seal(model);
   core::replace_file(call->output, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});

@@ -1,7 +1,6 @@
 // lowbit run MODEL.lowbit IMAGE|FOLDER|DATASET...: classifies with a packed network.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "lowbit/core/error.h"
@@ -28,9 +28,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kBest = 5;
 
 struct RunCall {
-  std::string model, kernels = "auto", root;
+  PackedCall packed;
+  std::string root;
   std::vector<std::string> inputs;
-  int threads = 0;
 };
 
 std::optional<RunCall> read_run_call(const Arguments& arguments) {
@@ -40,30 +40,31 @@ std::optional<RunCall> read_run_call(const Arguments& arguments) {
       "class, or the validation set of a data set (cifar10, cifar100, fashion, imagenet): the "
       "accuracy.",
       "lowbit run");
-  app.add_option("model", call.model, "what lowbit export has written")->required();
+  add_packed_options(app, call.packed);
   app.add_option("input", call.inputs, "pictures, folders of pictures, names of data sets")
       ->required();
   app.add_option("--root", call.root, "where the data set lies");
-  app.add_option("-t,--threads", call.threads, "0: as many as there are cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  app.add_option("--kernels", call.kernels, "auto, reference, portable, avx2, avx512, neon")
-      ->capture_default_str();
-  try {
-    app.parse(Arguments(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw core::usage_error("run: {}", error.what()).detail("lowbit run -h lists the options");
-  }
+  if (!parse_arguments(app, arguments)) return std::nullopt;
   return call;
 }
 
-// Answers of many images, and how long the network took for them.
+// Of one image.
+struct Answer {
+  std::vector<int> best;  // the likeliest classes, at most five
+  double seconds = 0;     // that the network took
+};
+
+// Answers of many images.
 struct Score {
   int64_t images = 0, first = 0, among_best = 0;
   double seconds = 0;
+
+  void add(const Answer& answer, int64_t label) {
+    ++images;
+    first += answer.best.front() == label;
+    among_best += std::ranges::find(answer.best, label) != answer.best.end();
+    seconds += answer.seconds;
+  }
 
   void print() const {
     if (images == 0) return;
@@ -77,32 +78,34 @@ struct Score {
 
 class Classifier {
  public:
-  explicit Classifier(const RunCall& call)
+  explicit Classifier(const PackedCall& call)
       : network_(call.model, call.kernels, call.threads),
         names_(network_.class_names()),
+        maker_({.side = network_.description().height, .random = false}),
         logits_(static_cast<size_t>(network_.description().classes)) {}
 
   const lowbit_description& description() const { return network_.description(); }
   const std::vector<std::string>& names() const { return names_; }
 
-  // The likeliest classes, at most five.
-  std::vector<int> classify(const uint8_t* pixels) {
+  Answer classify(const uint8_t* pixels) {
     const auto start = Clock::now();
     network_.run(pixels, 1, logits_.data());
-    seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
-    std::vector<int> order(logits_.size());
-    std::iota(order.begin(), order.end(), 0);
-    const size_t best = std::min<size_t>(kBest, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<int64_t>(best), order.end(),
-                      [this](int a, int b) {
+    Answer answer;
+    answer.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    answer.best.resize(logits_.size());
+    std::iota(answer.best.begin(), answer.best.end(), 0);
+    const size_t count = std::min<size_t>(kBest, answer.best.size());
+    std::partial_sort(answer.best.begin(), answer.best.begin() + static_cast<int64_t>(count),
+                      answer.best.end(), [this](int a, int b) {
                         const float x = logits_[static_cast<size_t>(a)];
                         const float y = logits_[static_cast<size_t>(b)];
                         return x != y ? x > y : a < b;
                       });
-    order.resize(best);
-    return order;
+    answer.best.resize(count);
+    return answer;
   }
 
+  // The likeliest classes of the image that was classified last.
   void print_best(const std::string& title, const std::vector<int>& best) const {
     double sum = 0;
     const float largest = logits_[static_cast<size_t>(best.front())];
@@ -117,40 +120,40 @@ class Classifier {
     }
   }
 
-  void count(const std::vector<int>& best, int64_t label, Score& score) {
-    ++score.images;
-    score.first += best.front() == label;
-    score.among_best += std::ranges::find(best, label) != best.end();
-    score.seconds = seconds_;
-  }
-  void restart_clock() { seconds_ = 0; }
-
-  // The picture as the network takes it.
-  std::vector<uint8_t> pixels_of(const fs::path& path) const {
-    const data::Image image = data::read_image(path);
-    const auto side = static_cast<int64_t>(description().height);
-    if (description().resize == 0 && (image.height != side || image.width != side))
-      throw core::usage_error("{}: has {} x {} pixels, the network takes {} x {}", path.string(),
-                              image.width, image.height, side, side);
-    if (description().resize == 0) return image.pixels;
+  // The picture as the network takes it. Errors name the file.
+  std::vector<uint8_t> pixels_of(const fs::path& path) {
     const std::string bytes = core::read_file(path);
-    const auto picture = data::open_picture(bytes);
-    std::vector<uint8_t> pixels(static_cast<size_t>(side * side * 3));
-    data::SampleMaker maker({.side = side, .random = false});
-    maker.make(*picture, 0, 0, pixels);
-    return pixels;
+    try {
+      return pixels_of(*data::open_picture(bytes));
+    } catch (core::Error& error) {
+      error.at(path.string());
+      throw;
+    }
   }
 
  private:
+  std::vector<uint8_t> pixels_of(data::Picture& picture) {
+    const auto side = static_cast<int64_t>(description().height);
+    if (description().resize > 0) {
+      std::vector<uint8_t> pixels(static_cast<size_t>(side * side * 3));
+      maker_.make(picture, 0, 0, pixels);
+      return pixels;
+    }
+    if (picture.height() != side || picture.width() != side)
+      throw core::usage_error("has {} x {} pixels, the network takes {} x {}", picture.width(),
+                              picture.height(), side, side);
+    return data::decode_image(picture).pixels;
+  }
+
   runtime::PackedNetwork network_;
   std::vector<std::string> names_;
+  data::SampleMaker maker_;
   std::vector<float> logits_;
-  double seconds_ = 0;
 };
 
 void run_picture(Classifier& classifier, const fs::path& path) {
   const std::vector<uint8_t> pixels = classifier.pixels_of(path);
-  classifier.print_best(path.string(), classifier.classify(pixels.data()));
+  classifier.print_best(path.string(), classifier.classify(pixels.data()).best);
 }
 
 // The class of each folder: the one of its name, or by its place where the file names none.
@@ -179,12 +182,10 @@ void run_folder(Classifier& classifier, const fs::path& folder) {
   }
   const data::ImageFolder images(folder);
   const std::vector<int64_t> labels = labels_of(images.class_names(), classifier.names(), folder);
-  classifier.restart_clock();
   Score score;
   for (int64_t i = 0; i < images.size(); ++i) {
     const std::vector<uint8_t> pixels = classifier.pixels_of(images.path(i));
-    classifier.count(classifier.classify(pixels.data()),
-                     labels[static_cast<size_t>(images.label(i))], score);
+    score.add(classifier.classify(pixels.data()), labels[static_cast<size_t>(images.label(i))]);
   }
   score.print();
 }
@@ -198,14 +199,13 @@ void run_dataset(Classifier& classifier, const std::string& name, const RunCall&
   PixelSource source(data, data::Split::validation);
   if (source.size() == 0) throw core::usage_error("{}: has no images", name);
   constexpr int64_t kBatch = 64;
-  classifier.restart_clock();
   Score score;
   for (int64_t first = 0; first < source.size(); first += kBatch) {
     const PixelSource::Batch batch = source.fetch(first, std::min(kBatch, source.size() - first));
     for (int64_t i = 0; i < batch.pixels.size(0); ++i) {
       const torch::Tensor pixels = batch.pixels[i].contiguous();
-      classifier.count(classifier.classify(pixels.const_data_ptr<uint8_t>()),
-                       batch.labels[i].item<int64_t>(), score);
+      score.add(classifier.classify(pixels.const_data_ptr<uint8_t>()),
+                batch.labels[i].item<int64_t>());
     }
   }
   fmt::print("{}: ", name);
@@ -218,7 +218,7 @@ int run(const Arguments& arguments) {
   const std::optional<RunCall> call = read_run_call(arguments);
   if (!call) return 0;
   log_to_console();
-  Classifier classifier(*call);
+  Classifier classifier(call->packed);
   for (const std::string& input : call->inputs) {
     if (core::is_folder(input))
       run_folder(classifier, input);

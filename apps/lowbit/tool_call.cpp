@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
+#include "command_line.h"
 #include "lowbit/config/match.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
@@ -92,16 +92,7 @@ std::optional<ToolCall> read_tool_call(const std::string& verb, const char* help
     app.add_option(words, call.words)->required();
   else
     app.allow_extras();
-  try {
-    // CLI11 takes the arguments from the back.
-    app.parse(Arguments(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0)
-      throw core::usage_error("tools {}: {}", verb, error.what())
-          .detail(fmt::format("'lowbit tools {} -h' lists the options", verb));
-    app.exit(error);
-    return {};
-  }
+  if (!parse_arguments(app, arguments)) return {};
   call.network = app.remaining();
   refuse_unknown(app, call.network);
   config::parse_values(call.network);  // throws

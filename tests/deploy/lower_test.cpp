@@ -11,7 +11,6 @@
 #include "lowbit/deploy/prove.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/parity.h"
-#include "lowbit/runtime/container.h"
 
 namespace lowbit::deploy {
 namespace {
@@ -80,8 +79,9 @@ void expect_equal_program(models::Network& network, const torch::Tensor& pixels,
     const packed::ModelT model =
         lower(trace, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
     const torch::Tensor logits = evaluate(model, pixels).back().view_as(expected);
-    const Proof proof = prove(network, model, runtime::seal(model), pixels, normalized(pixels),
-                              torch::zeros({pixels.size(0)}, torch::kInt64));
+    const Proof proof =
+        Prover(network, model)
+            .prove(pixels, normalized(pixels), torch::zeros({pixels.size(0)}, torch::kInt64));
     EXPECT_GT(proof.numbers, logits.numel());
     if (ends == Ends::float32) {
       EXPECT_LT(proof.largest_difference, bound);

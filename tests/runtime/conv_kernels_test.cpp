@@ -271,17 +271,8 @@ TEST(ConvProblems, WithoutAMeaningAreRefused) {
 
 TEST(ConvProblems, WhoseSumsDoNotFit32BitsAreRefused) {
   Case c = small_case();
-  c.problem = {.height = 1,
-               .width = 1,
-               .in = 1 << 16,
-               .out = 1,
-               .kernel = 3,
-               .stride = 1,
-               .padding = 1,
-               .groups = 1,
-               .code_integers = {},
-               .zero_points = {},
-               .weights = {}};
+  c.problem.height = c.problem.width = c.problem.out = 1;
+  c.problem.in = 1 << 16;
   c.integers.clear();
   c.zero_points.assign(1 << 16, 255);
   c.weights.assign(9 << 16, -128);

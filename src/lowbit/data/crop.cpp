@@ -76,10 +76,13 @@ Crop whole_picture(int64_t height, int64_t width, int64_t shorter) {
   return crop;
 }
 
+int64_t shorter_side(int64_t side) {
+  constexpr int64_t kUsual = 256;
+  return side <= kUsual ? kUsual : (side * 8 + 6) / 7;
+}
+
 Crop center_crop(int64_t height, int64_t width, int64_t side) {
-  constexpr int64_t kShorterSide = 256;
-  Crop crop =
-      whole_picture(height, width, side <= kShorterSide ? kShorterSide : (side * 8 + 6) / 7);
+  Crop crop = whole_picture(height, width, shorter_side(side));
   crop.window = {rounded(static_cast<double>(crop.scaled_height - side) / 2),
                  rounded(static_cast<double>(crop.scaled_width - side) / 2), side, side};
   return crop;

@@ -25,8 +25,11 @@ Crop random_resized_crop(int64_t height, int64_t width, int64_t side, uint64_t s
 // All of the picture, resized so that the shorter side has `shorter` pixels.
 Crop whole_picture(int64_t height, int64_t width, int64_t shorter);
 
-// The middle square of `side` pixels, the shorter side of the picture being resized to 256 pixels;
-// for a larger `side` than that to 8/7 of it, the same share as 256 of 224.
+// What the shorter side of a picture is resized to before its middle square of `side` pixels is cut
+// out: 256 pixels; for a larger `side` than that 8/7 of it, the same share as 256 of 224.
+int64_t shorter_side(int64_t side);
+
+// The middle square of `side` pixels, the shorter side being resized to shorter_side(side).
 Crop center_crop(int64_t height, int64_t width, int64_t side);
 
 }  // namespace lowbit::data

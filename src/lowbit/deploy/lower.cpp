@@ -9,6 +9,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/deploy/level_planes.h"
+#include "lowbit/models/network_size.h"
 #include "lowbit/runtime/bits.h"
 
 namespace lowbit::deploy {
@@ -28,11 +29,12 @@ Numbers numbers(const torch::Tensor& tensor) {
 struct ConvCall {
   torch::Tensor input, weight, bias;  // weight [O, I / groups, k, k]; bias undefined: none
   torch::Tensor quantized_weight;     // what the pass used: the quantizer's result, or `weight`
+  // The quantizers that gave input and quantized_weight; null: none.
+  const Node *input_quantizer = nullptr, *weight_quantizer = nullptr;
   int stride = 1, padding = 0, groups = 1;
 
   int out() const { return static_cast<int>(weight.size(0)); }
   int kernel() const { return static_cast<int>(weight.size(2)); }
-  int64_t taps() const { return weight.numel() / weight.size(0); }
 };
 
 // factor * y + shift of the norm behind a convolution, per channel.
@@ -51,12 +53,6 @@ std::vector<std::vector<float>> levels_of(const std::vector<quant::StepFunction>
   std::vector<std::vector<float>> levels;
   for (const quant::StepFunction& group : groups) levels.push_back(group.levels);
   return levels;
-}
-
-int bits_for(size_t levels) {
-  int bits = 1;
-  while ((size_t{1} << bits) < levels) ++bits;
-  return bits;
 }
 
 // [O, I, k, k] in the order of the program: [O][row][column][I].
@@ -99,14 +95,11 @@ class Lowerer {
 
   void add_value(Kind kind, const torch::Tensor& like, int levels, const std::string& name) {
     const auto [height, width, channels] = shape_of(like);
-    add_value(kind, {height, width, channels}, levels, name);
-  }
-  void add_value(Kind kind, const std::array<int, 3>& shape, int levels, const std::string& name) {
     auto value = std::make_unique<packed::ValueT>();
     value->kind = kind;
-    value->height = shape[0];
-    value->width = shape[1];
-    value->channels = shape[2];
+    value->height = height;
+    value->width = width;
+    value->channels = channels;
     value->levels = levels;
     value->name = name;
     model_.values.push_back(std::move(value));
@@ -158,11 +151,15 @@ class Lowerer {
     refuse(*node, "no step of a program does this");
   }
 
+  // A byte u of the image's channel is u * byte_unit(c) + byte_shift(c) to the network.
+  double byte_unit(size_t c) const { return 1 / (255 * options_.std[c]); }
+  double byte_shift(size_t c) const { return -options_.mean[c] / options_.std[c]; }
+
   int normalized_image() {
     packed::NormalizeT normalize;
     for (size_t c = 0; c < 3; ++c) {
-      normalize.factor.push_back(static_cast<float>(1 / (255 * options_.std[c])));
-      normalize.shift.push_back(static_cast<float>(-options_.mean[c] / options_.std[c]));
+      normalize.factor.push_back(static_cast<float>(byte_unit(c)));
+      normalize.shift.push_back(static_cast<float>(byte_shift(c)));
     }
     return emit(std::move(normalize), trace_.input());
   }
@@ -239,6 +236,12 @@ class Lowerer {
     return x;
   }
 
+  // The quantizer whose result the tensor is; null: none.
+  const Node* quantizer_of(const torch::Tensor& tensor) const {
+    const Node* node = trace_.producer(tensor);
+    return node && node->quantizer ? node : nullptr;
+  }
+
   ConvCall conv_call(const Node& node) const {
     ConvCall call;
     call.input = node.inputs[0].toTensor();
@@ -252,9 +255,10 @@ class Lowerer {
       if (call.quantized_weight.size(2) == 1 && call.padding == 0)
         call.input = before_slices(trace_, call.input, call.stride);
     }
-    const Node* quantizer = trace_.producer(call.quantized_weight);
+    call.input_quantizer = quantizer_of(call.input);
+    call.weight_quantizer = quantizer_of(call.quantized_weight);
     call.weight =
-        quantizer && quantizer->quantizer ? quantizer->inputs[0].toTensor() : call.quantized_weight;
+        call.weight_quantizer ? call.weight_quantizer->inputs[0].toTensor() : call.quantized_weight;
     if (call.weight.dim() == 2) call.weight = call.weight.unsqueeze(2).unsqueeze(3);
     return call;
   }
@@ -266,13 +270,10 @@ class Lowerer {
   int convolution(const Node& node, const std::optional<Fold>& fold) {
     const ConvCall call = conv_call(node);
     const torch::Tensor& like = node.output;
-    const Node* x = trace_.producer(call.input);
-    const Node* w = trace_.producer(call.quantized_weight);
-    const bool quantized_x = x && x->quantizer, quantized_w = w && w->quantizer;
-    if (quantized_x && quantized_w && factor_can_follow(*x) && groups_are_channels(call, *w))
-      return code_conv(call, *x, *w, fold, like);
-    if (!quantized_x && !quantized_w && options_.ends == Ends::int8)
-      return byte_conv(call, fold, like);
+    const Node *x = call.input_quantizer, *w = call.weight_quantizer;
+    if (x && w && factor_can_follow(*x) && groups_are_channels(call, *w))
+      return code_conv(call, fold, like);
+    if (!x && !w && options_.ends == Ends::int8) return byte_conv(call, fold, like);
     return real_conv(call, fold, like);
   }
 
@@ -306,9 +307,8 @@ class Lowerer {
     return fold ? fold->factor[channel] : 1;
   }
 
-  int code_conv(const ConvCall& call, const Node& x, const Node& w, const std::optional<Fold>& fold,
-                const torch::Tensor& like) {
-    const Codes codes = this->codes(x);
+  int code_conv(const ConvCall& call, const std::optional<Fold>& fold, const torch::Tensor& like) {
+    const Codes codes = this->codes(*call.input_quantizer);
     // A factor is applied between the sums and what follows.
     const bool separate = codes.factor >= 0;
     const std::optional<Fold> inside = separate ? std::nullopt : fold;
@@ -317,7 +317,7 @@ class Lowerer {
     conv.window = window(call.kernel(), call.stride, call.padding);
     conv.groups = call.groups;
     const auto x_scales = add_code_planes(conv, codes, static_cast<int>(call.input.size(1)));
-    const auto w_scales = add_weight_planes(conv, call, w);
+    const auto w_scales = add_weight_planes(conv, call);
     for (const double x_scale : x_scales)
       for (const std::vector<double>& scales : w_scales)
         for (size_t o = 0; o < static_cast<size_t>(call.out()); ++o)
@@ -357,8 +357,9 @@ class Lowerer {
 
   // The scales by group of each plane added.
   static std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv,
-                                                            const ConvCall& call, const Node& w) {
-    const std::vector<quant::StepFunction> groups = with_equal_levels(w.lowering.groups);
+                                                            const ConvCall& call) {
+    const std::vector<quant::StepFunction> groups =
+        with_equal_levels(call.weight_quantizer->lowering.groups);
     const torch::Tensor master = in_program_order(call.weight.to(torch::kFloat32));
     const float* x = master.const_data_ptr<float>();
     const size_t count = static_cast<size_t>(master.numel()), per_group = count / groups.size();
@@ -386,7 +387,8 @@ class Lowerer {
     for (const uint8_t code : codes)
       places.push_back(static_cast<uint8_t>(
           std::ranges::lower_bound(integers, plane.integers[code]) - integers.begin()));
-    part->bits = static_cast<uint8_t>(bits_for(integers.size()));
+    part->bits =
+        static_cast<uint8_t>(models::bits_of_levels(static_cast<int64_t>(integers.size())));
     part->data = runtime::pack_bits(places, part->bits);
     part->integers = std::move(integers);
     return part;
@@ -405,8 +407,7 @@ class Lowerer {
     Bytes bytes;
     if (x.is_same(trace_.input())) {
       for (size_t c = 0; c < 3; ++c) {
-        const double unit = 1 / (255 * options_.std[c]),
-                     shift = -options_.mean[c] / options_.std[c];
+        const double unit = byte_unit(c), shift = byte_shift(c);
         const double zero_point = std::clamp(std::round(-shift / unit), 0.0, 255.0);
         bytes.zero_points.push_back(static_cast<uint8_t>(zero_point));
         bytes.unit.push_back(unit);

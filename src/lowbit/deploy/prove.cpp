@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <span>
 
 #include "lowbit/core/error.h"
 #include "lowbit/deploy/evaluate.h"
-#include "lowbit/runtime/packed_network.h"
+#include "lowbit/runtime/container.h"
 
 namespace lowbit::deploy {
 namespace {
@@ -17,11 +17,10 @@ torch::Tensor laid_out(const torch::Tensor& value, int64_t image) {
   return value[image].permute({1, 2, 0}).contiguous();
 }
 
-// Where the first byte differs, as the number of an element.
+// The number of the first element that differs, or -1.
 int64_t first_difference(const uint8_t* a, const uint8_t* b, int64_t bytes, int64_t element) {
-  return std::mismatch(a, a + bytes, b).first - a < bytes
-             ? (std::mismatch(a, a + bytes, b).first - a) / element
-             : -1;
+  const int64_t same = std::mismatch(a, a + bytes, b).first - a;
+  return same < bytes ? same / element : -1;
 }
 
 class Comparison {
@@ -53,8 +52,7 @@ class Comparison {
     if (at >= 0)
       throw core::failure(
           "the packed network differs from the trained one evaluated on codes: value {} ('{}', "
-          "{}), "
-          "number {}, image {}, kernels {}",
+          "{}), number {}, image {}, kernels {}",
           number, model_.values[static_cast<size_t>(number)]->name, network.operation(number), at,
           image, network.kernels());
     ++values_;
@@ -90,17 +88,22 @@ std::string Proof::text() const {
       percent(right_packed), percent(right_trained));
 }
 
-Proof prove(models::Network& network, const packed::ModelT& model, std::span<const uint8_t> file,
-            const torch::Tensor& pixels, const torch::Tensor& images, const torch::Tensor& labels) {
+Prover::Prover(models::Network& network, const packed::ModelT& model)
+    : network_(network),
+      model_(model),
+      fast_(runtime::seal(model), "auto", 1),
+      plain_(runtime::seal(model), "reference", 1) {}
+
+Proof Prover::prove(const torch::Tensor& pixels, const torch::Tensor& images,
+                    const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
-  const std::vector<torch::Tensor> expected = evaluate(model, pixels);
-  Comparison comparison(expected, model);
-  runtime::PackedNetwork fast(file, "auto", 1), plain(file, "reference", 1);
-  comparison.run(plain, pixels, 0);
-  for (int64_t image = 0; image < pixels.size(0); ++image) comparison.run(fast, pixels, image);
+  const std::vector<torch::Tensor> expected = evaluate(model_, pixels);
+  Comparison comparison(expected, model_);
+  comparison.run(plain_, pixels, 0);
+  for (int64_t image = 0; image < pixels.size(0); ++image) comparison.run(fast_, pixels, image);
 
   const torch::Tensor packed = expected.back().flatten(1);
-  const torch::Tensor trained = network.forward(images).to(torch::kFloat32);
+  const torch::Tensor trained = network_.forward(images).to(torch::kFloat32);
   const auto count = [](const torch::Tensor& mask) { return mask.sum().item<int64_t>(); };
   const torch::Tensor packed_class = packed.argmax(1), trained_class = trained.argmax(1);
   Proof proof;

@@ -5,11 +5,10 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "lowbit/models/network.h"
+#include "lowbit/runtime/packed_network.h"
 #include "lowbit/runtime/program_generated.h"
 
 namespace lowbit::deploy {
@@ -27,11 +26,22 @@ struct Proof {
   std::string text() const;
 };
 
-// Compares on images: pixels uint8 [B, H, W, 3], the same as the trained network sees them,
-// `images` float32 [B, 3, H, W], and labels int64 [B]. `file`: the sealed bytes of `model`.
-// Every value that the runtime lays down is compared for "auto" and one thread, "reference" on the
-// first image. An Error (failure) names the layer of the first difference.
-Proof prove(models::Network& network, const packed::ModelT& model, std::span<const uint8_t> file,
-            const torch::Tensor& pixels, const torch::Tensor& images, const torch::Tensor& labels);
+class Prover {
+ public:
+  // Both must stay as they are.
+  Prover(models::Network& network, const packed::ModelT& model);
+
+  // Compares on images: pixels uint8 [B, H, W, 3], the same as the trained network sees them,
+  // `images` float32 [B, 3, H, W], and labels int64 [B]. Every value that the runtime lays down is
+  // compared, with the fastest kernels and one thread; of the first image with the plain ones, too.
+  // An Error (failure) names the layer of the first difference.
+  Proof prove(const torch::Tensor& pixels, const torch::Tensor& images,
+              const torch::Tensor& labels);
+
+ private:
+  models::Network& network_;
+  const packed::ModelT& model_;
+  runtime::PackedNetwork fast_, plain_;
+};
 
 }  // namespace lowbit::deploy

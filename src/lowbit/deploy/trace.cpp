@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "lowbit/core/error.h"
+#include "lowbit/models/evaluation.h"
 
 namespace lowbit::deploy {
 namespace {
@@ -71,26 +72,10 @@ void for_each_tensor(const c10::IValue& value,
   }
 }
 
-// Evaluation mode for a time.
-class Evaluation {
- public:
-  explicit Evaluation(models::Network& network)
-      : network_(network), was_training_(network.is_training()) {
-    network.eval();
-  }
-  ~Evaluation() { network_.train(was_training_); }
-  Evaluation(const Evaluation&) = delete;
-  Evaluation& operator=(const Evaluation&) = delete;
-
- private:
-  models::Network& network_;
-  bool was_training_;
-};
-
 }  // namespace
 
 Trace::Trace(models::Network& network, const torch::Tensor& images) : input_(images) {
-  const Evaluation evaluation(network);
+  const models::Evaluation evaluation(network);
   const Recorder recorder([this](Node node) { add(std::move(node)); });
   const nn::Layer::Probe layers = [this](const nn::Layer& layer, const torch::Tensor&,
                                          const torch::Tensor& y) {

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "lowbit/models/evaluation.h"
+
 namespace lowbit::models {
 
 std::vector<ConvolutionCall> trace_convolutions(Network& network) {
   std::vector<ConvolutionCall> calls;
-  const bool training = network.is_training();
-  network.eval();
+  const Evaluation evaluation(network);
   const int64_t pixels = network.options().input_size;
   network.probe(
       torch::zeros({1, 3, pixels, pixels}),
@@ -18,7 +19,6 @@ std::vector<ConvolutionCall> trace_convolutions(Network& network) {
         const torch::Tensor weight = layer.named_parameters(/*recurse=*/false)["weight"];
         calls.push_back({layer.path(), x.sizes().vec(), weight.sizes().vec(), conv->shape()});
       });
-  network.train(training);
   return calls;
 }
 

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "lowbit/core/error.h"
+#include "lowbit/models/evaluation.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/probe.h"
@@ -261,15 +262,13 @@ std::vector<Observed> observe(Network& network, const torch::Tensor& images) {
       saved.push_back(state.back().clone());
     }
   std::vector<Observed> observed;
-  const bool training = network.is_training();
-  network.eval();
   {
+    const Evaluation evaluation(network);
     const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
       observed.push_back({&quantizer, sample_of(quantizer, x), {}, {}});
     });
     network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
   }
-  network.train(training);
   at::_foreach_copy_(state, saved);
   return observed;
 }

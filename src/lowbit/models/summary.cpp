@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 
+#include "lowbit/models/evaluation.h"
 #include "lowbit/nn/conv.h"
 
 namespace lowbit::models {
@@ -136,14 +137,12 @@ std::map<std::pair<int64_t, int64_t>, int64_t> NetworkSummary::multiply_accumula
 
 NetworkSummary summarize(Network& network) {
   NetworkSummary result{};
-  const bool training = network.is_training();
-  network.eval();
+  const Evaluation evaluation(network);
   const int64_t pixels = network.options().input_size;
   network.probe(torch::zeros({1, 3, pixels, pixels}),
                 [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
                   if (multiplies(layer)) result.layers.push_back(summary_of(layer, x, y));
                 });
-  network.train(training);
   result.size = network_size(network);
   result.other_parameters = result.size.parameters;
   for (const LayerSummary& layer : result.layers) result.other_parameters -= layer.parameters;

@@ -16,10 +16,6 @@ constexpr size_t kSegmentNumbers = size_t{2} << 10;
 // So many thresholds are compared one after the other; more are searched.
 constexpr size_t kMostCompared = 16;
 
-constexpr size_t aligned(size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 using Numbers = flatbuffers::Vector<float>;
 
 // By channel, where one number may stand for all and none for `otherwise`.

@@ -1,0 +1,31 @@
+#include "command_line.h"
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::app {
+
+bool parse_arguments(CLI::App& app, const Arguments& arguments) {
+  try {
+    // CLI11 takes the arguments from the back.
+    app.parse(Arguments(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    const std::string& command = app.get_name();
+    if (error.get_exit_code() != 0)
+      throw core::usage_error("{}: {}", command.substr(command.find(' ') + 1), error.what())
+          .detail("'" + command + " -h' lists the options");
+    app.exit(error);
+    return false;
+  }
+  return true;
+}
+
+void add_packed_options(CLI::App& app, PackedCall& call) {
+  app.add_option("model", call.model, "what lowbit export has written")->required();
+  app.add_option("-t,--threads", call.threads, "0: as many as there are cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--kernels", call.kernels, "auto, reference, portable, avx2, avx512, neon")
+      ->capture_default_str();
+}
+
+}  // namespace lowbit::app
