@@ -328,6 +328,20 @@ TEST_P(Lsq, SizesThatAreNoMultipleOfTheVectorWidthMatchTheReference) {
   }
 }
 
+// With steps so small that y shows all but the last bits of x / c.
+TEST_P(Lsq, QuotientsAreThoseOfADivisionToTheLastBit) {
+  constexpr int kGroups = 64, kRun = 4096;
+  Problem problem{.x = random_values(kGroups * kRun, 0.01, 1, 11),
+                  .clip_val = random_values(kGroups, -5, 5, 12),
+                  .level_num = (1 << 23) + 1,
+                  .groups = {kRun, kGroups}};
+  for (double& clip : problem.clip_val) clip = std::pow(10, clip);
+  problem.clip_val = rounded(target.compute(), problem.clip_val);
+  for (size_t i = 0; i < problem.x.size(); ++i) problem.x[i] *= problem.clip_val[i / kRun];
+  problem.x = rounded(target.x, problem.x);
+  EXPECT_EQ(forward(problem), rounded(target.y, kernels::forward(plain, problem)));
+}
+
 TEST_P(Lsq, MisalignedArraysMatchAlignedOnes) {
   std::vector<double> x = random_values(1001, -2, 2, 6);
   const Array array(target.backend, target.x, x);

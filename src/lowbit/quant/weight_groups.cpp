@@ -40,6 +40,7 @@ class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
                                tensor::current_stream(x.device()));
     context->save_for_backward({std});
     context->mark_non_differentiable({mean, std});
+    context->set_materialize_grads(false);  // else zeros are written for mean and std in every step
     return {y, mean, std};
   }
 

@@ -15,22 +15,23 @@
 //   two levels    y_i = sign(x_i) mean |x|, sign(0) = +1     dy/dx = 1 (the mean is a constant)
 #pragma once
 
+#include "lowbit/kernels/math/divisor.h"
 #include "lowbit/kernels/math/scalar.h"
 
 namespace lowbit::kernels {
 
 template <class T>
-LOWBIT_HOST_DEVICE T dorefa_grid(T v, T n, T c) {
+LOWBIT_HOST_DEVICE T dorefa_grid(T v, const Divisor<T>& n, const Divisor<T>& c) {
   return round_half_even(v * n / c) * c / n;
 }
 
 template <class T>
 struct DorefaActivation {
-  T boundary;  // c
-  T steps;     // n
+  Divisor<T> boundary;  // c
+  Divisor<T> steps;     // n
 
   LOWBIT_HOST_DEVICE T value(T x) const {
-    return dorefa_grid(clamp(x, T(0), boundary), steps, boundary);
+    return dorefa_grid(clamp(x, T(0), T(boundary)), steps, boundary);
   }
 };
 
@@ -41,9 +42,9 @@ LOWBIT_HOST_DEVICE T dorefa_activation_gradient(T x, T upstream, T boundary) {
 
 template <class T>
 struct DorefaWeight {
-  T boundary;  // c
-  T steps;     // n
-  T max_abs;   // M
+  Divisor<T> boundary;  // c
+  Divisor<T> steps;     // n
+  T max_abs;            // M
 
   LOWBIT_HOST_DEVICE T value(T t) const {
     return 2 * dorefa_grid(t / (2 * max_abs) + T(0.5), steps, boundary) - 1;

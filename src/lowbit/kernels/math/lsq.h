@@ -18,6 +18,7 @@
 // with k = 1, or the STE-scale factor of the whole tensor (math/gradscale.h).
 #pragma once
 
+#include "lowbit/kernels/math/divisor.h"
 #include "lowbit/kernels/math/scalar.h"
 
 namespace lowbit::kernels {
@@ -27,14 +28,16 @@ template <class T>
 struct LsqHalfGrid {
   static constexpr T kLow = 0;
   static LOWBIT_HOST_DEVICE T steps(T level_num) { return level_num - 1; }
-  static LOWBIT_HOST_DEVICE T nearest(T w, T n) { return round_half_even(w * n) / n; }
+  static LOWBIT_HOST_DEVICE T nearest(T w, const Divisor<T>& n) {
+    return round_half_even(w * n) / n;
+  }
 };
 
 template <class T>
 struct LsqFullGrid {
   static constexpr T kLow = -1;
   static LOWBIT_HOST_DEVICE T steps(T level_num) { return level_num - 1; }
-  static LOWBIT_HOST_DEVICE T nearest(T w, T n) {
+  static LOWBIT_HOST_DEVICE T nearest(T w, const Divisor<T>& n) {
     const T u = (w + 1) / 2;
     return 2 * (round_half_even(u * n) / n) - 1;
   }
@@ -44,7 +47,9 @@ template <class T>
 struct LsqSymmetricGrid {
   static constexpr T kLow = -1;
   static LOWBIT_HOST_DEVICE T steps(T level_num) { return level_num / 2 - 1; }
-  static LOWBIT_HOST_DEVICE T nearest(T w, T m) { return round_half_even(w * m) / m; }
+  static LOWBIT_HOST_DEVICE T nearest(T w, const Divisor<T>& m) {
+    return round_half_even(w * m) / m;
+  }
 };
 
 template <class T>
@@ -55,8 +60,8 @@ struct LsqGradient {
 
 template <class Grid, class T>
 struct Lsq {
-  T clip;   // c
-  T steps;  // n or m
+  Divisor<T> clip;   // c
+  Divisor<T> steps;  // n or m
 
   LOWBIT_HOST_DEVICE Lsq(T clip_val, T level_num)
       : clip(absolute(clip_val)), steps(Grid::steps(level_num)) {}

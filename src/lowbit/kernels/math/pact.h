@@ -7,6 +7,7 @@
 //   dy/dx = 1 where r < c and x >= 0, else 0          dy/dc = 0 where r < c, else 1
 #pragma once
 
+#include "lowbit/kernels/math/divisor.h"
 #include "lowbit/kernels/math/dorefa.h"
 #include "lowbit/kernels/math/scalar.h"
 
@@ -26,12 +27,12 @@ struct PactGradient {
 
 template <class T>
 struct Pact {
-  T clip;   // c
-  T steps;  // n
+  Divisor<T> clip;   // c
+  Divisor<T> steps;  // n
 
   LOWBIT_HOST_DEVICE T value(T x) const {
     const T r = rectified(x);
-    return dorefa_grid(clip <= r ? clip : r, steps, clip);
+    return dorefa_grid(clip <= r ? T(clip) : r, steps, clip);
   }
 };
 
