@@ -9,6 +9,7 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
+#include "lowbit/distributed/equality.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
@@ -294,7 +295,24 @@ void Trainer::share_statistics() const {
   if (group_ && !options_.train.sync_bn) group_->take_from_first(network_->buffers());
 }
 
+void Trainer::check_equal(const Training& training) const {
+  if (!group_) return;
+  distributed::NamedTensorList tensors;
+  for (const auto& item : network_->named_parameters())
+    tensors.emplace_back(item.key(), item.value());
+  for (const auto& item : network_->named_buffers()) {
+    const bool own = item.key().ends_with(".running_mean") || item.key().ends_with(".running_var");
+    if (!own || options_.train.sync_bn) tensors.emplace_back(item.key(), item.value());
+  }
+  for (const Optimizer::State& state : training.optimizer->state())
+    for (size_t i = 0; i < state.tensors.size(); ++i)
+      tensors.emplace_back(fmt::format("{} of {}", state.name, training.optimizer->names()[i]),
+                           state.tensors[i]);
+  distributed::check_equal(*group_, tensors);
+}
+
 void Trainer::save(Training& training) const {
+  check_equal(training);
   if (leads()) training.saved.save(state(training));
 }
 
@@ -459,6 +477,7 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
                    learning_rate(options_.train, epoch));
   warn_of_skipped(*training.source, step_, fmt::format("[epoch {}]: training", epoch));
   bool best = false;
+  check_equal(training);
   share_statistics();
   if (validation_) {
     result.last = evaluate();

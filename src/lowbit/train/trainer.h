@@ -78,6 +78,9 @@ class Trainer {
   bool save_is_due(Training& training, int64_t step) const;
   // The statistics of norms are process 0's, unless all have the same.
   void share_statistics() const;
+  // An Error (failure) where processes have come apart: other than these statistics, all that is
+  // trained has the same bits everywhere after every step.
+  void check_equal(const Training& training) const;
 
   void load_weights();
   void load(const Value& file, const std::string& path);

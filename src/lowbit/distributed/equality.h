@@ -1,0 +1,21 @@
+// What all processes must have alike.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lowbit/distributed/group.h"
+
+namespace lowbit::distributed {
+
+using NamedTensorList = std::vector<std::pair<std::string, torch::Tensor>>;
+
+// Compares each tensor with process 0's, bit by bit. Where one differs, every process gets the same
+// Error (failure), which names a process and its first such tensor. Called by all, with the same
+// names, shapes and types in the same order; waits for the device.
+void check_equal(Group& group, const NamedTensorList& tensors);
+
+}  // namespace lowbit::distributed
