@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "lowbit/core/error.h"
+#include "lowbit/deploy/byte_weights.h"
 #include "lowbit/deploy/level_planes.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/runtime/bits.h"
@@ -394,78 +395,53 @@ class Lowerer {
     return part;
   }
 
-  // What stands for the full-precision input: a value, its zero points, and for each channel the
-  // real that one unit is, and the real of the zero point.
-  struct Bytes {
-    int value = 0;
-    std::vector<uint8_t> zero_points;
-    std::vector<double> unit, zero;
-  };
-
-  Bytes bytes_of(const torch::Tensor& x) {
-    const auto channels = static_cast<size_t>(x.size(1));
-    Bytes bytes;
-    if (x.is_same(trace_.input())) {
-      for (size_t c = 0; c < 3; ++c) {
-        const double unit = byte_unit(c), shift = byte_shift(c);
-        const double zero_point = std::clamp(std::round(-shift / unit), 0.0, 255.0);
-        bytes.zero_points.push_back(static_cast<uint8_t>(zero_point));
-        bytes.unit.push_back(unit);
-        bytes.zero.push_back(shift + unit * zero_point);
-      }
-      return bytes;
+  // The bytes of the image, whose grid follows from how it is normalized.
+  ByteGrid image_grid() const {
+    ByteGrid grid;
+    for (size_t c = 0; c < 3; ++c) {
+      const double unit = byte_unit(c), shift = byte_shift(c);
+      const double zero_point = std::clamp(std::round(-shift / unit), 0.0, 255.0);
+      grid.zero_points.push_back(static_cast<uint8_t>(zero_point));
+      grid.unit.push_back(unit);
+      grid.zero.push_back(shift + unit * zero_point);
     }
-    const double low = std::min(0.0, x.min().item<double>());
-    const double high = std::max(0.0, x.max().item<double>());
-    const double unit = high > low ? (high - low) / (kByteLevels - 1) : 1;
-    const double zero_point = std::round(-low / unit);
+    return grid;
+  }
+
+  // x, of one unit and zero point for all channels, as a value of codes.
+  int quantized_bytes(const torch::Tensor& x, const ByteGrid& grid) {
     packed::QuantizeT quantize;
     quantize.input = real(x);
     quantize.groups = 1;
     for (int code = 1; code < kByteLevels; ++code)
-      quantize.thresholds.push_back(static_cast<float>((code - 0.5 - zero_point) * unit));
-    bytes.value = emit(std::move(quantize), x, Kind::code, kByteLevels);
-    bytes.zero_points.assign(channels, static_cast<uint8_t>(zero_point));
-    bytes.unit.assign(channels, unit);
-    bytes.zero.assign(channels, 0);
-    return bytes;
+      quantize.thresholds.push_back(
+          static_cast<float>((code - 0.5 - grid.zero_points[0]) * grid.unit[0]));
+    return emit(std::move(quantize), x, Kind::code, kByteLevels);
   }
 
-  // 8 bits for the weights of each output channel, symmetric around 0. The input's units are
-  // multiplied into the weights first.
   int byte_conv(const ConvCall& call, const std::optional<Fold>& fold, const torch::Tensor& like) {
-    const Bytes bytes = bytes_of(call.input);
-    const int64_t inside = call.weight.size(1);  // input channels of a group
-    const torch::Tensor weight = call.weight.detach().to(torch::kFloat64);
-    torch::Tensor scaled = weight.clone();
-    std::vector<double> more(static_cast<size_t>(call.out()));
-    for (int64_t o = 0; o < call.out(); ++o)
-      for (int64_t i = 0; i < inside; ++i) {
-        const auto channel = static_cast<size_t>(o / (call.out() / call.groups) * inside + i);
-        more[static_cast<size_t>(o)] += weight[o][i].sum().item<double>() * bytes.zero[channel];
-        scaled[o][i] *= bytes.unit[channel];
-      }
-    const torch::Tensor scales = (scaled.abs().amax({1, 2, 3}) / 127).clamp_min(1e-30);
-    const torch::Tensor codes =
-        in_program_order((scaled / scales.view({-1, 1, 1, 1})).round()).to(torch::kInt8);
+    const bool of_image = call.input.is_same(trace_.input());
+    const ByteGrid grid = of_image ? image_grid() : grid_over(call.input);
+    const ByteWeights weights =
+        byte_weights(call.weight, call.groups, call.stride, call.padding, call.input, grid);
     packed::CodeConvT conv;
-    conv.input = bytes.value;
+    conv.input = of_image ? 0 : quantized_bytes(call.input, grid);
     conv.window = window(call.kernel(), call.stride, call.padding);
     conv.groups = call.groups;
     auto plane = std::make_unique<packed::CodePlaneT>();
-    plane->zero_points = bytes.zero_points;
+    plane->zero_points = grid.zero_points;
     plane->channels = static_cast<int>(call.input.size(1));
     conv.codes.push_back(std::move(plane));
-    auto weights = std::make_unique<packed::WeightPlaneT>();
-    weights->bits = 8;
+    const torch::Tensor codes = in_program_order(weights.codes);
     const auto* data = reinterpret_cast<const uint8_t*>(codes.const_data_ptr<int8_t>());
-    weights->data.assign(data, data + codes.numel());
-    conv.weights.push_back(std::move(weights));
-    for (size_t o = 0; o < more.size(); ++o)
-      conv.coefficients.push_back(
-          static_cast<float>(scales[static_cast<int64_t>(o)].item<double>() * folded(fold, o)));
-    const bool centered = std::ranges::all_of(more, [](double value) { return value == 0; });
-    conv.bias = bias_of(call, fold, centered ? std::vector<double>() : more);
+    auto part = std::make_unique<packed::WeightPlaneT>();
+    part->bits = 8;
+    part->data.assign(data, data + codes.numel());
+    conv.weights.push_back(std::move(part));
+    for (size_t o = 0; o < weights.scale.size(); ++o)
+      conv.coefficients.push_back(static_cast<float>(weights.scale[o] * folded(fold, o)));
+    const bool centered = std::ranges::all_of(weights.shift, [](double x) { return x == 0; });
+    conv.bias = bias_of(call, fold, centered ? std::vector<double>() : weights.shift);
     return emit(std::move(conv), like);
   }
 

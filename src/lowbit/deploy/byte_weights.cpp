@@ -1,0 +1,60 @@
+#include "lowbit/deploy/byte_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/deploy/rounding.h"
+
+namespace lowbit::deploy {
+namespace {
+
+constexpr double kMostByte = 255, kMostWeight = 127;
+
+// [1, I, 1, 1]
+torch::Tensor by_channel(const std::vector<double>& numbers) {
+  return torch::tensor(numbers, torch::kFloat64).view({1, -1, 1, 1});
+}
+
+std::vector<double> to_vector(const torch::Tensor& numbers) {
+  const torch::Tensor flat = numbers.to(torch::kFloat64).contiguous();
+  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+}
+
+}  // namespace
+
+ByteGrid grid_over(const torch::Tensor& x) {
+  const double low = std::min(0.0, x.min().item<double>());
+  const double high = std::max(0.0, x.max().item<double>());
+  const double unit = high > low ? (high - low) / kMostByte : 1;
+  const auto channels = static_cast<size_t>(x.size(1));
+  return {.zero_points = std::vector(channels, static_cast<uint8_t>(std::round(-low / unit))),
+          .unit = std::vector(channels, unit),
+          .zero = std::vector(channels, 0.0)};
+}
+
+ByteWeights byte_weights(const torch::Tensor& weight, int groups, int stride, int padding,
+                         const torch::Tensor& input, const ByteGrid& grid) {
+  const int64_t out = weight.size(0) / groups, in = weight.size(1);
+  const int kernel = static_cast<int>(weight.size(2));
+  const torch::Tensor unit = by_channel(grid.unit), zero = by_channel(grid.zero);
+  const torch::Tensor real = input.dim() == 4 ? input : input.unsqueeze(2).unsqueeze(3);
+  std::vector<torch::Tensor> codes, scales, shifts;
+  for (int64_t group = 0; group < groups; ++group) {
+    const torch::Tensor own = weight.detach().narrow(0, group * out, out).to(torch::kFloat64);
+    const torch::Tensor own_unit = unit.narrow(1, group * in, in);
+    const torch::Tensor own_zero = zero.narrow(1, group * in, in);
+    const torch::Tensor scaled = (own * own_unit).flatten(1);
+    const torch::Tensor scale = (scaled.abs().amax(1) / kMostWeight).clamp_min(1e-30);
+    const torch::Tensor counts = (real.narrow(1, group * in, in) - own_zero) / own_unit;
+    codes.push_back(
+        round_together(scaled / scale.unsqueeze(1), patch_moments(counts, kernel, stride, padding))
+            .view(own.sizes()));
+    scales.push_back(scale);
+    shifts.push_back((own * own_zero).sum({1, 2, 3}));
+  }
+  return {.codes = torch::cat(codes).to(torch::kInt8),
+          .scale = to_vector(torch::cat(scales)),
+          .shift = to_vector(torch::cat(shifts))};
+}
+
+}  // namespace lowbit::deploy
