@@ -128,20 +128,21 @@ std::vector<int32_t> sums(const ConvKernel& kernel, const Case& c, int first, in
 
 void expect_as_reference(const Case& c, Isa isa, Random& random) {
   const auto reference = make_conv_kernel(c.problem, Isa::reference);
-  const auto kernel = make_conv_kernel(c.problem, isa);
-  SCOPED_TRACE(kernel->name());
   const int rows = c.problem.out_height();
   const std::vector<int32_t> expected = sums(*reference, c, 0, rows);
   const size_t row = static_cast<size_t>(c.problem.out_width()) * c.problem.out;
-  for (int first = 0; first < rows;) {
-    const int last = random.between(first + 1, rows);
-    const std::vector<int32_t> part = sums(*kernel, c, first, last);
-    ASSERT_TRUE(std::equal(part.begin(), part.end(), expected.begin() + first * row))
-        << c.problem.height << " x " << c.problem.width << " x " << c.problem.in << " to "
-        << c.problem.out << ", kernel " << c.problem.kernel << ", stride " << c.problem.stride
-        << ", padding " << c.problem.padding << ", groups " << c.problem.groups << ", rows "
-        << first << " to " << last;
-    first = last;
+  for (const auto& kernel : all_conv_kernels(c.problem, isa)) {
+    SCOPED_TRACE(kernel->name());
+    for (int first = 0; first < rows;) {
+      const int last = random.between(first + 1, rows);
+      const std::vector<int32_t> part = sums(*kernel, c, first, last);
+      ASSERT_TRUE(std::equal(part.begin(), part.end(), expected.begin() + first * row))
+          << c.problem.height << " x " << c.problem.width << " x " << c.problem.in << " to "
+          << c.problem.out << ", kernel " << c.problem.kernel << ", stride " << c.problem.stride
+          << ", padding " << c.problem.padding << ", groups " << c.problem.groups << ", rows "
+          << first << " to " << last;
+      first = last;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace lowbit::runtime {
 
@@ -14,7 +15,7 @@ enum class Isa {
   reference,  // plain loops: what the others are compared with
   portable,   // any machine
   avx2,
-  avx512,  // with BW, VL, VNNI and VBMI
+  avx512,  // with BW, VL, VNNI, VBMI and VPOPCNTDQ
   neon,
 };
 
@@ -58,5 +59,8 @@ class ConvKernel {
 // that `isa` allows and whose sums cannot overflow. Throws core::Error where the problem has no
 // meaning, where a sum may not fit 32 bits or where the machine lacks the instructions.
 std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa);
+
+// Every kernel that `isa` has for the problem, the selected one first: for tests and measurements.
+std::vector<std::unique_ptr<ConvKernel>> all_conv_kernels(const ConvProblem& problem, Isa isa);
 
 }  // namespace lowbit::runtime

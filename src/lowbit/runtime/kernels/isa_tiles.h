@@ -13,6 +13,11 @@
   { LOWBIT_TILES_6(function, V, 1) }
 #define LOWBIT_TILES_2X6(function, V) \
   { LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2) }
+#define LOWBIT_TILES_2X4(function, V)                                                 \
+  {                                                                                   \
+    {function<V, 1, 1>, function<V, 2, 1>, function<V, 3, 1>, function<V, 4, 1>},     \
+        {function<V, 1, 2>, function<V, 2, 2>, function<V, 3, 2>, function<V, 4, 2>}, \
+  }
 #define LOWBIT_TILES_4X6(function, V)                                  \
   {                                                                    \
     LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2),    \
@@ -23,6 +28,11 @@ namespace lowbit::runtime {
 
 const LookupSet& lookup_avx2();
 const LookupSet& lookup_avx512();
+const LookupSet& lookup_short_avx512();  // rows of half the length, for tables of codes of two bits
+
+const PopcountSet& popcount_portable();
+const PopcountSet& popcount_avx2();
+const PopcountSet& popcount_avx512();
 
 // Steps of four unsigned bytes times four signed bytes, [lanes][4] weights a vector. The sums of
 // the first are of 16 bits, each of two products a step, the last's of 32.

@@ -63,4 +63,22 @@ struct LookupSet {
   void (*pack)(const RowIndices&);
 };
 
+// Pixels whose codes, 0 or 1, become bits, the lowest first: each pixel begins at a multiple of
+// four bytes and is filled up with zeros.
+struct CodeBits {
+  const uint8_t* codes;
+  int pixels;
+  ptrdiff_t stride;  // bytes from pixel to pixel
+  int channels;
+  uint8_t* bits;
+};
+
+// Steps of 32 bits of input that are compared with as many of each channel, [lanes][4] bytes a
+// vector: the sums are of the bits that differ.
+struct PopcountSet {
+  TileSet tiles;
+  bool narrow;  // sums are of 8 bits, to each of which a step adds 8 at most
+  void (*pack)(const CodeBits&);
+};
+
 }  // namespace lowbit::runtime
