@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "lowbit/runtime/formulas.h"
 
@@ -13,8 +14,11 @@ namespace {
 constexpr size_t kBlockSums = size_t{32} << 10;
 // Numbers at a time on the way through the stages: two tiles of them stay in the first cache.
 constexpr size_t kSegmentNumbers = size_t{2} << 10;
-// So many thresholds are compared one after the other; more are searched.
+// So many thresholds are compared one after the other; more are looked up or searched.
 constexpr size_t kMostCompared = 16;
+// Parts of the numbers that thresholds are looked up by: of a group in proportion to them, and of
+// all groups together, within the second cache.
+constexpr size_t kFewestParts = 2, kMostParts = 16, kMostPartsOfGroups = size_t{1} << 14;
 
 using Numbers = flatbuffers::Vector<float>;
 
@@ -100,6 +104,50 @@ int64_t most_of(const std::vector<int8_t>& weights, int out_channels) {
 }
 
 // ---- the stages ----
+
+// Thresholds by the parts of formulas::part_of that they are in.
+struct Parts {
+  // [groups][steps] thresholds, ascending. Empty `numbers`: they lie too close to each other.
+  Parts(const std::vector<float>& thresholds, size_t groups) {
+    const size_t steps = thresholds.size() / groups;
+    for (count = kFewestParts * steps; count <= kMostParts * steps; count *= 2) {
+      if (count * groups > kMostPartsOfGroups) break;
+      low.clear(), scale.clear(), numbers.clear(), lower.clear();
+      bool fit = true;
+      for (size_t group = 0; fit && group < groups; ++group)
+        fit = add(std::span(thresholds).subspan(group * steps, steps));
+      if (fit) return;
+    }
+    numbers.clear();
+  }
+
+  size_t count = 0;  // of a group
+  std::vector<float> low, scale, numbers;
+  std::vector<int32_t> lower;
+
+ private:
+  bool add(std::span<const float> thresholds) {
+    low.push_back(thresholds.front());
+    scale.push_back(static_cast<float>(count) / (thresholds.back() - thresholds.front()));
+    if (!(std::isfinite(low.back()) && std::isfinite(scale.back()) && scale.back() > 0))
+      return false;
+    const size_t first = numbers.size();
+    numbers.resize(first + count, std::numeric_limits<float>::quiet_NaN());
+    for (const float threshold : thresholds) {
+      float& part =
+          numbers[first + static_cast<size_t>(formulas::part_of(threshold, low.back(), scale.back(),
+                                                                static_cast<float>(count - 1)))];
+      if (!std::isnan(part)) return false;
+      part = threshold;
+    }
+    int32_t below = 0;
+    for (size_t i = first; i < numbers.size(); ++i) {
+      lower.push_back(below);
+      below += std::isnan(numbers[i]) ? 0 : 1;
+    }
+    return true;
+  }
+};
 
 RowOperation operation_of(packed::Function function) {
   switch (function) {
@@ -223,6 +271,30 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
   if (pairs == 1) stages_.push_back(std::move(pairs_.front().stage));
 }
 
+RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                                   size_t group_channels) const {
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  stage.call.steps = steps;
+  if (steps > kMostCompared) {
+    Parts parts(thresholds, channels / group_channels);
+    if (parts.numbers.empty()) {
+      stage.numbers = std::move(thresholds);
+      return RowOperation::search;
+    }
+    stage.a = std::move(parts.low);
+    stage.b = std::move(parts.scale);
+    stage.numbers = std::move(parts.numbers);
+    stage.sums = std::move(parts.lower);
+    stage.call.steps = parts.count;
+    return RowOperation::quantize_parts;
+  }
+  stage.numbers.resize(steps * channels);
+  for (size_t t = 0; t < steps; ++t)
+    for (size_t c = 0; c < channels; ++c)
+      stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
+  return RowOperation::quantize;
+}
+
 void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   const packed::Step& step = network.step(number);
   const ValueType& type = network.types()[static_cast<size_t>(number) + 1];
@@ -263,17 +335,10 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   } else if (const auto* quantize = step.operation_as_Quantize()) {
     const size_t steps = static_cast<size_t>(type.levels) - 1;
     const size_t group_channels = channels / static_cast<size_t>(quantize->groups());
+    std::vector<float> thresholds;
     if (quantize->thresholds())
-      stage.numbers.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
-    operation = steps > kMostCompared ? RowOperation::search : RowOperation::quantize;
-    if (operation == RowOperation::quantize) {
-      const std::vector<float> thresholds = std::move(stage.numbers);
-      stage.numbers.resize(steps * channels);
-      for (size_t t = 0; t < steps; ++t)
-        for (size_t c = 0; c < channels; ++c)
-          stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
-    }
-    stage.call.steps = steps;
+      thresholds.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
+    operation = set_thresholds(stage, std::move(thresholds), steps, group_channels);
     stage.call.group_channels = group_channels;
   } else if (const auto* levels = step.operation_as_Dequantize()) {
     operation = RowOperation::dequantize;
@@ -284,6 +349,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   stage.call.a = stage.a.data();
   stage.call.b = stage.b.data();
   stage.call.numbers = stage.numbers.data();
+  stage.call.sums = stage.sums.data();
   stage.function = row_function(operation, isa);
   stages_.push_back(std::move(stage));
 }

@@ -58,6 +58,9 @@ class Chain {
 
   void add_pairs(const Network& network, int step, Isa isa);
   void add_stage(const Network& network, int step, int before, Isa isa);
+  // [groups][steps] thresholds, as the operation that it gives wants them.
+  RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                              size_t group_channels) const;
   void compare_sums(Isa isa);
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
   void run_block(std::span<const Tensor> values, Rows rows, std::byte* scratch) const;

@@ -176,6 +176,29 @@ void compare(const RowCall& call) {
   count_thresholds<Integers>(call, call.sums, Directed{call.base, call.sign});
 }
 
+void quantize_parts(const RowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  uint8_t* out = static_cast<uint8_t*>(call.out);
+  const float last = static_cast<float>(call.steps - 1);
+  const auto quantize = [last](float x, float low, float scale, const float* thresholds,
+                               const int32_t* lower) {
+    const int32_t part = formulas::part_of(x, low, scale, last);
+    return static_cast<uint8_t>(lower[part] + (thresholds[part] <= x ? 1 : 0));
+  };
+  const float *low = call.a, *scale = call.b, *thresholds = call.numbers;
+  const int32_t* lower = call.sums;
+  if (call.group_channels == call.channels) {
+    const size_t count = call.pixels * call.channels;
+    for (size_t i = 0; i < count; ++i) out[i] = quantize(in[i], *low, *scale, thresholds, lower);
+    return;
+  }
+  for_each_number(call, [&](size_t i, size_t c) {
+    const size_t group = c / call.group_channels;
+    out[i] = quantize(in[i], low[group], scale[group], thresholds + group * call.steps,
+                      lower + group * call.steps);
+  });
+}
+
 void search(const RowCall& call) {
   const float* in = static_cast<const float*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
@@ -257,8 +280,8 @@ const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximu
 // In the order of RowOperation.
 extern const RowFunction kFunctions[kRowOperations];
 const RowFunction kFunctions[kRowOperations] = {
-    scale,         scale_more,     compare,     normalize, affine,    relu,     clamp,
-    leaky,         absolute,       divide_root, add,       subtract,  multiply, divide,
-    subtract_from, divide_through, quantize,    search,    dequantize};
+    scale,    scale_more,     compare, normalize, affine,   relu,   clamp,         leaky,
+    absolute, divide_root,    add,     subtract,  multiply, divide, subtract_from, divide_through,
+    quantize, quantize_parts, search,  dequantize};
 
 }  // namespace lowbit::runtime::LOWBIT_ROWS
