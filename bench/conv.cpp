@@ -184,7 +184,8 @@ std::vector<Result> measure(const Layer& layer, const Widths& widths, Isa isa, b
     const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(64, bytes + 64),
                                                               &std::free);
     const double time = best_seconds(0.1, [&] {
-      kernel->run(codes.data(), 0, problem.out_height(), acc.data(), scratch.get());
+      kernel->run(codes.data(), {0, problem.out_height(), 0, problem.out}, acc.data(),
+                  scratch.get());
     });
     measured.push_back(
         {kernel->name(), time, static_cast<double>(results) * static_cast<double>(count)});

@@ -106,9 +106,9 @@ int64_t most_of(const std::vector<int8_t>& weights, int out_channels) {
 // ---- the stages ----
 
 // Thresholds by the parts of formulas::part_of that they are in.
-struct Parts {
+struct NumberParts {
   // [groups][steps] thresholds, ascending. Empty `numbers`: they lie too close to each other.
-  Parts(const std::vector<float>& thresholds, size_t groups) {
+  NumberParts(const std::vector<float>& thresholds, size_t groups) {
     const size_t steps = thresholds.size() / groups;
     for (count = kFewestParts * steps; count <= kMostParts * steps; count *= 2) {
       if (count * groups > kMostPartsOfGroups) break;
@@ -220,13 +220,13 @@ Chain::Chain(const Network& network, std::span<const int> steps, std::span<const
   if (pairs_.size() == 1) compare_sums(isa);
 
   const size_t row = shape_.row();
-  block_rows_ =
-      static_cast<int>(std::clamp<size_t>(kBlockSums / row, 1, static_cast<size_t>(shape_.height)));
+  block_numbers_ =
+      row * std::clamp<size_t>(kBlockSums / row, 1, static_cast<size_t>(shape_.height));
   const size_t channels = static_cast<size_t>(shape_.channels);
   segment_pixels_ = static_cast<int>(
       std::clamp<size_t>(kSegmentNumbers / channels, 1, static_cast<size_t>(shape_.width)));
   tile_bytes_ = aligned(static_cast<size_t>(segment_pixels_) * channels * sizeof(float));
-  const size_t block = aligned(static_cast<size_t>(block_rows_) * row * sizeof(float));
+  const size_t block = aligned(block_numbers_ * sizeof(float));
   if (!pairs_.empty()) sums_bytes_ = block;
   if (pairs_.size() > 1 && !pairs_.back().stage.stored) reals_bytes_ = block;
   for (const Pair& pair : pairs_)
@@ -235,6 +235,10 @@ Chain::Chain(const Network& network, std::span<const int> steps, std::span<const
 
 const char* Chain::name() const {
   return pairs_.empty() ? "rows" : pairs_.front().kernel->name();
+}
+
+int Chain::channel_block() const {
+  return pairs_.size() == 1 ? pairs_.front().kernel->out_block() : shape_.channels;
 }
 
 size_t Chain::scratch_bytes() const {
@@ -258,7 +262,6 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
       stage.b = by_channel(last ? conv.bias() : nullptr, shape_.channels, formulas::kNoShift);
       stage.call.a = stage.a.data();
       stage.call.b = stage.b.data();
-      stage.call.channels = channels;
       stage.function =
           row_function(pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
       stage.result = step + 1;
@@ -276,9 +279,10 @@ RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, 
   const size_t channels = static_cast<size_t>(shape_.channels);
   stage.call.steps = steps;
   if (steps > kMostCompared) {
-    Parts parts(thresholds, channels / group_channels);
+    NumberParts parts(thresholds, channels / group_channels);
     if (parts.numbers.empty()) {
       stage.numbers = std::move(thresholds);
+      stage.by_channel = false;
       return RowOperation::search;
     }
     stage.a = std::move(parts.low);
@@ -286,6 +290,7 @@ RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, 
     stage.numbers = std::move(parts.numbers);
     stage.sums = std::move(parts.lower);
     stage.call.steps = parts.count;
+    stage.by_channel = false;
     return RowOperation::quantize_parts;
   }
   stage.numbers.resize(steps * channels);
@@ -302,7 +307,6 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   RowOperation operation = RowOperation::affine;
   Stage stage;
   stage.result = number + 1;
-  stage.call.channels = channels;
   stage.gives_codes = type.kind == packed::Kind::code;
   const auto affine = [&](const auto& parameters) {
     stage.a = by_channel(parameters.factor(), shape_.channels, formulas::kNoFactor);
@@ -342,6 +346,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
     stage.call.group_channels = group_channels;
   } else if (const auto* levels = step.operation_as_Dequantize()) {
     operation = RowOperation::dequantize;
+    stage.by_channel = false;
     stage.numbers.assign(levels->levels()->begin(), levels->levels()->end());
     stage.call.steps = stage.numbers.size() / static_cast<size_t>(levels->groups());
     stage.call.group_channels = channels / static_cast<size_t>(levels->groups());
@@ -362,7 +367,7 @@ void Chain::codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* code
   std::vector<float> from, to(sums.size());
   const void* in = sums.data();
   for (size_t i = 0; i < stages; ++i) {
-    RowCall call = stages_[i].call;
+    RowCall call = call_of(stages_[i], {0, shape_.channels});
     call.in = in;
     call.pixels = 1;
     call.out = i + 1 == stages ? static_cast<void*>(codes) : to.data();
@@ -429,7 +434,6 @@ void Chain::compare_sums(Isa isa) {
     for (size_t c = 0; c < channels; ++c)
       stage.sums[t * channels + c] = static_cast<int32_t>(low[c]);
   }
-  stage.call.channels = channels;
   stage.call.steps = steps;
   stage.call.sums = stage.sums.data();
   stage.call.base = stage.base.data();
@@ -442,17 +446,37 @@ void Chain::compare_sums(Isa isa) {
 
 // ---- running ----
 
-void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
+RowCall Chain::call_of(const Stage& stage, Channels channels) const {
+  RowCall call = stage.call;
+  call.channels = channels.count();
+  call.first_channel = static_cast<size_t>(channels.first);
+  call.all_channels = static_cast<size_t>(shape_.channels);
+  if (!stage.by_channel || channels.first == 0) return call;
+  const auto move = [&](auto& numbers, const auto& of_all) {
+    if (!of_all.empty()) numbers += channels.first;
+  };
+  move(call.a, stage.a);
+  move(call.b, stage.b);
+  move(call.numbers, stage.numbers);
+  move(call.sums, stage.sums);
+  move(call.base, stage.base);
+  move(call.sign, stage.sign);
+  return call;
+}
+
+// Of some channels the numbers of a pixel lie side by side, and not those of the next.
+void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y, Channels channels,
                     std::byte* tiles) const {
-  const size_t channels = static_cast<size_t>(shape_.channels);
-  for (int x = 0; x < shape_.width; x += segment_pixels_) {
-    const size_t first = static_cast<size_t>(x) * channels;
-    const void* from = in + first * in_bytes_;
+  const auto all = static_cast<size_t>(shape_.channels);
+  const int pixels = channels.count() == all ? segment_pixels_ : 1;
+  for (int x = 0; x < shape_.width; x += pixels) {
+    const size_t first = static_cast<size_t>(x) * all + static_cast<size_t>(channels.first);
+    const void* from = in + static_cast<size_t>(x) * channels.count() * in_bytes_;
     std::byte* tile = tiles;
     for (const Stage& stage : stages_) {
-      RowCall call = stage.call;
+      RowCall call = call_of(stage, channels);
       call.in = from;
-      call.pixels = static_cast<size_t>(std::min(segment_pixels_, shape_.width - x));
+      call.pixels = static_cast<size_t>(std::min(pixels, shape_.width - x));
       call.out = tile;
       if (stage.stored) {
         const Tensor& result = values[static_cast<size_t>(stage.result)];
@@ -462,7 +486,8 @@ void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
       if (stage.other >= 0) {
         const Tensor& other = values[static_cast<size_t>(stage.other)];
         call.other = other.real_row(other.type.shape.height == 1 ? 0 : y) +
-                     static_cast<size_t>(x) * call.other_pixel;
+                     static_cast<size_t>(x) * call.other_pixel +
+                     static_cast<size_t>(channels.first) * call.other_channel;
       }
       stage.function(call);
       from = call.out;
@@ -471,7 +496,8 @@ void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
   }
 }
 
-void Chain::run_block(std::span<const Tensor> values, Rows rows, std::byte* scratch) const {
+void Chain::run_block(std::span<const Tensor> values, Rows rows, Channels channels,
+                      std::byte* scratch) const {
   std::byte* sums = scratch + kernel_bytes_;
   std::byte* reals = sums + sums_bytes_;
   std::byte* tiles = reals + reals_bytes_;
@@ -484,24 +510,29 @@ void Chain::run_block(std::span<const Tensor> values, Rows rows, std::byte* scra
     const Tensor& result = values[static_cast<size_t>(pairs_.back().stage.result)];
     reals = reinterpret_cast<std::byte*>(result.real_row(rows.first));
   }
+  const Region region{rows.first, rows.last, channels.first, channels.last};
   for (const Pair& pair : pairs_) {
-    pair.kernel->run(input.codes(), rows.first, rows.last, reinterpret_cast<int32_t*>(sums),
-                     scratch);
+    pair.kernel->run(input.codes(), region, reinterpret_cast<int32_t*>(sums), scratch);
     if (pairs_.size() == 1) break;
-    RowCall call = pair.stage.call;
+    RowCall call = call_of(pair.stage, channels);
     call.in = sums;
     call.out = reals;
     call.pixels = static_cast<size_t>(rows.last - rows.first) * static_cast<size_t>(shape_.width);
     pair.stage.function(call);
     in = reals;
   }
-  for (int y = rows.first; y < rows.last; ++y, in += shape_.row() * in_bytes_)
-    run_row(values, in, y, tiles);
+  const size_t row = static_cast<size_t>(shape_.width) * channels.count();
+  for (int y = rows.first; y < rows.last; ++y, in += row * in_bytes_)
+    run_row(values, in, y, channels, tiles);
 }
 
-void Chain::run(std::span<const Tensor> values, Rows rows, std::byte* scratch) const {
-  for (int first = rows.first; first < rows.last; first += block_rows_)
-    run_block(values, {first, std::min(first + block_rows_, rows.last)}, scratch);
+void Chain::run(std::span<const Tensor> values, Rows rows, Channels channels,
+                std::byte* scratch) const {
+  const size_t row = static_cast<size_t>(shape_.width) * channels.count();
+  const int block =
+      static_cast<int>(std::min<size_t>(block_numbers_ / row, static_cast<size_t>(shape_.height)));
+  for (int first = rows.first; first < rows.last; first += block)
+    run_block(values, {first, std::min(first + block, rows.last)}, channels, scratch);
 }
 
 }  // namespace lowbit::runtime

@@ -40,6 +40,12 @@ struct ConvProblem {
   int out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
 };
 
+// Rows and channels of a convolution's sums.
+struct Region {
+  int first_row, last_row, first_out, last_out;  // the last ones not among them
+  int outs() const { return last_out - first_out; }
+};
+
 // It keeps what it needs of the problem: the spans may end after its construction.
 class ConvKernel {
  public:
@@ -48,10 +54,11 @@ class ConvKernel {
   virtual const char* name() const = 0;
   // What run() needs at `scratch`, aligned to 64 bytes, for any rows.
   virtual size_t scratch_bytes() const = 0;
-  // The sums of the output rows [first_row, last_row), at acc[0]: [rows][out_width][out]. codes:
-  // [height][width][in]; padding counts as the integer 0. Threads may run it at once, each with a
-  // scratch of its own.
-  virtual void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
+  // Regions may begin and end at each channel that this divides, and at the last one.
+  virtual int out_block() const = 0;
+  // The sums of a region, at acc[0]: [rows][out_width][outs]. codes: [height][width][in]; padding
+  // counts as the integer 0. Threads may run it at once, each with a scratch of its own.
+  virtual void run(const uint8_t* codes, const Region& region, int32_t* acc,
                    void* scratch) const = 0;
 };
 
