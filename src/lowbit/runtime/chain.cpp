@@ -91,18 +91,6 @@ int64_t most_of(const packed::CodePlane& plane, int levels) {
   return most;
 }
 
-// The greatest sum of the sizes of the weights of an output channel.
-int64_t most_of(const std::vector<int8_t>& weights, int out_channels) {
-  const size_t per_out = weights.size() / static_cast<size_t>(out_channels);
-  int64_t most = 0;
-  for (size_t first = 0; first < weights.size(); first += per_out) {
-    int64_t sum = 0;
-    for (size_t i = first; i < first + per_out; ++i) sum += std::abs(weights[i]);
-    most = std::max(most, sum);
-  }
-  return most;
-}
-
 // ---- the stages ----
 
 // Thresholds by the parts of formulas::part_of that they are in.
@@ -249,9 +237,10 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
   const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
   const ValueType& in = network.types()[static_cast<size_t>(input_)];
   const size_t channels = static_cast<size_t>(shape_.channels);
-  const size_t pairs = conv.codes()->size() * network.weights(step).size();
+  const Weights all_weights = network.weights(step);
+  const size_t pairs = conv.codes()->size() * all_weights.size();
   for (const packed::CodePlane* plane : *conv.codes())
-    for (const std::vector<int8_t>& weights : network.weights(step)) {
+    for (const std::vector<int8_t>& weights : all_weights) {
       Pair pair;
       pair.kernel = kernel_of(conv, *plane, weights, in.shape, shape_, isa);
       const auto first =
@@ -268,7 +257,7 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
       stage.monotone = all_finite(stage.a) && all_finite(stage.b);
       pairs_.push_back(std::move(pair));
       most_sum_ =
-          std::max(most_sum_, most_of(*plane, in.levels) * most_of(weights, shape_.channels));
+          std::max(most_sum_, most_of(*plane, in.levels) * largest_sum(weights, shape_.channels));
     }
   in_bytes_ = sizeof(float);
   if (pairs == 1) stages_.push_back(std::move(pairs_.front().stage));

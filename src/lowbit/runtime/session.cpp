@@ -44,7 +44,7 @@ void Session::run_group(const Group& group, const Parts& parts) {
     else if (group.windows)
       group.windows->run(values_, rows);
     else
-      run_step(network_, group.steps.front(), values_, rows);
+      run_step(network_, group.steps.front(), group.weights, values_, rows);
   });
 }
 

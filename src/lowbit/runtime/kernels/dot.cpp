@@ -101,7 +101,7 @@ constexpr Range kNarrow{-32768, 32767};
 template <class T>
 std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& set, bool narrow) {
   const CodeUnits units = code_units(problem);
-  const int scale = weight_scale(problem);
+  const int scale = weight_scale(weight_values(problem));
   TilePlan plan{.set = &set,
                 .packing = std::make_unique<UnitPacking<T>>(units, problem.in),
                 .blocks = blocks_of(problem.out, set),
@@ -145,7 +145,7 @@ std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet
 
 std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const TileSet& set) {
   const CodeUnits units = code_units(problem);
-  const int scale = weight_scale(problem), taps = problem.kernel * problem.kernel;
+  const int scale = weight_scale(weight_values(problem)), taps = problem.kernel * problem.kernel;
   TilePlan plan{.set = &set,
                 .packing = std::make_unique<UnitPacking<uint8_t>>(units, problem.in),
                 .blocks = blocks_of(problem.out, set),
