@@ -132,6 +132,17 @@ LOWBIT_INLINE Vector load(const T* from) {
   return vector;
 }
 
+LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
+#if defined(__aarch64__)
+  // By conversion GCC takes the vector apart into single numbers.
+  typedef uint8_t All __attribute__((vector_size(LOWBIT_VECTOR)));
+  const All bytes = load<All>(&numbers);
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
+#else
+  return __builtin_convertvector(numbers, Bytes);
+#endif
+}
+
 // The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
 // the code of it: of a vector of them at channel c, and of one.
 template <class Vector, class T, class Finish>
@@ -146,7 +157,7 @@ LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Fi
       Integers count = {};
       for (size_t t = 0; t < call.steps; ++t)
         count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
-      const Bytes codes = __builtin_convertvector(finish(count, c), Bytes);
+      const Bytes codes = lowest_bytes(finish(count, c));
       std::memcpy(out + c, &codes, sizeof codes);
     }
     for (size_t c = whole; c < call.channels; ++c) {

@@ -1,5 +1,10 @@
 #include "lowbit/runtime/kernels/conv.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <algorithm>
 #include <string_view>
 
@@ -23,6 +28,12 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vpopcntdq");
 }
 
+#elif defined(__aarch64__)
+
+bool has_dot_products() {
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+
 #endif
 
 using Made = std::unique_ptr<ConvKernel>;
@@ -39,7 +50,7 @@ std::span<const Way> ways_of(Isa isa) {
   static constexpr Way avx2[] = {
       [](const ConvProblem& p) { return make_lookup(p, lookup_avx2()); },
       [](const ConvProblem& p) { return make_popcount(p, popcount_avx2(), 75); },
-      [](const ConvProblem& p) { return make_dot8(p, dot8_avx2(), true); },
+      [](const ConvProblem& p) { return make_dot8(p, dot8_avx2()); },
       [](const ConvProblem& p) { return make_dot16(p, dot16_avx2()); }};
   static constexpr Way avx512[] = {
       // Counting bits is about a tenth faster than looking up where all bits are in use.
@@ -47,9 +58,22 @@ std::span<const Way> ways_of(Isa isa) {
       [](const ConvProblem& p) { return make_lookup(p, lookup_avx512()); },
       [](const ConvProblem& p) { return make_lookup(p, lookup_short_avx512()); },
       [](const ConvProblem& p) { return make_popcount(p, popcount_avx512(), 0); },
-      [](const ConvProblem& p) { return make_dot8(p, dot8_avx512(), false); }};
+      [](const ConvProblem& p) { return make_dot8(p, dot8_avx512()); }};
   if (isa == Isa::avx2) return avx2;
   if (isa == Isa::avx512) return avx512;
+#elif defined(__aarch64__)
+  // Not measured: by the products of an instruction of the inner loop, 37 where all bits are in
+  // use, 32, 16, 16, 7 and 4.
+  static constexpr Way neon[] = {
+      [](const ConvProblem& p) { return make_popcount(p, popcount_neon(), 90); },
+      [](const ConvProblem& p) { return make_lookup(p, lookup_one_bit_neon()); },
+      [](const ConvProblem& p) {
+        return has_dot_products() ? make_dot8(p, dot8_dotprod()) : nullptr;
+      },
+      [](const ConvProblem& p) { return make_lookup(p, lookup_neon()); },
+      [](const ConvProblem& p) { return make_dot8(p, dot8_neon()); },
+      [](const ConvProblem& p) { return make_dot16(p, dot16_neon()); }};
+  if (isa == Isa::neon) return neon;
 #endif
   return portable;
 }
@@ -61,6 +85,8 @@ bool is_depthwise(const ConvProblem& problem) {
 const TileSet& depthwise_of(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx2 || isa == Isa::avx512) return depthwise_avx2();
+#elif defined(__aarch64__)
+  if (isa == Isa::neon) return depthwise_neon();
 #endif
   return depthwise_portable();
 }
@@ -93,6 +119,9 @@ bool has_isa(Isa isa) {
       return has_avx2();
     case Isa::avx512:
       return has_avx512();
+#elif defined(__aarch64__)
+    case Isa::neon:
+      return true;  // part of the architecture
 #endif
     default:
       return false;

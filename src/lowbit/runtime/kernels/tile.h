@@ -41,6 +41,14 @@ struct TileSet {
   TileFunction tiles[kMostVectors][kMostPixels];  // [vectors - 1][pixels - 1]
 };
 
+// Tiles that multiply four bytes of input with four signed ones of weights a step.
+struct DotSet {
+  TileSet tiles;
+  bool signed_input;
+  int products;      // of a step in one sum of 16 bits; 0: sums have 32
+  int fewest_steps;  // that such a sum holds: with fewer, other kernels are faster
+};
+
 // Pixels whose codes become indices of rows of a table: channels c, c + 1, ... of a group of
 // `group` codes take `bits` bits each, the first the lowest; the index is then shifted by `shift`.
 // A last group that is not full is completed with code `rest`.

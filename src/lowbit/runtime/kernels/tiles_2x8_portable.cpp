@@ -20,9 +20,11 @@ Integers add(Integers a, const Integers& b) {
 
 struct Channels {
   using Sums = Integers;
+  using Wide = Integers;
   static constexpr int lanes = kLanes;
 
   static Sums zero() { return {}; }
+  static Wide wide_zero() { return {}; }
   static Sums add_widened(const Sums& wide, const Sums& sum) { return add(wide, sum); }
   static void store(const Sums& sums, int32_t scale, const int32_t* base, int32_t* out,
                     int channels) {
@@ -63,6 +65,7 @@ struct Pairs : Channels {
       sum.at[i] += input.first * factors.first[i] + input.second * factors.second[i];
     return sum;
   }
+  static Sums add_widened(const Wide&, const Sums& sum) { return sum; }
 };
 
 // Bits are counted within each byte of a channel's 32, and added there.
@@ -119,9 +122,7 @@ struct Bits : Channels {
 
 struct Depthwise : Channels {
   using Words = Integers;
-  using Wide = Integers;
 
-  static Wide wide_zero() { return {}; }
   static Words load_weights(const uint8_t* from) {
     int16_t weights[kLanes];
     __builtin_memcpy(weights, from, sizeof weights);
