@@ -3,8 +3,11 @@
 // product of 192 x 576 by 576 x 256, hot in cache. Weights are drawn as trained ones lie: of few
 // levels, most of them near 0.
 //
-//   conv [ISA] [NAME]     reference, portable, avx2, avx512, neon (default: the machine's best);
-//                         only layers, or sums, whose name begins with NAME
+//   conv [ISA] [NAME] [WIDTHS]     reference, portable, avx2, avx512, neon (default: the machine's
+//                                  best); only layers whose name begins with NAME, and widths
+//                                  whose name begins with WIDTHS
+//   conv compare ...               the same with all kernels that can do a layer, not the selected
+//                                  alone, which is marked
 //
 // A cycle is one of the clock at which a chain of dependent additions runs.
 #include "lowbit/runtime/kernels/conv.h"
@@ -147,7 +150,8 @@ struct Result {
   double time, sums;  // seconds, multiply-accumulates
 };
 
-Result measure(const Layer& layer, const Widths& widths, Isa isa) {
+// Of the selected kernel, then, where `all`, of the others that can do the layer.
+std::vector<Result> measure(const Layer& layer, const Widths& widths, Isa isa, bool all) {
   std::mt19937 random(1);
   const size_t count =
       static_cast<size_t>(layer.out) * layer.kernel * layer.kernel * (layer.in / layer.groups);
@@ -164,57 +168,75 @@ Result measure(const Layer& layer, const Widths& widths, Isa isa) {
                             .code_integers = widths.integers,
                             .zero_points = zero_points,
                             .weights = weights};
-  const auto kernel = make_conv_kernel(problem, isa);
   const unsigned levels = widths.integers.empty() ? 256 : widths.integers.size();
   std::vector<uint8_t> codes(static_cast<size_t>(layer.side) * layer.side * layer.in);
   for (uint8_t& code : codes) code = static_cast<uint8_t>(random() % levels);
   const size_t results = static_cast<size_t>(problem.out_height()) * problem.out_width();
   std::vector<int32_t> acc(results * layer.out);  // of all rows at most
-  const size_t bytes = (kernel->scratch_bytes() + 63) / 64 * 64;
-  const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(64, bytes + 64),
-                                                            &std::free);
-  const double time = best_seconds(
-      0.1, [&] { kernel->run(codes.data(), 0, problem.out_height(), acc.data(), scratch.get()); });
-  return {kernel->name(), time, static_cast<double>(results) * static_cast<double>(count)};
+  std::vector<std::unique_ptr<lowbit::runtime::ConvKernel>> kernels;
+  if (all)
+    kernels = all_conv_kernels(problem, isa);
+  else
+    kernels.push_back(make_conv_kernel(problem, isa));
+  std::vector<Result> measured;
+  for (const auto& kernel : kernels) {
+    const size_t bytes = (kernel->scratch_bytes() + 63) / 64 * 64;
+    const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(64, bytes + 64),
+                                                              &std::free);
+    const double time = best_seconds(0.1, [&] {
+      kernel->run(codes.data(), {0, problem.out_height(), 0, problem.out}, acc.data(),
+                  scratch.get());
+    });
+    measured.push_back(
+        {kernel->name(), time, static_cast<double>(results) * static_cast<double>(count)});
+  }
+  return measured;
 }
 
 class Report {
  public:
-  Report(Isa isa, std::string_view only) : isa_(isa), only_(only), clock_(cycles_per_second()) {}
+  Report(Isa isa, bool all, std::string_view layers, std::string_view widths)
+      : isa_(isa), all_(all), layers_(layers), widths_(widths), clock_(cycles_per_second()) {}
 
   void print(const Network& network) {
     for (const Widths& widths : all_widths()) {
+      if (!std::string_view(widths.name).starts_with(widths_)) continue;
       std::printf("\n%s, %s, %s, %.2f GHz\n", network.name, widths.name, name_of(isa_),
                   clock_ / 1e9);
       double total = 0;
       for (const Layer& layer : network.ends) total += print(layer, all_widths().back());
       for (const Layer& layer : network.layers) total += print(layer, widths);
-      std::printf("%-20s %42.0f us\n", "sum of all layers", 1e6 * total);
+      std::printf("%-20s %46.0f us\n", "sum of all layers", 1e6 * total);
     }
   }
 
  private:
-  // Of all layers of the kind, in seconds.
+  // Of all layers of the kind by the selected kernel, in seconds.
   double print(const Layer& layer, const Widths& widths) {
-    if (!std::string_view(layer.name).starts_with(only_)) return 0;
-    const Result result = measure(layer, widths, isa_);
-    std::printf("%-20s x%d  %-22s %12.0f ns %8.1f mac/cycle", layer.name, layer.count,
-                result.kernel.c_str(), 1e9 * result.time, per_cycle(result));
-    if (layer.groups == 1) std::printf(" %5.0f %%", 100 * per_cycle(result) / ceiling(widths));
-    std::printf("\n");
-    return layer.count * result.time;
+    if (!std::string_view(layer.name).starts_with(layers_)) return 0;
+    const std::vector<Result> results = measure(layer, widths, isa_, all_);
+    for (const Result& result : results) {
+      std::printf("%-20s x%d  %-26s %12.0f ns %8.1f mac/cycle", layer.name, layer.count,
+                  result.kernel.c_str(), 1e9 * result.time, per_cycle(result));
+      if (layer.groups == 1 && !all_)
+        std::printf(" %5.0f %%", 100 * per_cycle(result) / ceiling(widths));
+      std::printf("%s\n", all_ && &result == &results.front() ? "  selected" : "");
+    }
+    return layer.count * results.front().time;
   }
 
   double per_cycle(const Result& result) const { return result.sums / result.time / clock_; }
 
   double ceiling(const Widths& widths) {
     double& known = ceilings_[static_cast<size_t>(&widths - all_widths().data())];
-    if (known == 0) known = per_cycle(measure({"", 1, 14, 576, 256, 1, 1}, widths, isa_));
+    if (known == 0)
+      known = per_cycle(measure({"", 1, 14, 576, 256, 1, 1}, widths, isa_, false).front());
     return known;
   }
 
   Isa isa_;
-  std::string_view only_;
+  bool all_;
+  std::string_view layers_, widths_;
   double clock_;
   std::vector<double> ceilings_ = std::vector<double>(all_widths().size());
 };
@@ -229,12 +251,16 @@ Isa isa_of(std::string_view name) {
 
 int main(int argc, char** argv) {
   try {
-    const Isa isa = argc > 1 ? isa_of(argv[1]) : lowbit::runtime::best_isa();
+    std::vector<std::string_view> words(argv + 1, argv + argc);
+    const bool all = !words.empty() && words.front() == "compare";
+    if (all) words.erase(words.begin());
+    words.resize(std::max<size_t>(words.size(), 3));
+    const Isa isa = words[0].empty() ? lowbit::runtime::best_isa() : isa_of(words[0]);
     if (!has_isa(isa)) {
       std::printf("skipped: this machine has no %s\n", name_of(isa));
       return 0;
     }
-    Report report(isa, argc > 2 ? argv[2] : "");
+    Report report(isa, all, words[1], words[2]);
     for (const Network& network : networks()) report.print(network);
   } catch (const lowbit::core::Error& error) {
     std::fprintf(stderr, "conv: %s\n", error.what());

@@ -12,20 +12,7 @@ endmacro()
 
 # All of them here: a target that one folder finds is unknown to the next.
 find_package(Threads REQUIRED)
-lowbit_find_package(OpenMP build-essential COMPONENTS CXX)
-lowbit_find_package(CLI11 libcli11-dev)
-lowbit_find_package(CURL libcurl4-openssl-dev)
-lowbit_find_package(fmt libfmt-dev)
-lowbit_find_package(JPEG libjpeg-dev)
-lowbit_find_package(LibArchive libarchive-dev)
-lowbit_find_package(nlohmann_json nlohmann-json3-dev)
-lowbit_find_package(OpenSSL libssl-dev)
-lowbit_find_package(PNG libpng-dev)
-set(Protobuf_USE_STATIC_LIBS ON)
-lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
-lowbit_find_package(spdlog libspdlog-dev)
 lowbit_find_package(xxhash libxxhash-dev)
-lowbit_find_package(ZLIB zlib1g-dev)
 find_program(FLATC flatc)
 find_path(FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h)
 if(NOT FLATC OR NOT FLATBUFFERS_INCLUDE_DIR)
@@ -33,30 +20,18 @@ if(NOT FLATC OR NOT FLATBUFFERS_INCLUDE_DIR)
                       "(these are the packages flatbuffers-compiler and libflatbuffers-dev of "
                       "Debian and Ubuntu)")
 endif()
-find_path(GLOO_INCLUDE_DIR gloo/context.h)
-if(NOT GLOO_INCLUDE_DIR)
-  message(FATAL_ERROR "the headers of Gloo were not found: `bash setup.sh` installs what the build "
-                      "needs (this is the package libgloo-dev of Debian and Ubuntu)")
-endif()
-
-if(LOWBIT_CUDA)
-  if(NOT CMAKE_CUDA_ARCHITECTURES)
-    # Machine code for Ampere, which Ada runs too, and for Hopper; PTX for what comes after it.
-    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+if(LOWBIT_RUNTIME_ONLY)
+  # Of fmt the headers, which serve every machine: its file for CMake names libraries of this one.
+  find_path(FMT_INCLUDE_DIR fmt/format.h)
+  if(NOT FMT_INCLUDE_DIR)
+    message(FATAL_ERROR "the headers of fmt were not found: this is the package libfmt-dev of "
+                        "Debian and Ubuntu")
   endif()
-  set(CMAKE_CUDA_STANDARD 20)
-  enable_language(CUDA)
-  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
-    # CMake before 3.26 does not know that nvcc can C++20.
-    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
-    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
-  endif()
-  find_package(CUDAToolkit REQUIRED)
-  # Of the toolkit, or of the wheel that setup.sh brings where the toolkit has none.
-  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
-            PATHS "${LOWBIT_DEPS}/site/nvidia/nccl/include" REQUIRED)
+  add_library(fmt::fmt-header-only INTERFACE IMPORTED)
+  target_include_directories(fmt::fmt-header-only INTERFACE "${FMT_INCLUDE_DIR}")
+else()
+  include(LowbitPackages)
 endif()
-find_package(LibTorch REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)
@@ -105,7 +80,9 @@ function(lowbit_precompiled_torch)
   target_link_libraries(precompiled_torch PRIVATE lowbit_flags LibTorch::torch)
   target_precompile_headers(precompiled_torch PRIVATE "${LOWBIT_PCH}")
 endfunction()
-lowbit_precompiled_torch()
+if(NOT LOWBIT_RUNTIME_ONLY)
+  lowbit_precompiled_torch()
+endif()
 
 # lowbit_sources(TARGET [TORCH] [DEPENDS targets...]): what libraries, programs and tests share.
 function(lowbit_sources target)
@@ -131,13 +108,17 @@ function(lowbit_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${LOWBIT_UNITY} UNITY_BUILD_BATCH_SIZE 10)
 endfunction()
 
-# lowbit_library([TORCH] [APART] [DEPENDS targets...]): lowbit_<folder> from this folder's sources;
-# .cu files only where CUDA is on. APART: never several files at a time, as files of the same names
-# inside stand beside each other.
+# lowbit_library([TORCH] [APART] [ONLY sources...] [DEPENDS targets...]): lowbit_<folder> from this
+# folder's sources, or these alone; .cu files only where CUDA is on. APART: never several files at a
+# time, as files of the same names inside stand beside each other.
 function(lowbit_library)
-  cmake_parse_arguments(ARG "TORCH;APART" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;APART" "" "ONLY;DEPENDS" ${ARGN})
   get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  if(ARG_ONLY)
+    set(sources ${ARG_ONLY})
+  else()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  endif()
   if(LOWBIT_CUDA)
     file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS *.cu)
     list(APPEND sources ${cuda_sources})

@@ -141,5 +141,46 @@ TEST(ComparedSums, AreNotUsedWhereNumbersGrowBeyondFloats) {
   EXPECT_FALSE(layer.compares({0.5f}));
 }
 
+// Codes by hundreds of thresholds for the numbers 0 .. 255 and, of the second channel, 0, infinite
+// ones and NaN.
+void expect_codes_of_plain_loops(const std::vector<float>& thresholds) {
+  Program program(16, 16, 2);
+  packed::NormalizeT normalize;
+  normalize.input = 0;
+  normalize.factor = {1, 1e38f};
+  normalize.shift = {0, 0};
+  int last = program.add(std::move(normalize), program.shape(0));
+  const int finite = add_quantize(program, last, 1, thresholds);
+  last = add_affine(program, last, {0.5f, 1e38f}, {});
+  std::vector<float> of_groups = thresholds;
+  of_groups.insert(of_groups.end(), thresholds.begin(), thresholds.end());
+  const int infinite = add_quantize(program, last, 2, of_groups);
+  last = add_affine(program, last, {1, 0}, {});
+  const int none = add_quantize(program, last, 1, thresholds);
+  add_mean(program, last);
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  std::vector<uint8_t> image(program.shape(0).count());
+  for (size_t i = 0; i < image.size(); ++i) image[i] = static_cast<uint8_t>(i / 2);
+  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
+    if (!has_isa(isa)) continue;
+    const auto planned = values_of(network, Plan(network, isa), 1, image);
+    for (const int codes : {finite, infinite, none})
+      EXPECT_EQ(planned[static_cast<size_t>(codes)], plain[static_cast<size_t>(codes)])
+          << name_of(isa) << ", value " << codes;
+  }
+}
+
+TEST(ManyThresholds, GiveTheCodesOfThePlainLoopsFromEvenOnesToEqualOnes) {
+  std::vector<float> even, uneven = Draw(1).ascending(100, -5, 300);
+  for (int i = 0; i < 255; ++i) even.push_back(static_cast<float>(i) * 0.75f + 1);
+  std::vector<float> equal = even, infinite = even;
+  equal[7] = equal[8];
+  infinite.front() = -kInfinity;
+  for (const auto& thresholds : {even, uneven, equal, infinite})
+    expect_codes_of_plain_loops(thresholds);
+}
+
 }  // namespace
 }  // namespace lowbit::runtime

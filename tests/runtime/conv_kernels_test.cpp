@@ -45,6 +45,8 @@ const std::vector<Values>& all_values() {
       {"bits times signs", {0, 1}, {-1, 1}},
       {"bits times bits", {0, 1}, {0, 1}},
       {"one code times zero", {3}, {0}},
+      {"one code times signs", {3}, {-1, 1}},
+      {"equal codes times signs", {-4, -4}, {-1, 1}},
       {"two bits times signs", {0, 1, 2, 3}, {-1, 1}},
       {"two bits times two", {0, 1, 2, 3}, {-2, -1, 0, 1}},
       {"odd times odd", {-3, -1, 1, 3}, {-3, -1, 1, 3}},
@@ -112,13 +114,14 @@ struct Free {
   void operator()(void* pointer) const { std::free(pointer); }
 };
 
-std::vector<int32_t> sums(const ConvKernel& kernel, const Case& c, int first, int last) {
+std::vector<int32_t> sums(const ConvKernel& kernel, const Case& c, const Region& region) {
   const size_t bytes = (kernel.scratch_bytes() + 63) / 64 * 64;
   const std::unique_ptr<void, Free> scratch(std::aligned_alloc(64, bytes + 64));
   std::memset(scratch.get(), 0xff, bytes + 64);
-  const size_t count = static_cast<size_t>(last - first) * c.problem.out_width() * c.problem.out;
+  const size_t count = static_cast<size_t>(region.last_row - region.first_row) *
+                       c.problem.out_width() * static_cast<size_t>(region.outs());
   std::vector<int32_t> acc(count + kGuard, kUntouched);
-  kernel.run(c.codes.data(), first, last, acc.data(), scratch.get());
+  kernel.run(c.codes.data(), region, acc.data(), scratch.get());
   const uint8_t* behind = static_cast<const uint8_t*>(scratch.get()) + kernel.scratch_bytes();
   EXPECT_EQ(*behind, 0xff) << "writes behind its scratch";
   for (size_t i = count; i < acc.size(); ++i) EXPECT_EQ(acc[i], kUntouched) << "writes behind acc";
@@ -128,20 +131,22 @@ std::vector<int32_t> sums(const ConvKernel& kernel, const Case& c, int first, in
 
 void expect_as_reference(const Case& c, Isa isa, Random& random) {
   const auto reference = make_conv_kernel(c.problem, Isa::reference);
-  const auto kernel = make_conv_kernel(c.problem, isa);
-  SCOPED_TRACE(kernel->name());
-  const int rows = c.problem.out_height();
-  const std::vector<int32_t> expected = sums(*reference, c, 0, rows);
-  const size_t row = static_cast<size_t>(c.problem.out_width()) * c.problem.out;
-  for (int first = 0; first < rows;) {
-    const int last = random.between(first + 1, rows);
-    const std::vector<int32_t> part = sums(*kernel, c, first, last);
-    ASSERT_TRUE(std::equal(part.begin(), part.end(), expected.begin() + first * row))
-        << c.problem.height << " x " << c.problem.width << " x " << c.problem.in << " to "
-        << c.problem.out << ", kernel " << c.problem.kernel << ", stride " << c.problem.stride
-        << ", padding " << c.problem.padding << ", groups " << c.problem.groups << ", rows "
-        << first << " to " << last;
-    first = last;
+  for (const auto& kernel : all_conv_kernels(c.problem, isa)) {
+    SCOPED_TRACE(kernel->name());
+    // Regions that cover all of it.
+    const int rows = c.problem.out_height(), block = kernel->out_block();
+    for (int row = 0, next_row = 0; row < rows; row = next_row) {
+      next_row = random.between(row + 1, rows);
+      for (int out = 0, next_out = 0; out < c.problem.out; out = next_out) {
+        next_out = std::min(out + block * random.between(1, 3), c.problem.out);
+        const Region region{row, next_row, out, next_out};
+        ASSERT_EQ(sums(*kernel, c, region), sums(*reference, c, region))
+            << c.problem.height << " x " << c.problem.width << " x " << c.problem.in << " to "
+            << c.problem.out << ", kernel " << c.problem.kernel << ", stride " << c.problem.stride
+            << ", padding " << c.problem.padding << ", groups " << c.problem.groups << ", rows "
+            << row << " to " << next_row << ", channels " << out << " to " << next_out;
+      }
+    }
   }
 }
 

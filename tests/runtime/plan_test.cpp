@@ -119,6 +119,74 @@ TEST(Plan, GivesTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {2, 3, 8}) EXPECT_EQ(values_of(network, plan, threads, image), alone);
 }
 
+// Few rows of many channels, with all operations that may follow in the group.
+Program wide_program() {
+  Draw draw(2);
+  Program program(6, 5, 3);
+  int last = add_code_conv(program, draw, 0, 300, 3, 1, 1, 1);
+  const int kept = add_affine(program, last, draw.reals(300), draw.reals(300));
+  std::vector<float> of_groups, of_channels;
+  for (int i = 0; i < 4; ++i)
+    for (const float x : draw.ascending(40)) of_groups.push_back(x);
+  for (int i = 0; i < 300; ++i)
+    for (const float x : draw.ascending(3)) of_channels.push_back(x);
+  for (const auto& [groups, thresholds] : {std::pair{4, of_groups}, std::pair{300, of_channels}}) {
+    last = add_quantize(program, kept, groups, thresholds);
+    last = add_code_conv(program, draw, last, 300, 3, 1, 1, 1);
+    packed::BinaryT sum;
+    sum.a = last;
+    sum.b = kept;
+    last = program.add(std::move(sum), program.shape(last));
+    last = add_quantize(program, last, groups, thresholds);
+    packed::DequantizeT dequantize;
+    dequantize.input = last;
+    dequantize.groups = 6;
+    dequantize.levels = draw.reals(6 * static_cast<size_t>(program.value(last).levels));
+    last = program.add(std::move(dequantize), program.shape(last));
+  }
+  add_mean(program, last);
+  return program;
+}
+
+TEST(Parts, OfRowsAndChannelsGiveTheBitsOfThePlainLoops) {
+  const Program program = wide_program();
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const std::vector<uint8_t> image = image_of(program, 4);
+  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+  for (const Isa isa : isas()) {
+    SCOPED_TRACE(name_of(isa));
+    const Plan plan(network, isa);
+    for (const int threads : {1, 2, 3, 8})
+      EXPECT_GT(expect_same(network, plain, values_of(network, plan, threads, image)), 3);
+  }
+}
+
+TEST(Parts, AreEveryNumberOnce) {
+  const Program program = wide_program();
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const Plan plan(network, best_isa());
+  int of_channels = 0;
+  for (const Group& group : plan.groups()) {
+    const Shape& shape = network.types()[static_cast<size_t>(group.steps.back()) + 1].shape;
+    for (const int threads : {1, 2, 5, 64}) {
+      const Parts parts(network, group, threads);
+      std::vector<int> times(static_cast<size_t>(shape.height * shape.channels));
+      for (int part = 0; part < parts.count(); ++part) {
+        const Rows rows = parts.rows(part);
+        const Channels channels = parts.channels(part);
+        if (channels.first > 0) ++of_channels;
+        for (int y = rows.first; y < rows.last; ++y)
+          for (int c = channels.first; c < channels.last; ++c)
+            ++times[static_cast<size_t>(y * shape.channels + c)];
+      }
+      for (const int number : times) ASSERT_EQ(number, 1);
+    }
+  }
+  EXPECT_GT(of_channels, 0) << "none is of some channels only";
+}
+
 TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
   Pool pool(4);
   for (int round = 0; round < 200; ++round) {

@@ -1,7 +1,11 @@
 // The seeds of tests/fuzz/fuzz_program.cpp. LOWBIT_WRITE_SEEDS=1 writes them anew.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -26,12 +30,16 @@ void write_seeds() {
   }
 }
 
+Program::File read_seed(const fs::path& path) {
+  const std::string text = core::read_file(path);
+  return Program::File({text.begin(), text.end()});
+}
+
 TEST(Seeds, AreProgramsThatCanBeRunAndHaveAllOperations) {
   if (std::getenv("LOWBIT_WRITE_SEEDS")) write_seeds();
   std::set<packed::Operation> operations;
   for (const fs::directory_entry& entry : fs::directory_iterator(kFolder)) {
-    const std::string text = core::read_file(entry.path());
-    const Program::File file({text.begin(), text.end()});
+    const Program::File file = read_seed(entry.path());
     const Network network(open_sealed(file.span()));
     for (int step = 0; step < network.steps(); ++step)
       operations.insert(network.step(step).operation_type());
@@ -39,6 +47,36 @@ TEST(Seeds, AreProgramsThatCanBeRunAndHaveAllOperations) {
     EXPECT_FALSE(values_of(network, Plan(network, best_isa()), 1, image).back().empty());
   }
   EXPECT_EQ(operations.size(), 12u);
+}
+
+// Of all bits of the logits; any NaN is one, as which of its forms comes out is left to the
+// machine.
+uint64_t number_of(const std::vector<uint8_t>& logits) {
+  uint64_t number = 1;
+  for (size_t i = 0; i < logits.size(); i += sizeof(float)) {
+    float logit;
+    std::memcpy(&logit, logits.data() + i, sizeof logit);
+    number = 31 * number + (std::isnan(logit) ? 1 : std::bit_cast<uint32_t>(logit));
+  }
+  return number;
+}
+
+// What an x86-64 gave for each seed.
+constexpr std::array<uint64_t, kSeeds> kLogits = {
+    17203185503948401419u, 3191293788799u,       1075468195239u, 14990669093699701315u,
+    1055656528u,           7062575757697090005u, 3235853327u,    17166254078457072575u,
+    95746047623339881u,    1057386222872u,       35910591840u,   6649033735549142056u};
+
+TEST(Seeds, GiveTheSameLogitsOnEveryMachine) {
+  for (uint32_t seed = 0; seed < kSeeds; ++seed) {
+    const Program::File file = read_seed(kFolder / std::to_string(seed));
+    const Network network(open_sealed(file.span()));
+    const std::vector<uint8_t> image = Draw(6).codes(network.types().front().bytes(), 256);
+    for (const Isa isa : {Isa::reference, best_isa()}) {
+      const uint64_t number = number_of(values_of(network, Plan(network, isa), 2, image).back());
+      EXPECT_EQ(number, kLogits[seed]) << "seed " << seed << ", " << name_of(isa);
+    }
+  }
 }
 
 }  // namespace

@@ -8,4 +8,5 @@ if ! command -v shellcheck >/dev/null; then
 fi
 
 cd "$1"
-shellcheck --external-sources ./*.sh .ci/run tools/setup/*.sh tests/style/*.sh tests/setup/*.sh
+shellcheck --external-sources ./*.sh .ci/run tools/setup/*.sh tests/style/*.sh tests/setup/*.sh \
+  tests/runtime/*.sh

@@ -12,8 +12,11 @@ build_packages=(
 # What the program and most tests can do without: where a release lacks one, that is a warning.
 optional_packages=(dataset-fashion-mnist)
 # The sources are formatted by this version of clang-format; others format a few places differently.
-# clang and its run-time library have the fuzzer.
-optional_test_packages=(clang clang-format-14 libclang-rt-dev shellcheck)
+# clang and its run-time library have the fuzzer. The tests of the runtime are built for 64-bit ARM,
+# too, and run in an emulator.
+optional_test_packages=(
+  clang clang-format-14 g++-aarch64-linux-gnu libclang-rt-dev qemu-user shellcheck
+)
 
 # missing_of PACKAGE...: those that are not installed, one a line.
 missing_of() {

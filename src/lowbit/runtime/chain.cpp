@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "lowbit/runtime/formulas.h"
 
@@ -13,8 +14,11 @@ namespace {
 constexpr size_t kBlockSums = size_t{32} << 10;
 // Numbers at a time on the way through the stages: two tiles of them stay in the first cache.
 constexpr size_t kSegmentNumbers = size_t{2} << 10;
-// So many thresholds are compared one after the other; more are searched.
+// So many thresholds are compared one after the other; more are looked up or searched.
 constexpr size_t kMostCompared = 16;
+// Parts of the numbers that thresholds are looked up by: of a group in proportion to them, and of
+// all groups together, within the second cache.
+constexpr size_t kFewestParts = 2, kMostParts = 16, kMostPartsOfGroups = size_t{1} << 14;
 
 using Numbers = flatbuffers::Vector<float>;
 
@@ -87,19 +91,51 @@ int64_t most_of(const packed::CodePlane& plane, int levels) {
   return most;
 }
 
-// The greatest sum of the sizes of the weights of an output channel.
-int64_t most_of(const std::vector<int8_t>& weights, int out_channels) {
-  const size_t per_out = weights.size() / static_cast<size_t>(out_channels);
-  int64_t most = 0;
-  for (size_t first = 0; first < weights.size(); first += per_out) {
-    int64_t sum = 0;
-    for (size_t i = first; i < first + per_out; ++i) sum += std::abs(weights[i]);
-    most = std::max(most, sum);
-  }
-  return most;
-}
-
 // ---- the stages ----
+
+// Thresholds by the parts of formulas::part_of that they are in.
+struct NumberParts {
+  // [groups][steps] thresholds, ascending. Empty `numbers`: they lie too close to each other.
+  NumberParts(const std::vector<float>& thresholds, size_t groups) {
+    const size_t steps = thresholds.size() / groups;
+    for (count = kFewestParts * steps; count <= kMostParts * steps; count *= 2) {
+      if (count * groups > kMostPartsOfGroups) break;
+      low.clear(), scale.clear(), numbers.clear(), lower.clear();
+      bool fit = true;
+      for (size_t group = 0; fit && group < groups; ++group)
+        fit = add(std::span(thresholds).subspan(group * steps, steps));
+      if (fit) return;
+    }
+    numbers.clear();
+  }
+
+  size_t count = 0;  // of a group
+  std::vector<float> low, scale, numbers;
+  std::vector<int32_t> lower;
+
+ private:
+  bool add(std::span<const float> thresholds) {
+    low.push_back(thresholds.front());
+    scale.push_back(static_cast<float>(count) / (thresholds.back() - thresholds.front()));
+    if (!(std::isfinite(low.back()) && std::isfinite(scale.back()) && scale.back() > 0))
+      return false;
+    const size_t first = numbers.size();
+    numbers.resize(first + count, std::numeric_limits<float>::quiet_NaN());
+    for (const float threshold : thresholds) {
+      float& part =
+          numbers[first + static_cast<size_t>(formulas::part_of(threshold, low.back(), scale.back(),
+                                                                static_cast<float>(count - 1)))];
+      if (!std::isnan(part)) return false;
+      part = threshold;
+    }
+    int32_t below = 0;
+    for (size_t i = first; i < numbers.size(); ++i) {
+      lower.push_back(below);
+      below += std::isnan(numbers[i]) ? 0 : 1;
+    }
+    return true;
+  }
+};
 
 RowOperation operation_of(packed::Function function) {
   switch (function) {
@@ -172,13 +208,13 @@ Chain::Chain(const Network& network, std::span<const int> steps, std::span<const
   if (pairs_.size() == 1) compare_sums(isa);
 
   const size_t row = shape_.row();
-  block_rows_ =
-      static_cast<int>(std::clamp<size_t>(kBlockSums / row, 1, static_cast<size_t>(shape_.height)));
+  block_numbers_ =
+      row * std::clamp<size_t>(kBlockSums / row, 1, static_cast<size_t>(shape_.height));
   const size_t channels = static_cast<size_t>(shape_.channels);
   segment_pixels_ = static_cast<int>(
       std::clamp<size_t>(kSegmentNumbers / channels, 1, static_cast<size_t>(shape_.width)));
   tile_bytes_ = aligned(static_cast<size_t>(segment_pixels_) * channels * sizeof(float));
-  const size_t block = aligned(static_cast<size_t>(block_rows_) * row * sizeof(float));
+  const size_t block = aligned(block_numbers_ * sizeof(float));
   if (!pairs_.empty()) sums_bytes_ = block;
   if (pairs_.size() > 1 && !pairs_.back().stage.stored) reals_bytes_ = block;
   for (const Pair& pair : pairs_)
@@ -189,6 +225,10 @@ const char* Chain::name() const {
   return pairs_.empty() ? "rows" : pairs_.front().kernel->name();
 }
 
+int Chain::channel_block() const {
+  return pairs_.size() == 1 ? pairs_.front().kernel->out_block() : shape_.channels;
+}
+
 size_t Chain::scratch_bytes() const {
   return kernel_bytes_ + sums_bytes_ + reals_bytes_ + 2 * tile_bytes_;
 }
@@ -197,9 +237,10 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
   const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
   const ValueType& in = network.types()[static_cast<size_t>(input_)];
   const size_t channels = static_cast<size_t>(shape_.channels);
-  const size_t pairs = conv.codes()->size() * network.weights(step).size();
+  const Weights all_weights = network.weights(step);
+  const size_t pairs = conv.codes()->size() * all_weights.size();
   for (const packed::CodePlane* plane : *conv.codes())
-    for (const std::vector<int8_t>& weights : network.weights(step)) {
+    for (const std::vector<int8_t>& weights : all_weights) {
       Pair pair;
       pair.kernel = kernel_of(conv, *plane, weights, in.shape, shape_, isa);
       const auto first =
@@ -210,17 +251,42 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
       stage.b = by_channel(last ? conv.bias() : nullptr, shape_.channels, formulas::kNoShift);
       stage.call.a = stage.a.data();
       stage.call.b = stage.b.data();
-      stage.call.channels = channels;
       stage.function =
           row_function(pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
       stage.result = step + 1;
       stage.monotone = all_finite(stage.a) && all_finite(stage.b);
       pairs_.push_back(std::move(pair));
       most_sum_ =
-          std::max(most_sum_, most_of(*plane, in.levels) * most_of(weights, shape_.channels));
+          std::max(most_sum_, most_of(*plane, in.levels) * largest_sum(weights, shape_.channels));
     }
   in_bytes_ = sizeof(float);
   if (pairs == 1) stages_.push_back(std::move(pairs_.front().stage));
+}
+
+RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                                   size_t group_channels) const {
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  stage.call.steps = steps;
+  if (steps > kMostCompared) {
+    NumberParts parts(thresholds, channels / group_channels);
+    if (parts.numbers.empty()) {
+      stage.numbers = std::move(thresholds);
+      stage.by_channel = false;
+      return RowOperation::search;
+    }
+    stage.a = std::move(parts.low);
+    stage.b = std::move(parts.scale);
+    stage.numbers = std::move(parts.numbers);
+    stage.sums = std::move(parts.lower);
+    stage.call.steps = parts.count;
+    stage.by_channel = false;
+    return RowOperation::quantize_parts;
+  }
+  stage.numbers.resize(steps * channels);
+  for (size_t t = 0; t < steps; ++t)
+    for (size_t c = 0; c < channels; ++c)
+      stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
+  return RowOperation::quantize;
 }
 
 void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
@@ -230,7 +296,6 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   RowOperation operation = RowOperation::affine;
   Stage stage;
   stage.result = number + 1;
-  stage.call.channels = channels;
   stage.gives_codes = type.kind == packed::Kind::code;
   const auto affine = [&](const auto& parameters) {
     stage.a = by_channel(parameters.factor(), shape_.channels, formulas::kNoFactor);
@@ -263,20 +328,14 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   } else if (const auto* quantize = step.operation_as_Quantize()) {
     const size_t steps = static_cast<size_t>(type.levels) - 1;
     const size_t group_channels = channels / static_cast<size_t>(quantize->groups());
+    std::vector<float> thresholds;
     if (quantize->thresholds())
-      stage.numbers.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
-    operation = steps > kMostCompared ? RowOperation::search : RowOperation::quantize;
-    if (operation == RowOperation::quantize) {
-      const std::vector<float> thresholds = std::move(stage.numbers);
-      stage.numbers.resize(steps * channels);
-      for (size_t t = 0; t < steps; ++t)
-        for (size_t c = 0; c < channels; ++c)
-          stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
-    }
-    stage.call.steps = steps;
+      thresholds.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
+    operation = set_thresholds(stage, std::move(thresholds), steps, group_channels);
     stage.call.group_channels = group_channels;
   } else if (const auto* levels = step.operation_as_Dequantize()) {
     operation = RowOperation::dequantize;
+    stage.by_channel = false;
     stage.numbers.assign(levels->levels()->begin(), levels->levels()->end());
     stage.call.steps = stage.numbers.size() / static_cast<size_t>(levels->groups());
     stage.call.group_channels = channels / static_cast<size_t>(levels->groups());
@@ -284,6 +343,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   stage.call.a = stage.a.data();
   stage.call.b = stage.b.data();
   stage.call.numbers = stage.numbers.data();
+  stage.call.sums = stage.sums.data();
   stage.function = row_function(operation, isa);
   stages_.push_back(std::move(stage));
 }
@@ -296,7 +356,7 @@ void Chain::codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* code
   std::vector<float> from, to(sums.size());
   const void* in = sums.data();
   for (size_t i = 0; i < stages; ++i) {
-    RowCall call = stages_[i].call;
+    RowCall call = call_of(stages_[i], {0, shape_.channels});
     call.in = in;
     call.pixels = 1;
     call.out = i + 1 == stages ? static_cast<void*>(codes) : to.data();
@@ -363,7 +423,6 @@ void Chain::compare_sums(Isa isa) {
     for (size_t c = 0; c < channels; ++c)
       stage.sums[t * channels + c] = static_cast<int32_t>(low[c]);
   }
-  stage.call.channels = channels;
   stage.call.steps = steps;
   stage.call.sums = stage.sums.data();
   stage.call.base = stage.base.data();
@@ -376,17 +435,37 @@ void Chain::compare_sums(Isa isa) {
 
 // ---- running ----
 
-void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
+RowCall Chain::call_of(const Stage& stage, Channels channels) const {
+  RowCall call = stage.call;
+  call.channels = channels.count();
+  call.first_channel = static_cast<size_t>(channels.first);
+  call.all_channels = static_cast<size_t>(shape_.channels);
+  if (!stage.by_channel || channels.first == 0) return call;
+  const auto move = [&](auto& numbers, const auto& of_all) {
+    if (!of_all.empty()) numbers += channels.first;
+  };
+  move(call.a, stage.a);
+  move(call.b, stage.b);
+  move(call.numbers, stage.numbers);
+  move(call.sums, stage.sums);
+  move(call.base, stage.base);
+  move(call.sign, stage.sign);
+  return call;
+}
+
+// Of some channels the numbers of a pixel lie side by side, and not those of the next.
+void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y, Channels channels,
                     std::byte* tiles) const {
-  const size_t channels = static_cast<size_t>(shape_.channels);
-  for (int x = 0; x < shape_.width; x += segment_pixels_) {
-    const size_t first = static_cast<size_t>(x) * channels;
-    const void* from = in + first * in_bytes_;
+  const auto all = static_cast<size_t>(shape_.channels);
+  const int pixels = channels.count() == all ? segment_pixels_ : 1;
+  for (int x = 0; x < shape_.width; x += pixels) {
+    const size_t first = static_cast<size_t>(x) * all + static_cast<size_t>(channels.first);
+    const void* from = in + static_cast<size_t>(x) * channels.count() * in_bytes_;
     std::byte* tile = tiles;
     for (const Stage& stage : stages_) {
-      RowCall call = stage.call;
+      RowCall call = call_of(stage, channels);
       call.in = from;
-      call.pixels = static_cast<size_t>(std::min(segment_pixels_, shape_.width - x));
+      call.pixels = static_cast<size_t>(std::min(pixels, shape_.width - x));
       call.out = tile;
       if (stage.stored) {
         const Tensor& result = values[static_cast<size_t>(stage.result)];
@@ -396,7 +475,8 @@ void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
       if (stage.other >= 0) {
         const Tensor& other = values[static_cast<size_t>(stage.other)];
         call.other = other.real_row(other.type.shape.height == 1 ? 0 : y) +
-                     static_cast<size_t>(x) * call.other_pixel;
+                     static_cast<size_t>(x) * call.other_pixel +
+                     static_cast<size_t>(channels.first) * call.other_channel;
       }
       stage.function(call);
       from = call.out;
@@ -405,7 +485,8 @@ void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y,
   }
 }
 
-void Chain::run_block(std::span<const Tensor> values, Rows rows, std::byte* scratch) const {
+void Chain::run_block(std::span<const Tensor> values, Rows rows, Channels channels,
+                      std::byte* scratch) const {
   std::byte* sums = scratch + kernel_bytes_;
   std::byte* reals = sums + sums_bytes_;
   std::byte* tiles = reals + reals_bytes_;
@@ -418,24 +499,29 @@ void Chain::run_block(std::span<const Tensor> values, Rows rows, std::byte* scra
     const Tensor& result = values[static_cast<size_t>(pairs_.back().stage.result)];
     reals = reinterpret_cast<std::byte*>(result.real_row(rows.first));
   }
+  const Region region{rows.first, rows.last, channels.first, channels.last};
   for (const Pair& pair : pairs_) {
-    pair.kernel->run(input.codes(), rows.first, rows.last, reinterpret_cast<int32_t*>(sums),
-                     scratch);
+    pair.kernel->run(input.codes(), region, reinterpret_cast<int32_t*>(sums), scratch);
     if (pairs_.size() == 1) break;
-    RowCall call = pair.stage.call;
+    RowCall call = call_of(pair.stage, channels);
     call.in = sums;
     call.out = reals;
     call.pixels = static_cast<size_t>(rows.last - rows.first) * static_cast<size_t>(shape_.width);
     pair.stage.function(call);
     in = reals;
   }
-  for (int y = rows.first; y < rows.last; ++y, in += shape_.row() * in_bytes_)
-    run_row(values, in, y, tiles);
+  const size_t row = static_cast<size_t>(shape_.width) * channels.count();
+  for (int y = rows.first; y < rows.last; ++y, in += row * in_bytes_)
+    run_row(values, in, y, channels, tiles);
 }
 
-void Chain::run(std::span<const Tensor> values, Rows rows, std::byte* scratch) const {
-  for (int first = rows.first; first < rows.last; first += block_rows_)
-    run_block(values, {first, std::min(first + block_rows_, rows.last)}, scratch);
+void Chain::run(std::span<const Tensor> values, Rows rows, Channels channels,
+                std::byte* scratch) const {
+  const size_t row = static_cast<size_t>(shape_.width) * channels.count();
+  const int block =
+      static_cast<int>(std::min<size_t>(block_numbers_ / row, static_cast<size_t>(shape_.height)));
+  for (int first = rows.first; first < rows.last; first += block)
+    run_block(values, {first, std::min(first + block, rows.last)}, channels, scratch);
 }
 
 }  // namespace lowbit::runtime

@@ -33,11 +33,12 @@ class Chain {
   const char* name() const;
   // Whether codes come from comparing sums.
   bool compares_sums() const { return compares_sums_; }
-  // Rows at a time, so that the sums stay in the cache.
-  int block_rows() const { return block_rows_; }
-  // What run() needs at `scratch`, aligned to 64 bytes, for at most block_rows() rows.
+  // Channels that run() is asked for begin at each that this divides, and end there or at the last
+  // one.
+  int channel_block() const;
+  // What run() needs at `scratch`, aligned to 64 bytes.
   size_t scratch_bytes() const;
-  void run(std::span<const Tensor> values, Rows rows, std::byte* scratch) const;
+  void run(std::span<const Tensor> values, Rows rows, Channels channels, std::byte* scratch) const;
 
  private:
   // One pass over a part of a row.
@@ -48,6 +49,7 @@ class Chain {
     bool stored = false;
     int other = -1;  // the value that is its second operand
     bool gives_codes = false, monotone = false;
+    bool by_channel = true;  // what is not empty of what follows, and not by group
     std::vector<float> a, b, numbers;
     std::vector<int32_t> sums, base, sign;
   };
@@ -58,10 +60,16 @@ class Chain {
 
   void add_pairs(const Network& network, int step, Isa isa);
   void add_stage(const Network& network, int step, int before, Isa isa);
+  // [groups][steps] thresholds, as the operation that it gives wants them.
+  RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                              size_t group_channels) const;
   void compare_sums(Isa isa);
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
-  void run_block(std::span<const Tensor> values, Rows rows, std::byte* scratch) const;
-  void run_row(std::span<const Tensor> values, const std::byte* in, int y, std::byte* tiles) const;
+  RowCall call_of(const Stage& stage, Channels channels) const;
+  void run_block(std::span<const Tensor> values, Rows rows, Channels channels,
+                 std::byte* scratch) const;
+  void run_row(std::span<const Tensor> values, const std::byte* in, int y, Channels channels,
+               std::byte* tiles) const;
 
   Shape shape_;           // of all values
   int input_ = 0;         // the value that the first step reads
@@ -70,7 +78,8 @@ class Chain {
   size_t in_bytes_ = sizeof(float);  // of a number that the first stage reads
   std::vector<Pair> pairs_;          // of a convolution
   std::vector<Stage> stages_;        // behind the pairs; the stage of a single pair is the first
-  int block_rows_ = 1, segment_pixels_ = 1;
+  size_t block_numbers_ = 1;         // sums at a time, so that they stay in the cache
+  int segment_pixels_ = 1;
   // The parts of scratch: of the kernels, a block's sums, its reals, and one of two tiles.
   size_t kernel_bytes_ = 0, sums_bytes_ = 0, reals_bytes_ = 0, tile_bytes_ = 0;
 };

@@ -39,6 +39,13 @@ LOWBIT_INLINE float absolute(float x) {
 LOWBIT_INLINE float divide_root(float x, float low) {
   return 1 / __builtin_sqrtf(x + low);
 }
+// One of `last` + 1 equal parts of the numbers from `low` on, what is below or NaN in the first,
+// what is beyond in the last. It never falls where x rises, whatever the roundings.
+LOWBIT_INLINE int32_t part_of(float x, float low, float scale, float last) {
+  const float place = (x - low) * scale;
+  const float above = place > 0 ? place : 0;
+  return static_cast<int32_t>(above < last ? above : last);
+}
 // What an average multiplies the sum over a window with.
 LOWBIT_INLINE float window_share(int kernel) {
   return 1 / (static_cast<float>(kernel) * static_cast<float>(kernel));

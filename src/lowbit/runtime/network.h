@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "lowbit/runtime/check.h"
 #include "lowbit/runtime/values.h"
+#include "lowbit/runtime/weights.h"
 
 namespace lowbit::runtime {
 
@@ -24,17 +24,13 @@ class Network {
   const std::vector<ValueType>& types() const { return types_; }
   // By what steps each value is read, in rising order.
   const std::vector<std::vector<int>>& readers() const { return readers_; }
-  // The integers of each weight plane of a step that is a CodeConv, [out][row][column][in /
-  // groups].
-  const std::vector<std::vector<int8_t>>& weights(int step) const {
-    return weights_[static_cast<size_t>(step)];
-  }
+  // Of a step that is a CodeConv, unpacked for the caller: a network keeps none.
+  Weights weights(int step) const;
 
  private:
   const packed::Model& model_;
   std::vector<ValueType> types_;
   std::vector<std::vector<int>> readers_;
-  std::vector<std::vector<std::vector<int8_t>>> weights_;
 };
 
 // Number of weights in a plane of the convolution.

@@ -79,6 +79,7 @@ void Plan::put_together(const Network& network, Isa isa) {
     if (isa == Isa::reference) {
       group.steps = {step};
       group.stored = {step + 1};
+      if (network.step(step).operation_as_CodeConv()) group.weights = network.weights(step);
     } else {
       group = Grower(network, taken).from(step);
       if (Chain::may_begin(network.step(step)))

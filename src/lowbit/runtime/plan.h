@@ -17,9 +17,10 @@ namespace lowbit::runtime {
 struct Group {
   std::vector<int> steps;   // rising
   std::vector<int> stored;  // of the values that they give those that come to stand in memory
-  // One of them; none: the one step is run in plain loops.
+  // One of them; none: the one step is run in plain loops, if it is a CodeConv with these weights.
   std::unique_ptr<Chain> chain;
   std::unique_ptr<WindowStep> windows;
+  Weights weights;
 
   // What does most of the work.
   const char* kernel() const { return chain ? chain->name() : windows ? "windows" : "reference"; }

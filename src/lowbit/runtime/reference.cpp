@@ -8,8 +8,6 @@
 namespace lowbit::runtime {
 namespace {
 
-using Weights = std::vector<std::vector<int8_t>>;
-
 template <class T>
 T at(const flatbuffers::Vector<T>* vector, size_t i) {
   return vector->Get(static_cast<flatbuffers::uoffset_t>(i));
@@ -321,7 +319,8 @@ void run(const packed::Concatenate& step, std::span<const Tensor> values, const 
 
 }  // namespace
 
-void run_step(const Network& network, int step, std::span<const Tensor> values, Rows rows) {
+void run_step(const Network& network, int step, const Weights& weights,
+              std::span<const Tensor> values, Rows rows) {
   using packed::Operation;
   const packed::Step& what = network.step(step);
   const Tensor& out = values[static_cast<size_t>(step) + 1];
@@ -332,7 +331,7 @@ void run_step(const Network& network, int step, std::span<const Tensor> values, 
   switch (what.operation_type()) {
     case Operation::CodeConv: {
       const packed::CodeConv& conv = *what.operation_as_CodeConv();
-      return run(conv, network.weights(step), in(conv.input()), out, rows);
+      return run(conv, weights, in(conv.input()), out, rows);
     }
     case Operation::Binary: {
       const packed::Binary& binary = *what.operation_as_Binary();

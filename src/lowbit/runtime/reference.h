@@ -10,7 +10,8 @@
 namespace lowbit::runtime {
 
 // Gives the rows of the step's value, values[step + 1], from its inputs, which are there as a
-// whole.
-void run_step(const Network& network, int step, std::span<const Tensor> values, Rows rows);
+// whole. weights: those of the step, where it is a CodeConv.
+void run_step(const Network& network, int step, const Weights& weights,
+              std::span<const Tensor> values, Rows rows);
 
 }  // namespace lowbit::runtime

@@ -26,27 +26,31 @@ enum class RowOperation {
   subtract_from,   // other - in
   divide_through,  // other / in
   quantize,        // reals -> codes: number of the thresholds <= x
+  quantize_parts,  // the same by the part of all numbers that x is in, which has one at most
   search,          // the same by bisection, for many thresholds
   dequantize,      // codes -> reals
 };
 inline constexpr int kRowOperations = static_cast<int>(RowOperation::dequantize) + 1;
 
-// Pixels [pixels][channels] that lie side by side.
+// Pixels [pixels][channels] that lie side by side. Of one pixel they may be some of all its
+// channels: then what is given by channel begins at the first of them.
 struct RowCall {
   const void* in = nullptr;
   void* out = nullptr;
   size_t pixels = 0, channels = 0;
-  // By channel.
+  size_t first_channel = 0, all_channels = 0;
+  // By channel; of `quantize_parts` by group, where the parts begin and how many are in 1.
   const float *a = nullptr, *b = nullptr;
   float low = 0, high = 0;
   // Of the second operand: numbers from one pixel to the next, and from one channel to the next
   // (0 or 1).
   const float* other = nullptr;
   size_t other_pixel = 0, other_channel = 0;
-  // Thresholds of channel c: [steps][channels], of a group for `search`, which has
-  // [groups][steps]. Levels: [groups][steps].
+  // Thresholds of channel c: [steps][all_channels], of a group for `search`, which has
+  // [groups][steps]; by part of a group for `quantize_parts`, [groups][steps], NaN where there is
+  // none. Levels: [groups][steps].
   const float* numbers = nullptr;
-  const int32_t* sums = nullptr;
+  const int32_t* sums = nullptr;  // of `quantize_parts` the thresholds in lower parts
   const int32_t *base = nullptr, *sign = nullptr;
   size_t steps = 0;
   size_t group_channels = 0;  // of a group

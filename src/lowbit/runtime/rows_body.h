@@ -23,6 +23,10 @@ LOWBIT_INLINE void for_each_number(const RowCall& call, Body body) {
   }
 }
 
+LOWBIT_INLINE size_t group_of(const RowCall& call, size_t c) {
+  return (call.first_channel + c) / call.group_channels;
+}
+
 template <class Formula>
 LOWBIT_INLINE void map(const RowCall& call, Formula formula) {
   const float* in = static_cast<const float*>(call.in);
@@ -128,27 +132,41 @@ LOWBIT_INLINE Vector load(const T* from) {
   return vector;
 }
 
+LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
+#if defined(__aarch64__)
+  // By conversion GCC takes the vector apart into single numbers.
+  typedef uint8_t All __attribute__((vector_size(LOWBIT_VECTOR)));
+  const All bytes = load<All>(&numbers);
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
+#else
+  return __builtin_convertvector(numbers, Bytes);
+#endif
+}
+
 // The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
 // the code of it: of a vector of them at channel c, and of one.
 template <class Vector, class T, class Finish>
 LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
   const T* in = static_cast<const T*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
-  const size_t channels = call.channels, whole = channels / kLanes * kLanes;
-  for (size_t pixel = 0; pixel < call.pixels; ++pixel, in += channels, out += channels) {
+  // From one threshold of a channel to the next.
+  const size_t channels = call.all_channels, whole = call.channels / kLanes * kLanes;
+  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
     for (size_t c = 0; c < whole; c += kLanes) {
       const Vector x = load<Vector>(in + c);
       Integers count = {};
       for (size_t t = 0; t < call.steps; ++t)
         count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
-      const Bytes codes = __builtin_convertvector(finish(count, c), Bytes);
+      const Bytes codes = lowest_bytes(finish(count, c));
       std::memcpy(out + c, &codes, sizeof codes);
     }
-    for (size_t c = whole; c < channels; ++c) {
+    for (size_t c = whole; c < call.channels; ++c) {
       int32_t count = 0;
       for (size_t t = 0; t < call.steps; ++t) count += thresholds[t * channels + c] <= in[c];
       out[c] = static_cast<uint8_t>(finish(count, c));
     }
+    in += call.channels;
+    out += call.channels;
   }
 }
 
@@ -176,11 +194,34 @@ void compare(const RowCall& call) {
   count_thresholds<Integers>(call, call.sums, Directed{call.base, call.sign});
 }
 
+void quantize_parts(const RowCall& call) {
+  const float* in = static_cast<const float*>(call.in);
+  uint8_t* out = static_cast<uint8_t*>(call.out);
+  const float last = static_cast<float>(call.steps - 1);
+  const auto quantize = [last](float x, float low, float scale, const float* thresholds,
+                               const int32_t* lower) {
+    const int32_t part = formulas::part_of(x, low, scale, last);
+    return static_cast<uint8_t>(lower[part] + (thresholds[part] <= x ? 1 : 0));
+  };
+  const float *low = call.a, *scale = call.b, *thresholds = call.numbers;
+  const int32_t* lower = call.sums;
+  if (call.group_channels == call.all_channels) {
+    const size_t count = call.pixels * call.channels;
+    for (size_t i = 0; i < count; ++i) out[i] = quantize(in[i], *low, *scale, thresholds, lower);
+    return;
+  }
+  for_each_number(call, [&](size_t i, size_t c) {
+    const size_t group = group_of(call, c);
+    out[i] = quantize(in[i], low[group], scale[group], thresholds + group * call.steps,
+                      lower + group * call.steps);
+  });
+}
+
 void search(const RowCall& call) {
   const float* in = static_cast<const float*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
   for_each_number(call, [&](size_t i, size_t c) {
-    const float* first = call.numbers + c / call.group_channels * call.steps;
+    const float* first = call.numbers + group_of(call, c) * call.steps;
     const float x = in[i];
     size_t below = 0;  // so many are known to be not above x
     for (size_t length = call.steps; length > 0;) {
@@ -196,13 +237,13 @@ void search(const RowCall& call) {
 void dequantize(const RowCall& call) {
   const uint8_t* in = static_cast<const uint8_t*>(call.in);
   float* out = static_cast<float*>(call.out);
-  if (call.group_channels == call.channels) {
+  if (call.group_channels == call.all_channels) {
     const size_t count = call.pixels * call.channels;
     for (size_t i = 0; i < count; ++i) out[i] = call.numbers[in[i]];
     return;
   }
   for_each_number(call, [&](size_t i, size_t c) {
-    out[i] = call.numbers[c / call.group_channels * call.steps + in[i]];
+    out[i] = call.numbers[group_of(call, c) * call.steps + in[i]];
   });
 }
 
@@ -257,8 +298,8 @@ const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximu
 // In the order of RowOperation.
 extern const RowFunction kFunctions[kRowOperations];
 const RowFunction kFunctions[kRowOperations] = {
-    scale,         scale_more,     compare,     normalize, affine,    relu,     clamp,
-    leaky,         absolute,       divide_root, add,       subtract,  multiply, divide,
-    subtract_from, divide_through, quantize,    search,    dequantize};
+    scale,    scale_more,     compare, normalize, affine,   relu,   clamp,         leaky,
+    absolute, divide_root,    add,     subtract,  multiply, divide, subtract_from, divide_through,
+    quantize, quantize_parts, search,  dequantize};
 
 }  // namespace lowbit::runtime::LOWBIT_ROWS

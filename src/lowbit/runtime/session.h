@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lowbit/runtime/network.h"
+#include "lowbit/runtime/parts.h"
 #include "lowbit/runtime/plan.h"
 #include "lowbit/runtime/pool.h"
 
@@ -43,13 +44,14 @@ class Session {
   size_t bytes() const { return bytes_; }
 
  private:
-  void run_group(const Group& group);
+  void run_group(const Group& group, const Parts& parts);
 
   const Network& network_;
   const Plan& plan_;
   size_t scratch_bytes_, bytes_;
   AlignedBytes memory_, scratch_;
   std::vector<Tensor> values_;
+  std::vector<Parts> parts_;  // of each group
   Pool pool_;
 };
 

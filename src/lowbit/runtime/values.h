@@ -51,4 +51,11 @@ struct Rows {
   int first = 0, last = 0;
 };
 
+// Channels [first, last) of a value.
+struct Channels {
+  int first = 0, last = 0;
+
+  size_t count() const { return static_cast<size_t>(last - first); }
+};
+
 }  // namespace lowbit::runtime

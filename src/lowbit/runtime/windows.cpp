@@ -137,7 +137,7 @@ void WindowStep::end_row(const Tensor& out, int y) const {
     RowCall call;
     call.in = call.out = out.real_row(y);
     call.pixels = static_cast<size_t>(out_.shape.width);
-    call.channels = static_cast<size_t>(out_.shape.channels);
+    call.channels = call.all_channels = static_cast<size_t>(out_.shape.channels);
     call.a = factor_.data();
     call.b = shift_.data();
     finish_(call);

@@ -27,8 +27,8 @@ CodeUnits code_units(const ConvProblem& problem);
 // The different weights, falling.
 std::vector<int> weight_values(const ConvProblem& problem);
 
-// The greatest common divisor of the weights, >= 1.
-int weight_scale(const ConvProblem& problem);
+// The greatest common divisor of the different weights, >= 1.
+int weight_scale(const std::vector<int>& values);
 
 // [out]: sum over the input channels of the tap of offset * weight, for each tap (row, column).
 std::vector<int32_t> offset_sums(const ConvProblem& problem, const CodeUnits& units);

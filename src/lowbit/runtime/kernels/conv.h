@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace lowbit::runtime {
 
@@ -14,7 +15,7 @@ enum class Isa {
   reference,  // plain loops: what the others are compared with
   portable,   // any machine
   avx2,
-  avx512,  // with BW, VL, VNNI and VBMI
+  avx512,  // with BW, VL, VNNI, VBMI and VPOPCNTDQ
   neon,
 };
 
@@ -39,6 +40,12 @@ struct ConvProblem {
   int out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
 };
 
+// Rows and channels of a convolution's sums.
+struct Region {
+  int first_row, last_row, first_out, last_out;  // the last ones not among them
+  int outs() const { return last_out - first_out; }
+};
+
 // It keeps what it needs of the problem: the spans may end after its construction.
 class ConvKernel {
  public:
@@ -47,10 +54,11 @@ class ConvKernel {
   virtual const char* name() const = 0;
   // What run() needs at `scratch`, aligned to 64 bytes, for any rows.
   virtual size_t scratch_bytes() const = 0;
-  // The sums of the output rows [first_row, last_row), at acc[0]: [rows][out_width][out]. codes:
-  // [height][width][in]; padding counts as the integer 0. Threads may run it at once, each with a
-  // scratch of its own.
-  virtual void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
+  // Regions may begin and end at each channel that this divides, and at the last one.
+  virtual int out_block() const = 0;
+  // The sums of a region, at acc[0]: [rows][out_width][outs]. codes: [height][width][in]; padding
+  // counts as the integer 0. Threads may run it at once, each with a scratch of its own.
+  virtual void run(const uint8_t* codes, const Region& region, int32_t* acc,
                    void* scratch) const = 0;
 };
 
@@ -58,5 +66,8 @@ class ConvKernel {
 // that `isa` allows and whose sums cannot overflow. Throws core::Error where the problem has no
 // meaning, where a sum may not fit 32 bits or where the machine lacks the instructions.
 std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa);
+
+// Every kernel that `isa` has for the problem, the selected one first: for tests and measurements.
+std::vector<std::unique_ptr<ConvKernel>> all_conv_kernels(const ConvProblem& problem, Isa isa);
 
 }  // namespace lowbit::runtime

@@ -1,6 +1,6 @@
 // Weights and guards of the kernels that multiply: with x = scale * u + offset and
 // w = weight_scale * v,  sum x w = scale weight_scale * sum u v + what the offsets give,
-// u unsigned and v signed numbers of 8 bits.
+// u and v numbers of 8 bits, v signed and u unsigned or, for tiles that want it, signed.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -83,25 +83,37 @@ void append_weights(const ConvProblem& problem, const Runs& runs, int per_step, 
   }
 }
 
-// What a step adds to a narrow sum of two products.
-Range range_of_pair(const uint8_t* weights, int largest) {
+// What a step may add to a narrow sum of products with inputs in a range that has 0.
+Range range_of_sum(const uint8_t* weights, int products, Range inputs) {
   Range range{0, 0};
-  for (int i = 0; i < 2; ++i) {
-    const int product = largest * static_cast<int8_t>(weights[i]);
-    range.low += std::min(product, 0);
-    range.high += std::max(product, 0);
+  for (int i = 0; i < products; ++i) {
+    const int weight = static_cast<int8_t>(weights[i]);
+    range.low += std::min(weight * inputs.low, weight * inputs.high);
+    range.high += std::max(weight * inputs.low, weight * inputs.high);
   }
   return range;
+}
+
+// The same integers of units that are less by half of 256: of -128 on, as signed bytes.
+void center(CodeUnits& units) {
+  for (uint8_t& unit : units.unit) unit ^= 0x80;
+  for (int32_t& offset : units.offset) offset += 128 * units.scale;
 }
 
 constexpr int kStepBytes = 4;
 constexpr Range kNarrow{-32768, 32767};
 
-// T: as what units are packed.
+// T: as what units are packed. dot: what `set` belongs to where T is a byte, else null.
 template <class T>
-std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& set, bool narrow) {
-  const CodeUnits units = code_units(problem);
-  const int scale = weight_scale(problem);
+std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& set,
+                                     const DotSet* dot) {
+  CodeUnits units = code_units(problem);
+  Range inputs{0, units.largest};
+  if (dot && dot->signed_input && units.largest > 127) {
+    center(units);
+    inputs = {-128, 127};
+  }
+  const int scale = weight_scale(weight_values(problem));
   TilePlan plan{.set = &set,
                 .packing = std::make_unique<UnitPacking<T>>(units, problem.in),
                 .blocks = blocks_of(problem.out, set),
@@ -115,37 +127,41 @@ std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& 
                   .steps = (problem.kernel * pixel_bytes + kStepBytes - 1) / kStepBytes,
                   .input_step = kStepBytes,
                   .input_run = Window(problem, pixel_bytes).row_bytes};
+  size_t flush_count = 0;
   for (Block& block : plan.blocks) {
     block.weights = plan.weights.size();
     append_weights(problem, runs, kStepBytes / static_cast<int>(sizeof(T)), scale, block, set.lanes,
                    plan.weights);
     std::vector<bool> flush_after(static_cast<size_t>(runs.count()), false);
-    if (narrow) {
-      const int sums = 2 * block.vectors * set.lanes;
+    if (dot && dot->products > 0) {
+      const int sums = kStepBytes / dot->products * block.vectors * set.lanes;
       const uint8_t* weights = plan.weights.data() + block.weights;
       flush_after = flushes(runs.count(), sums, kNarrow, [&](int step, int sum) {
-        return range_of_pair(weights + 2 * (step * sums + sum), units.largest);
+        return range_of_sum(weights + dot->products * (step * sums + sum), dot->products, inputs);
       });
       if (flush_after.empty()) return nullptr;
+      flush_count += static_cast<size_t>(std::ranges::count(flush_after, true));
     }
     block.segments = segments_of(runs, flush_after);
   }
+  const size_t steps = plan.blocks.size() * static_cast<size_t>(runs.count());
+  if (dot && steps < static_cast<size_t>(dot->fewest_steps) * flush_count) return nullptr;
   return make_tile_conv(problem, units, std::move(plan));
 }
 
 }  // namespace
 
-std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const TileSet& set, bool narrow) {
-  return make_dot<uint8_t>(problem, set, narrow);
+std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const DotSet& set) {
+  return make_dot<uint8_t>(problem, set.tiles, &set);
 }
 
 std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet& set) {
-  return make_dot<uint16_t>(problem, set, false);
+  return make_dot<uint16_t>(problem, set, nullptr);
 }
 
 std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const TileSet& set) {
   const CodeUnits units = code_units(problem);
-  const int scale = weight_scale(problem), taps = problem.kernel * problem.kernel;
+  const int scale = weight_scale(weight_values(problem)), taps = problem.kernel * problem.kernel;
   TilePlan plan{.set = &set,
                 .packing = std::make_unique<UnitPacking<uint8_t>>(units, problem.in),
                 .blocks = blocks_of(problem.out, set),

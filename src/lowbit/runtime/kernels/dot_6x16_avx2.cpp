@@ -10,11 +10,13 @@ namespace {
 struct Channels {
   using Vector = __m256i;
   using Sums = Vector;
+  using Wide = Vector;
   using Factors = Vector;
   using Input = Vector;
   static constexpr int lanes = 8;
 
   static Vector zero() { return _mm256_setzero_si256(); }
+  static Vector wide_zero() { return zero(); }
   static Vector broadcast(const uint8_t* input) {
     int32_t four;
     __builtin_memcpy(&four, input, sizeof four);
@@ -57,9 +59,12 @@ struct Words : Channels {
 
 }  // namespace
 
-const TileSet& dot8_avx2() {
-  static constexpr TileSet set = {"dot8_6x16_avx2", 6, 2, Bytes::lanes,
-                                  LOWBIT_TILES_2X6(dot_tile, Bytes)};
+const DotSet& dot8_avx2() {
+  static constexpr DotSet set = {
+      .tiles = {"dot8_6x16_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(dot_tile, Bytes)},
+      .signed_input = false,
+      .products = 2,
+      .fewest_steps = 1};
   return set;
 }
 

@@ -1,7 +1,7 @@
 // Dot products of short pieces along the input, for vectors V of output channels: a step broadcasts
 // four bytes of a pixel, multiplies them with four bytes' worth of weights of each channel and
 // adds. Narrow sums, where V has them, are added to 32 bits before they can overflow
-// (Segment::flush).
+// (Segment::flush); wide ones are all that add_widened gives elsewhere.
 //
 // Included by the file of each instruction set, hence no linkage.
 #pragma once
@@ -13,9 +13,14 @@ namespace {
 
 template <class V, int pixels, int vectors>
 void dot_tile(const Tile& tile) {
-  typename V::Sums sums[pixels][vectors], wide[pixels][vectors];
-  for (int p = 0; p < pixels; ++p)
-    for (int v = 0; v < vectors; ++v) sums[p][v] = wide[p][v] = V::zero();
+  typename V::Sums sums[pixels][vectors];
+  typename V::Wide wide[pixels][vectors];
+  for (int p = 0; p < pixels; ++p) {
+    for (int v = 0; v < vectors; ++v) {
+      sums[p][v] = V::zero();
+      wide[p][v] = V::wide_zero();
+    }
+  }
   const uint8_t* weights = tile.weights;
   for (int i = 0; i < tile.segment_count; ++i) {
     const Segment segment = tile.segments[i];
@@ -49,8 +54,8 @@ void dot_tile(const Tile& tile) {
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       const int offset = v * V::lanes, first = tile.first + offset;
-      V::store(V::narrow ? V::add_widened(wide[p][v], sums[p][v]) : sums[p][v], tile.scale,
-               tile.base[p] + first, tile.out[p] + first, tile.channels - offset);
+      V::store(V::add_widened(wide[p][v], sums[p][v]), tile.scale, tile.base[p] + first,
+               tile.out[p] + first, tile.channels - offset);
     }
   }
 }

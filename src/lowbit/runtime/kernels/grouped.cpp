@@ -35,16 +35,19 @@ class Grouped : public ConvKernel {
     return part_bytes_ + aligned(pixels_ * in_) + rows_ * width_ * out_ * sizeof(int32_t);
   }
 
-  void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
-           void* scratch) const override {
+  // Not by group: it would be a copy of the codes for each.
+  int out_block() const override { return static_cast<int>(out_ * parts_.size()); }
+
+  void run(const uint8_t* codes, const Region& region, int32_t* acc, void* scratch) const override {
     uint8_t* own_codes = static_cast<uint8_t*>(scratch) + part_bytes_;
     int32_t* sums = reinterpret_cast<int32_t*>(own_codes + aligned(pixels_ * in_));
-    const size_t results = static_cast<size_t>(last_row - first_row) * width_;
+    const size_t results = static_cast<size_t>(region.last_row - region.first_row) * width_;
     const size_t groups = parts_.size();
+    const Region of_part{region.first_row, region.last_row, 0, static_cast<int>(out_)};
     for (size_t group = 0; group < groups; ++group) {
       for (size_t i = 0; i < pixels_; ++i)
         std::memcpy(own_codes + i * in_, codes + (i * groups + group) * in_, in_);
-      parts_[group]->run(own_codes, first_row, last_row, sums, scratch);
+      parts_[group]->run(own_codes, of_part, sums, scratch);
       for (size_t i = 0; i < results; ++i)
         std::memcpy(acc + (i * groups + group) * out_, sums + i * out_, out_ * sizeof(int32_t));
     }

@@ -13,6 +13,11 @@
   { LOWBIT_TILES_6(function, V, 1) }
 #define LOWBIT_TILES_2X6(function, V) \
   { LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2) }
+#define LOWBIT_TILES_2X4(function, V)                                                 \
+  {                                                                                   \
+    {function<V, 1, 1>, function<V, 2, 1>, function<V, 3, 1>, function<V, 4, 1>},     \
+        {function<V, 1, 2>, function<V, 2, 2>, function<V, 3, 2>, function<V, 4, 2>}, \
+  }
 #define LOWBIT_TILES_4X6(function, V)                                  \
   {                                                                    \
     LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2),    \
@@ -23,19 +28,30 @@ namespace lowbit::runtime {
 
 const LookupSet& lookup_avx2();
 const LookupSet& lookup_avx512();
+const LookupSet& lookup_short_avx512();  // rows of half the length, for tables of codes of two bits
+const LookupSet& lookup_neon();
+const LookupSet& lookup_one_bit_neon();  // the same for weights of one bit alone
 
-// Steps of four unsigned bytes times four signed bytes, [lanes][4] weights a vector. The sums of
-// the first are of 16 bits, each of two products a step, the last's of 32.
-const TileSet& dot8_avx2();
-const TileSet& dot8_avx512();
+const PopcountSet& popcount_portable();
+const PopcountSet& popcount_avx2();
+const PopcountSet& popcount_avx512();
+const PopcountSet& popcount_neon();
+
+// Steps of four bytes, [lanes][4] weights a vector.
+const DotSet& dot8_avx2();
+const DotSet& dot8_avx512();
+const DotSet& dot8_neon();
+const DotSet& dot8_dotprod();  // of NEON, but not every machine has it
 
 // Steps of two 16-bit integers times two signed bytes, [lanes][2] weights a vector.
 const TileSet& dot16_portable();
 const TileSet& dot16_avx2();
+const TileSet& dot16_neon();
 
 // Each channel by itself: a segment is one step, the input of a channel a byte, the weights 16-bit.
 // The sums are of 16 bits.
 const TileSet& depthwise_portable();
 const TileSet& depthwise_avx2();
+const TileSet& depthwise_neon();
 
 }  // namespace lowbit::runtime

@@ -18,9 +18,13 @@ std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, Isa isa);
 // the look-up.
 std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const LookupSet& set);
 
-// Of one group, for tiles of four bytes a step. `narrow`: their sums are of 16 bits. Null: two
-// products may already be too large.
-std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const TileSet& set, bool narrow);
+// Of one group: codes of one bit and weights of two opposite values, compared 32 at a time. Null:
+// they are others, or of the bits of a step less than `least_used` percent are in use.
+std::unique_ptr<ConvKernel> make_popcount(const ConvProblem& problem, const PopcountSet& set,
+                                          int least_used);
+
+// Of one group, for tiles of four bytes a step. Null: sums of 16 bits would hold too few steps.
+std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const DotSet& set);
 
 // Of one group, for tiles of two 16-bit integers a step; any problem.
 std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet& set);

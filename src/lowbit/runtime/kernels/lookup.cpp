@@ -18,6 +18,7 @@ namespace {
 
 // How codes and weights become indices.
 struct Alphabet {
+  int scale;                    // of the weights
   std::vector<int> values;      // v, falling: the first has the smallest f(0, v)
   int weight_bits, input_bits;  // of one index
   int group;                    // codes in a row's index
@@ -68,10 +69,10 @@ class IndexPacking : public Packing {
 // False: too many different weights or codes, or too few output channels.
 bool find_alphabet(const ConvProblem& problem, const CodeUnits& units, const LookupSet& set,
                    Alphabet& alphabet) {
-  const int scale = weight_scale(problem);
   const std::vector<int> weights = weight_values(problem);
   if (weights.size() > 4) return false;
-  for (const int weight : weights) alphabet.values.push_back(weight / scale);
+  alphabet.scale = weight_scale(weights);
+  for (const int weight : weights) alphabet.values.push_back(weight / alphabet.scale);
   alphabet.weight_bits = weights.size() <= 2 ? 1 : 2;
   if (problem.out < set.fewest_out[alphabet.weight_bits - 1]) return false;
   alphabet.group = set.code_bits / alphabet.weight_bits;
@@ -86,30 +87,27 @@ class Lookup {
  public:
   Lookup(const ConvProblem& problem, const CodeUnits& units, const Alphabet& alphabet)
       : problem_(problem), units_(units), alphabet_(alphabet) {
-    const int scale = weight_scale(problem);
     for (int i = 0; i < count(); ++i)
-      value_of_weight_[static_cast<uint8_t>(alphabet.values[i] * scale)] = static_cast<uint8_t>(i);
+      value_of_weight_[static_cast<uint8_t>(alphabet.values[i] * alphabet.scale)] =
+          static_cast<uint8_t>(i);
   }
 
   int groups() const { return (problem_.in + alphabet_.group - 1) / alphabet_.group; }
 
-  // Entries of a step, of `channels` output channels from `first_out` on. Weights beyond the
-  // channels are the first value.
-  void entries(int step, int first_out, int channels, uint8_t* entry) const {
+  // Entries [steps][channels], of `channels` output channels from `first_out` on. Weights beyond
+  // the channels are the first value.
+  void entries(int first_out, int channels, uint8_t* entry) const {
+    const int steps = problem_.kernel * problem_.kernel * groups();
     const size_t filter = static_cast<size_t>(problem_.kernel) * problem_.kernel * problem_.in;
-    const int first_in = step % groups() * alphabet_.group;
-    const int full = std::min(alphabet_.group, problem_.in - first_in);
-    const int8_t* weights = problem_.weights.data() + first_out * filter +
-                            static_cast<size_t>(step / groups()) * problem_.in + first_in;
     const int outs = std::min(channels, problem_.out - first_out);
-    for (int i = 0; i < outs; ++i) {
-      int code = 0;
-      for (int j = 0; j < full; ++j)
-        code |= value_of_weight_[static_cast<uint8_t>(weights[i * filter + j])]
-                << (alphabet_.weight_bits * j);
-      entry[i] = static_cast<uint8_t>(code);
-    }
-    std::fill(entry + outs, entry + channels, uint8_t{0});
+    // Some steps of one channel after the other: what is read and written stays in the cache.
+    constexpr int kSteps = 64;
+    for (int first = 0; first < steps; first += kSteps)
+      for (int i = 0; i < outs; ++i) {
+        const int8_t* weights = problem_.weights.data() + (first_out + i) * filter;
+        for (int step = first; step < std::min(first + kSteps, steps); ++step)
+          entry[static_cast<size_t>(step) * channels + i] = entry_of(weights, step);
+      }
   }
 
   // The largest sum of f of each entry, and the constant part of its sum of products.
@@ -136,6 +134,17 @@ class Lookup {
   }
 
  private:
+  // Of a filter's weights in a step.
+  uint8_t entry_of(const int8_t* filter, int step) const {
+    const int tap = step / groups(), first_in = step % groups() * alphabet_.group;
+    const int8_t* weights = filter + tap * problem_.in + first_in;
+    const int full = std::min(alphabet_.group, problem_.in - first_in);
+    int code = 0;
+    for (int i = 0; i < full; ++i)
+      code |= value_of_weight_[static_cast<uint8_t>(weights[i])] << (alphabet_.weight_bits * i);
+    return static_cast<uint8_t>(code);
+  }
+
   int count() const { return static_cast<int>(alphabet_.values.size()); }
   int entry_count() const { return 1 << (alphabet_.weight_bits * alphabet_.group); }
   int least_product(int value) const { return std::min(0, units_.largest * value); }
@@ -183,7 +192,7 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
                 .blocks = blocks_of(problem.out, set.tiles),
                 .weights = {},
                 .table = lookup.table(),
-                .scale = units.scale * weight_scale(problem),
+                .scale = units.scale * alphabet.scale,
                 .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
                 .inputs_by_channel = false};
   const size_t pixel_bytes = static_cast<size_t>(plan.packing->pixel_bytes());
@@ -197,10 +206,10 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
     block.weights = plan.weights.size();
     plan.weights.resize(block.weights + static_cast<size_t>(runs.count()) * channels);
     uint8_t* entries = plan.weights.data() + block.weights;
+    lookup.entries(block.first_out, channels, entries);
     std::vector<int> total(static_cast<size_t>(channels)), constant(total.size());
     for (int step = 0; step < runs.count(); ++step) {
-      uint8_t* of_step = entries + static_cast<size_t>(step) * channels;
-      lookup.entries(step, block.first_out, channels, of_step);
+      const uint8_t* of_step = entries + static_cast<size_t>(step) * channels;
       for (int i = 0; i < channels; ++i) {
         total[i] += most[of_step[i]];
         constant[i] += least[of_step[i]];

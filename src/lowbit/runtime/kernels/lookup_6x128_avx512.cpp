@@ -47,6 +47,13 @@ struct Bytes {
   }
 };
 
+// Rows of 32 bytes, which stand in both halves: five bits of weights of one bit.
+struct ShortRows : Bytes {
+  static Vector load_row(const uint8_t* row) {
+    return _mm512_broadcast_i64x4(_mm256_load_si256(reinterpret_cast<const __m256i*>(row)));
+  }
+};
+
 // Eight groups at a time, each in 64 bits: its codes become the bytes 0 .. group - 1. Neighbours
 // are then joined: bytes to 16 bits, these to 32, and those to the index.
 void pack_groups(const RowIndices& row) {
@@ -95,6 +102,17 @@ const LookupSet& lookup_avx512() {
       6,
       1 << 18,  // within the second cache
       {25, 41},
+      pack_groups};
+  return set;
+}
+
+// A table of 32 KB, within the first cache, where that of whole rows has 256.
+const LookupSet& lookup_short_avx512() {
+  static constexpr LookupSet set = {
+      {"lookup_short_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, ShortRows)},
+      5,
+      1 << 15,
+      {25, 1 << 30},
       pack_groups};
   return set;
 }

@@ -15,12 +15,13 @@ class Reference : public ConvKernel {
 
   const char* name() const override { return "reference"; }
   size_t scratch_bytes() const override { return 0; }
+  int out_block() const override { return 1; }
 
-  void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
-           void* scratch) const override {
-    for (int y = first_row; y < last_row; ++y)
+  void run(const uint8_t* codes, const Region& region, int32_t* acc, void*) const override {
+    for (int y = region.first_row; y < region.last_row; ++y)
       for (int x = 0; x < problem_.out_width(); ++x)
-        for (int out = 0; out < problem_.out; ++out) *acc++ = sum(codes, y, x, out);
+        for (int out = region.first_out; out < region.last_out; ++out)
+          *acc++ = sum(codes, y, x, out);
   }
 
  private:

@@ -41,6 +41,14 @@ struct TileSet {
   TileFunction tiles[kMostVectors][kMostPixels];  // [vectors - 1][pixels - 1]
 };
 
+// Tiles that multiply four bytes of input with four signed ones of weights a step.
+struct DotSet {
+  TileSet tiles;
+  bool signed_input;
+  int products;      // of a step in one sum of 16 bits; 0: sums have 32
+  int fewest_steps;  // that such a sum holds: with fewer, other kernels are faster
+};
+
 // Pixels whose codes become indices of rows of a table: channels c, c + 1, ... of a group of
 // `group` codes take `bits` bits each, the first the lowest; the index is then shifted by `shift`.
 // A last group that is not full is completed with code `rest`.
@@ -61,6 +69,24 @@ struct LookupSet {
   // (measured).
   int fewest_out[2];
   void (*pack)(const RowIndices&);
+};
+
+// Pixels whose codes, 0 or 1, become bits, the lowest first: each pixel begins at a multiple of
+// four bytes and is filled up with zeros.
+struct CodeBits {
+  const uint8_t* codes;
+  int pixels;
+  ptrdiff_t stride;  // bytes from pixel to pixel
+  int channels;
+  uint8_t* bits;
+};
+
+// Steps of 32 bits of input that are compared with as many of each channel, [lanes][4] bytes a
+// vector: the sums are of the bits that differ.
+struct PopcountSet {
+  TileSet tiles;
+  bool narrow;  // sums are of 8 bits, to each of which a step adds 8 at most
+  void (*pack)(const CodeBits&);
 };
 
 }  // namespace lowbit::runtime

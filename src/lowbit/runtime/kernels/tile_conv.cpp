@@ -99,18 +99,22 @@ class TileConv : public ConvKernel {
     return window_.packed_rows(out_height_) * window_.row_bytes + kSlack;
   }
 
-  void run(const uint8_t* codes, int first_row, int last_row, int32_t* acc,
-           void* scratch) const override {
-    if (first_row == last_row) return;
+  int out_block() const override { return plan_.set->vectors * plan_.set->lanes; }
+
+  void run(const uint8_t* codes, const Region& region, int32_t* acc, void* scratch) const override {
+    const int rows = region.last_row - region.first_row;
+    if (rows == 0) return;
     uint8_t* packed = static_cast<uint8_t*>(scratch);
-    pack_rows(codes, first_row, window_.packed_rows(last_row - first_row), packed);
+    pack_rows(codes, region.first_row, window_.packed_rows(rows), packed);
     // Weights that stay in the first cache are taken for tile after tile; of others a block at a
     // time is kept in the second cache for all tiles.
-    const std::span<const Block> blocks = plan_.blocks;
+    const auto first = static_cast<size_t>(region.first_out / out_block());
+    const auto count = static_cast<size_t>((region.outs() + out_block() - 1) / out_block());
+    const std::span<const Block> blocks = std::span(plan_.blocks).subspan(first, count);
     if (plan_.weights.size() <= kFirstCache) {
-      run_blocks(blocks, packed, first_row, last_row, acc);
+      run_blocks(blocks, packed, region, acc);
     } else {
-      for (const Block& block : blocks) run_blocks({&block, 1}, packed, first_row, last_row, acc);
+      for (const Block& block : blocks) run_blocks({&block, 1}, packed, region, acc);
     }
   }
 
@@ -142,7 +146,7 @@ class TileConv : public ConvKernel {
     plan_.packing->fill(window_.packed_width - right, place(right));
   }
 
-  void run_blocks(std::span<const Block> blocks, const uint8_t* packed, int first_row, int last_row,
+  void run_blocks(std::span<const Block> blocks, const uint8_t* packed, const Region& region,
                   int32_t* acc) const {
     const uint8_t* inputs[kMostPixels];
     const int32_t* bases[kMostPixels];
@@ -166,14 +170,14 @@ class TileConv : public ConvKernel {
       pixels = 0;
     };
     const size_t step = static_cast<size_t>(window_.stride) * window_.pixel_bytes;
-    for (int y = first_row; y < last_row; ++y) {
-      const uint8_t* input = packed + (y - first_row) * window_.stride * window_.row_bytes;
+    for (int y = region.first_row; y < region.last_row; ++y) {
+      const uint8_t* input = packed + (y - region.first_row) * window_.stride * window_.row_bytes;
       for (int x = 0; x < out_width_; ++x) {
         inputs[pixels] = input;
         bases[pixels] = bases_.of(y, x);
-        outputs[pixels] = acc;
+        outputs[pixels] = acc - region.first_out;  // tiles count from channel 0
         input += step;
-        acc += out_;
+        acc += region.outs();
         if (++pixels == plan_.set->pixels) run_tile();
       }
     }

@@ -10,12 +10,14 @@ namespace {
 // u8 x s8, four products at once to a sum of 32 bits: exact for everything of 8 bits.
 struct Bytes {
   using Sums = __m512i;
+  using Wide = Sums;
   using Factors = __m512i;
   using Input = __m512i;
   static constexpr bool narrow = false;
   static constexpr int lanes = 16, weight_bytes = 64;
 
   static Sums zero() { return _mm512_setzero_si512(); }
+  static Wide wide_zero() { return zero(); }
   static Input broadcast(const uint8_t* input) {
     int32_t four;
     __builtin_memcpy(&four, input, sizeof four);
@@ -33,9 +35,12 @@ struct Bytes {
 
 }  // namespace
 
-const TileSet& dot8_avx512() {
-  static constexpr TileSet set = {"vnni_6x64_avx512", 6, 4, Bytes::lanes,
-                                  LOWBIT_TILES_4X6(dot_tile, Bytes)};
+const DotSet& dot8_avx512() {
+  static constexpr DotSet set = {
+      .tiles = {"vnni_6x64_avx512", 6, 4, Bytes::lanes, LOWBIT_TILES_4X6(dot_tile, Bytes)},
+      .signed_input = false,
+      .products = 0,
+      .fewest_steps = 1};
   return set;
 }
 

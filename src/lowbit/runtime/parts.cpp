@@ -1,0 +1,82 @@
+#include "lowbit/runtime/parts.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <vector>
+
+namespace lowbit::runtime {
+namespace {
+
+int ceil_divided(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+// About how long things take, in cycles. Only their proportions matter, and these little.
+constexpr double kPart = 500, kNumber = 1.5, kCode = 0.3, kProduct = 1 / 64.0;
+// Kernels take so many pixels at a time, whether all are there or not.
+constexpr int kTilePixels = 6;
+
+double time_of_part(const Network& network, const Group& group, int rows, int channels) {
+  const int first = group.steps.front();
+  const Shape& out = network.types()[static_cast<size_t>(first) + 1].shape;
+  const double pixels = static_cast<double>(rows) * out.width;
+  const double numbers = kPart + kNumber * pixels * channels;
+  const packed::CodeConv* conv = network.step(first).operation_as_CodeConv();
+  if (!conv) return numbers;
+  const Shape& in = network.types()[static_cast<size_t>(conv->input())].shape;
+  const packed::Window& window = *conv->window();
+  const double packed = (rows - 1.0) * window.stride() + window.kernel();
+  const double tiles = ceil_divided(rows * out.width, kTilePixels);
+  const double products = static_cast<double>(weight_count(*conv, in, out)) / out.channels;
+  return numbers + kCode * packed * static_cast<double>(in.row()) +
+         kProduct * tiles * kTilePixels * channels * products;
+}
+
+}  // namespace
+
+Parts::Parts(const Network& network, const Group& group, int threads)
+    : shape_(network.types()[static_cast<size_t>(group.steps.back()) + 1].shape) {
+  const int block = group.chain ? group.chain->channel_block() : shape_.channels;
+  const int blocks = ceil_divided(shape_.channels, block);
+  // More parts than this are only slower.
+  const int most = threads == 1 ? 1 : 8 * threads;
+  Parts best = *this;
+  double least = std::numeric_limits<double>::infinity();
+  for (int by_channel = 1; by_channel <= std::min(blocks, most); ++by_channel)
+    for (int by_row = 1; by_row <= std::min(shape_.height, most / by_channel); ++by_row) {
+      channels_ = block * ceil_divided(blocks, by_channel);
+      rows_ = ceil_divided(shape_.height, by_row);
+      channel_parts_ = ceil_divided(shape_.channels, channels_);
+      row_parts_ = ceil_divided(shape_.height, rows_);
+      const double needed = time(network, group, threads);
+      if (needed >= least) continue;
+      least = needed;
+      best = *this;
+    }
+  *this = best;
+}
+
+double Parts::time(const Network& network, const Group& group, int threads) const {
+  std::vector<double> done(static_cast<size_t>(threads));  // a heap, the earliest first
+  for (int part = 0; part < count(); ++part) {
+    const Rows some = rows(part);
+    std::ranges::pop_heap(done, std::greater());
+    done.back() += time_of_part(network, group, some.last - some.first,
+                                static_cast<int>(channels(part).count()));
+    std::ranges::push_heap(done, std::greater());
+  }
+  return std::ranges::max(done);
+}
+
+Rows Parts::rows(int part) const {
+  const int first = part / channel_parts_ * rows_;
+  return {first, std::min(first + rows_, shape_.height)};
+}
+
+Channels Parts::channels(int part) const {
+  const int first = part % channel_parts_ * channels_;
+  return {first, std::min(first + channels_, shape_.channels)};
+}
+
+}  // namespace lowbit::runtime
