@@ -36,7 +36,7 @@ bring_libtorch() {
   case $purpose in
     cpu) title="LibTorch 2.11" ;;
     cuda) title="LibTorch 2.11 with CUDA" ;;
-    python) title="PyTorch 2.11, TensorBoard and Pillow, for the tests that compare with them" ;;
+    python) title="PyTorch, TensorBoard, Pillow, ONNX Runtime: for the tests" ;;
   esac
   step "$title" "$python" "$list" "$deps" "$purpose"
 }

@@ -1,5 +1,5 @@
-// lowbit export CHECKPOINT -o MODEL.lowbit: packs a trained network and proves that nothing was
-// lost.
+// lowbit export CHECKPOINT -o MODEL.lowbit --onnx FILE: packs a trained network and proves that
+// nothing was lost; lowbit tools export_onnx.
 #include <fmt/format.h>
 
 #include <optional>
@@ -15,32 +15,37 @@
 #include "lowbit/deploy/packed_size.h"
 #include "lowbit/deploy/prove.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/onnx/writer.h"
 #include "lowbit/runtime/container.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
 #include "open_checkpoint.h"
 #include "pixel_source.h"
 #include "run_summary.h"
+#include "tool_call.h"
+#include "tools.h"
 
 namespace lowbit::app {
 namespace {
 
 struct ExportCall {
-  std::string checkpoint, output, ends = "int8";
+  std::string checkpoint, output, onnx, onnx_weights = "int8", ends = "int8";
   int calibrate = 64, check = 256;
   Arguments network;  // options of lowbit train
 };
 
-std::optional<ExportCall> read_export_call(const Arguments& arguments) {
-  ExportCall call;
-  CLI::App app(
-      "Packs a checkpoint for inference on integers. Before the file is written every code and\n"
-      "logit of the packed network is compared with the trained one on images of its validation "
-      "set.\nOptions of lowbit train replace what the checkpoint says: --root FOLDER, --dataset "
-      "NAME, ...",
-      "lowbit export");
-  app.add_option("checkpoint", call.checkpoint, "what lowbit train has saved")->required();
-  app.add_option("-o,--output", call.output, "the packed file; default: beside the checkpoint");
+// The file's name where none is given.
+std::string beside(const std::string& checkpoint, const char* extension) {
+  return checkpoint.substr(0, checkpoint.find(".pth")) + extension;
+}
+
+// What both verbs take.
+void add_export_options(CLI::App& app, ExportCall& call) {
+  app.add_option("--onnx_weights", call.onnx_weights,
+                 "ONNX: int8, or int4 or int2 where they fit; ONNX Runtime has integer "
+                 "convolutions of int8 alone")
+      ->check(CLI::IsMember({"int8", "int4", "int2"}))
+      ->capture_default_str();
   app.add_option("--ends", call.ends,
                  "layers trained in full precision, as the first and the last: 8 bits, or as "
                  "trained")
@@ -53,13 +58,25 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   app.add_option("--check", call.check, "validation images to compare on")
       ->check(CLI::Range(1, 10000000))
       ->capture_default_str();
+}
+
+std::optional<ExportCall> read_export_call(const Arguments& arguments) {
+  ExportCall call;
+  CLI::App app(
+      "Packs a checkpoint for inference on integers. Before a file is written every code and\n"
+      "logit of the packed network is compared with the trained one on images of its validation "
+      "set.\nOptions of lowbit train replace what the checkpoint says: --root FOLDER, --dataset "
+      "NAME, ...",
+      "lowbit export");
+  app.add_option("checkpoint", call.checkpoint, "what lowbit train has saved")->required();
+  app.add_option("-o,--output", call.output,
+                 "the packed file; default: beside the checkpoint, none with --onnx");
+  app.add_option("--onnx", call.onnx, "an ONNX file of the packed network");
+  add_export_options(app, call);
   app.allow_extras();
   if (!parse_arguments(app, arguments)) return std::nullopt;
   call.network = app.remaining();
-  if (call.output.empty()) {
-    call.output = call.checkpoint.substr(0, call.checkpoint.find(".pth"));
-    call.output += ".lowbit";
-  }
+  if (call.output.empty() && call.onnx.empty()) call.output = beside(call.checkpoint, ".lowbit");
   return call;
 }
 
@@ -91,46 +108,79 @@ deploy::Proof prove_on(deploy::Prover& prover, PixelSource& source, int64_t coun
   return proof;
 }
 
-void print_sizes(const packed::ModelT& model, size_t bytes, const models::Network& network) {
-  for (const deploy::SizePart& part : deploy::packed_size(model, bytes))
+void write_packed(const std::string& path, const packed::ModelT& model,
+                  const models::Network& network) {
+  const std::vector<uint8_t> bytes = runtime::seal(model);
+  core::replace_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  fmt::print("{}:\n", path);
+  for (const deploy::SizePart& part : deploy::packed_size(model, bytes.size()))
     fmt::print("  {:<32}{:>12} bytes\n", part.name, part.bytes);
   const models::NetworkSize size = models::network_size(network);
-  fmt::print("  {:<32}{:>12} bytes; {:.1f} times as many as float32\n", "together", bytes,
-             static_cast<double>(size.float_bytes) / static_cast<double>(bytes));
+  fmt::print("  {:<32}{:>12} bytes; {:.1f} times as many as float32\n", "together", bytes.size(),
+             static_cast<double>(size.float_bytes) / static_cast<double>(bytes.size()));
+}
+
+onnx::Weights onnx_weights(const std::string& name) {
+  if (name == "int2") return onnx::Weights::int2;
+  return name == "int4" ? onnx::Weights::int4 : onnx::Weights::int8;
+}
+
+void write_onnx(const ExportCall& call, const packed::ModelT& model,
+                const config::DataOptions& data) {
+  const std::string bytes = onnx::onnx_file(model, {.mean = data.mean,
+                                                    .std = data.std,
+                                                    .weights = onnx_weights(call.onnx_weights),
+                                                    .version = LOWBIT_VERSION});
+  core::replace_file(call.onnx, bytes);
+  fmt::print("{}: {} bytes\n", call.onnx, bytes.size());
+}
+
+int export_as(const ExportCall& call) {
+  log_to_console();
+  const train::Value file = train::read_checkpoint(call.checkpoint);
+  config::Configuration configuration =
+      configuration_of(file, call.checkpoint, call.network, /*for_network=*/false);
+  config::DataOptions& data = configuration.options.data;
+  require_inputs(configuration.options);
+  const train::LoadedNetwork loaded =
+      train::load_network(configuration.options.model, file, call.checkpoint);
+  require_weights(loaded.report, call.checkpoint);
+  models::Network& network = *loaded.network;
+  network.eval();
+
+  const torch::NoGradGuard no_grad;
+  PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
+  const int64_t calibration = std::min<int64_t>(call.calibrate, training.size());
+  const deploy::Trace trace(network, normalized(training.fetch(0, calibration).pixels, data));
+  packed::ModelT model =
+      deploy::lower(trace, lower_options(call, network, data, validation.class_names()));
+  core::log().info("{}", network.description());
+  deploy::Prover prover(network, model);
+  const deploy::Proof proof = prove_on(prover, validation, call.check, data);
+  model.checked = proof.text();
+  fmt::print("{}\n", proof.text());
+  if (!call.output.empty()) write_packed(call.output, model, network);
+  if (!call.onnx.empty()) write_onnx(call, model, data);
+  return 0;
 }
 
 }  // namespace
 
 int export_network(const Arguments& arguments) {
   const std::optional<ExportCall> call = read_export_call(arguments);
-  if (!call) return 0;
-  log_to_console();
-  const train::Value file = train::read_checkpoint(call->checkpoint);
-  config::Configuration configuration =
-      configuration_of(file, call->checkpoint, call->network, /*for_network=*/false);
-  config::DataOptions& data = configuration.options.data;
-  require_inputs(configuration.options);
-  const train::LoadedNetwork loaded =
-      train::load_network(configuration.options.model, file, call->checkpoint);
-  require_weights(loaded.report, call->checkpoint);
-  models::Network& network = *loaded.network;
-  network.eval();
+  return call ? export_as(*call) : 0;
+}
 
-  const torch::NoGradGuard no_grad;
-  PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
-  const int64_t calibration = std::min<int64_t>(call->calibrate, training.size());
-  const deploy::Trace trace(network, normalized(training.fetch(0, calibration).pixels, data));
-  packed::ModelT model =
-      deploy::lower(trace, lower_options(*call, network, data, validation.class_names()));
-  core::log().info("{}", network.description());
-  deploy::Prover prover(network, model);
-  const deploy::Proof proof = prove_on(prover, validation, call->check, data);
-  model.checked = proof.text();
-  const std::vector<uint8_t> bytes = runtime::seal(model);
-  core::replace_file(call->output, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  fmt::print("{}\n{}:\n", proof.text(), call->output);
-  print_sizes(model, bytes.size(), network);
-  return 0;
+int export_onnx(const Arguments& arguments) {
+  ExportCall call;
+  const auto tool =
+      read_tool_call("export_onnx", "write an ONNX file: --new, or beside --old", arguments,
+                     nullptr, [&call](CLI::App& app) { add_export_options(app, call); });
+  if (!tool) return 0;
+  call.checkpoint = tool->checkpoint();
+  call.onnx = tool->new_file.empty() ? beside(call.checkpoint, ".onnx") : tool->new_file;
+  call.network = tool->network;
+  return export_as(call);
 }
 
 }  // namespace lowbit::app

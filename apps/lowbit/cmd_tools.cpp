@@ -22,7 +22,7 @@ constexpr Verb tool_verbs[] = {
     {"swap", "swap", "reorder every few lines of a list of names", swap_list},
     {"sort", "sort", "sort a list of names", sort_list},
     {"inference", "inference", "list the convolutions of a pass", infer_once},
-    {"export_onnx", "export_onnx", "write an ONNX file"},
+    {"export_onnx", "export_onnx", "as lowbit export --onnx", export_onnx},
     {"verify-data", "verify-data", "decode every image of a data set", verify_data},
     {"verify-image", "verify-image", "decode the images that are named", verify_image},
     {"pack-data", "pack-data ROOT FILE", "put a data set of images into one file", pack_data},

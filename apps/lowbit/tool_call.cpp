@@ -83,11 +83,13 @@ std::string ToolCall::checkpoint() const {
 }
 
 std::optional<ToolCall> read_tool_call(const std::string& verb, const char* help,
-                                       const Arguments& arguments, const char* words) {
+                                       const Arguments& arguments, const char* words,
+                                       const std::function<void(CLI::App&)>& more) {
   CLI::App app(help, "lowbit tools " + verb);
   ToolCall call;
   call.verb = verb;
   add_options(app, call);
+  if (more) more(app);
   if (words)
     app.add_option(words, call.words)->required();
   else

@@ -1,11 +1,16 @@
 // What a verb of `lowbit tools` is told.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "commands.h"
 #include "lowbit/config/options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace lowbit::app {
 
@@ -28,8 +33,9 @@ struct ToolCall {
 
 // Reads the arguments behind the verb; nothing if they asked for help, which is then printed. A
 // usage error for an unknown option, with the nearest of all. words: what the words are, for the
-// help and errors; null: there are none.
+// help and errors; null: there are none. more: adds options that this verb alone has.
 std::optional<ToolCall> read_tool_call(const std::string& verb, const char* help,
-                                       const Arguments& arguments, const char* words = nullptr);
+                                       const Arguments& arguments, const char* words = nullptr,
+                                       const std::function<void(CLI::App&)>& more = {});
 
 }  // namespace lowbit::app

@@ -16,6 +16,9 @@ int infer_once(const Arguments& arguments);
 int swap_list(const Arguments& arguments);
 int sort_list(const Arguments& arguments);
 
+// cmd_export.cpp
+int export_onnx(const Arguments& arguments);
+
 // tools_images.cpp
 int verify_data(const Arguments& arguments);
 int verify_image(const Arguments& arguments);

@@ -17,9 +17,8 @@ const Verb& find_verb(std::span<const Verb> verbs, const std::string& program,
                       const std::string& name) {
   std::vector<std::string> names;
   for (const Verb& verb : verbs) {
-    if (name == verb.name && verb.run) return verb;
-    if (name == verb.name) throw core::usage_error("'{} {}' is not built yet", program, name);
-    if (verb.run) names.emplace_back(verb.name);
+    if (name == verb.name) return verb;
+    names.emplace_back(verb.name);
   }
   throw core::usage_error("unknown verb '{}'", name)
       .suggest(core::nearest_name(name, names))
@@ -29,8 +28,7 @@ const Verb& find_verb(std::span<const Verb> verbs, const std::string& program,
 std::string verb_lines(std::span<const Verb> verbs, const std::string& program) {
   std::string lines;
   for (const Verb& verb : verbs)
-    if (verb.run)
-      lines += fmt::format("  {:{}}{}\n", program + " " + verb.call, call_width, verb.help);
+    lines += fmt::format("  {:{}}{}\n", program + " " + verb.call, call_width, verb.help);
   return lines;
 }
 

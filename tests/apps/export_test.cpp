@@ -56,6 +56,24 @@ TEST_F(Export, ADamagedFileIsAnError) {
   EXPECT_THAT(first_line(failed.err), HasSubstr("net.lowbit"));
 }
 
+TEST_F(Export, WritesAnOnnxFileAloneOrBesideThePackedOne) {
+  const fs::path packed = "weights/resnet20/small-checkpoint.lowbit";
+  const Finished alone = run({"export", checkpoint_, "--onnx", "net.onnx", "--check", "20"});
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  EXPECT_THAT(alone.out, ContainsRegex("net.onnx: [0-9]+ bytes"));
+  EXPECT_FALSE(fs::exists(folder_ / packed));
+  ASSERT_EQ(export_to("net.lowbit", {"--onnx", "narrow.onnx", "--onnx_weights", "int4"}).status, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "net.lowbit"));
+  EXPECT_LT(fs::file_size(folder_ / "narrow.onnx"), fs::file_size(folder_ / "net.onnx"));
+}
+
+TEST_F(Export, RefusesAnUnknownWidthOfWeights) {
+  const Finished failed = export_to("net.lowbit", {"--onnx", "a.onnx", "--onnx_weights", "int3"});
+  EXPECT_EQ(failed.status, 2);
+  EXPECT_THAT(first_line(failed.err), HasSubstr("int4"));
+  EXPECT_FALSE(fs::exists(folder_ / "a.onnx"));
+}
+
 TEST_F(Export, WritesNothingWhereTheNetworkIsUnknown) {
   const Finished failed = run({"export", "nothing.pth.tar", "-o", "net.lowbit"});
   EXPECT_NE(failed.status, 0);

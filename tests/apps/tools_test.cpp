@@ -28,11 +28,11 @@ class Tools : public Program {
   }
 };
 
-TEST_F(Tools, HelpListsTheVerbsThatAreBuilt) {
+TEST_F(Tools, HelpListsTheVerbs) {
   const Finished help = tool({"-h"});
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("lowbit tools verify-data"), HasSubstr("inspect"),
-                              Not(HasSubstr("export_onnx"))));
+                              HasSubstr("lowbit tools export_onnx")));
   EXPECT_THAT(tool({"swap", "-h"}).out, AllOf(HasSubstr("--verbose_list"), HasSubstr("3/1-0-2")));
 }
 
@@ -211,8 +211,12 @@ INSTANTIATE_TEST_SUITE_P(
                     2,
                     "unknown keyword 'cifar1000'; did you mean 'cifar100'"},
         RefusedTool{"no_verb", {"--old", "x"}, 2, "neither a verb nor --keyword"},
-        RefusedTool{"onnx", {"export_onnx"}, 2, "'lowbit tools export_onnx' is not built yet"},
-        RefusedTool{"old_onnx", {"--keyword", "export_onnx"}, 2, "export_onnx' is not built yet"},
+        RefusedTool{"onnx", {"export_onnx"}, 2, "tools export_onnx: --old \\(or --pretrained\\)"},
+        RefusedTool{"old_onnx", {"--keyword", "export_onnx"}, 2, "export_onnx: --old"},
+        RefusedTool{"onnx_option",
+                    {"export_onnx", "--old", kFile, "--onnx_weight", "int4"},
+                    2,
+                    "'--onnx_weight'; did you mean '--onnx_weights'"},
         RefusedTool{"option", {"inspect", "--odl", kFile}, 2, "'--odl'; did you mean '--old'"},
         RefusedTool{"model_option", {"inspect", "--wt_bits", "2"}, 2, "did you mean '--wt_bit'"},
         RefusedTool{

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -10,12 +9,15 @@
 #include "lowbit/deploy/evaluate.h"
 #include "lowbit/deploy/prove.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/parity.h"
+#include "support/recorded_networks.h"
 
 namespace lowbit::deploy {
 namespace {
 
-constexpr std::array<double, 3> kMean = {0.5, 0.45, 0.4}, kStd = {0.25, 0.2, 0.3};
+using testing_support::kMean;
+using testing_support::kStd;
+using testing_support::noise_images;
+using testing_support::normalized;
 
 struct Case {
   std::string name;
@@ -55,19 +57,6 @@ std::shared_ptr<models::Network> network_of(const Case& c) {
   return network;
 }
 
-torch::Tensor images(int64_t count, int64_t side) {
-  torch::manual_seed(7);
-  return torch::randint(0, 256, {count, side, side, 3}, torch::kUInt8);
-}
-
-torch::Tensor normalized(const torch::Tensor& pixels) {
-  const auto row = [](const std::array<double, 3>& numbers) {
-    return torch::tensor(std::vector<double>(numbers.begin(), numbers.end()), torch::kFloat32)
-        .view({1, 3, 1, 1});
-  };
-  return (pixels.permute({0, 3, 1, 2}).to(torch::kFloat32) / 255 - row(kMean)) / row(kStd);
-}
-
 // With its ends in float32 the program is the network but for roundings; a code next to a threshold
 // may be the other one, hence the bound. The runtime has every bit of it.
 void expect_equal_program(models::Network& network, const torch::Tensor& pixels, double bound) {
@@ -93,40 +82,19 @@ class EveryNetwork : public testing::TestWithParam<Case> {};
 
 TEST_P(EveryNetwork, BecomesAProgramThatGivesItsLogits) {
   const auto network = network_of(GetParam());
-  expect_equal_program(*network, images(3, network->options().input_size), 0.02);
-}
-
-std::vector<std::filesystem::path> recorded() {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           std::filesystem::path(LOWBIT_SOURCE_DIR) / "tests" / "golden"))
-    if (entry.path().filename() != "tolerances.json") files.push_back(entry.path());
-  std::ranges::sort(files);
-  return files;
-}
-
-std::string file_name(const testing::TestParamInfo<std::filesystem::path>& file) {
-  std::string name = file.param.stem().string();
-  std::ranges::replace_if(
-      name, [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
+  expect_equal_program(*network, noise_images(3, network->options().input_size), 0.02);
 }
 
 // Networks of every family, method and keyword, with the weights of the parity cases.
 class RecordedNetwork : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(RecordedNetwork, BecomesAProgramThatGivesItsLogits) {
-  const models::ParityNetwork recorded =
-      models::parity_network(GetParam(), {.type = torch::kFloat32});
-  {
-    const torch::NoGradGuard no_grad;
-    recorded.network->forward(recorded.images);  // statistics
-  }
-  recorded.network->eval();
-  expect_equal_program(*recorded.network, images(2, recorded.images.size(2)), 0.2);
+  const models::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
+  expect_equal_program(*recorded.network, noise_images(2, recorded.images.size(2)), 0.2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork, testing::ValuesIn(recorded()), file_name);
+INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork, testing::ValuesIn(testing_support::recorded()),
+                         testing_support::file_name);
 
 const char* const kResNet =
     "--model resnet20 --width_alpha 0.25 --keyword cifar10,origin,fix,singleconv,cbsa";

@@ -31,6 +31,7 @@ const std::map<std::string, Rule>& rules() {
       {"train", {{"models", "data", "events"}, true}},
       {"report", {{"train"}, true}},
       {"runtime", {{"core"}, false}},
+      {"onnx", {{"runtime"}, false}},
       {"deploy", {{"models", "runtime"}, true}},
   };
   return table;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Brings LibTorch 2.11: unpacks PyTorch's wheels into FOLDER/site, laid out as pip would.
+"""Brings LibTorch 2.11 and ONNX's format: unpacks wheels into FOLDER/site, laid out as pip would.
 
     libtorch.py FOLDER cpu|cuda|python
 
-cpu     what a program needs that links libtorch_cpu
+cpu     what a program needs that links libtorch_cpu, and onnx.proto
 cuda    and what libtorch_cuda needs of NVIDIA's libraries that this machine does not have, and nvJPEG
-python  and what `import torch` needs, for the tests that compare with PyTorch, and TensorBoard
+python  and what `import torch` needs, for the tests that compare with PyTorch, TensorBoard, Pillow
+        and ONNX Runtime
 
 Several checkouts may share FOLDER. Interrupted at any moment, the next call goes on: a wheel is
 unpacked aside and then moved, its dist-info last, so a wheel whose dist-info is there is whole.
@@ -24,9 +25,12 @@ import tempfile
 import zipfile
 
 TORCH = "torch==2.11.0"
-# Whose wheel of TORCH is taken where there is none for the Python of the machine: the C++ part is the
-# same in all of them.
+# Its onnx.proto is compiled into the program; the tests import it.
+ONNX = "onnx==1.23.2"
+# Whose wheel of these two is taken where there is none for the Python of the machine: what the program
+# needs is the same in all of them.
 FALLBACK_PYTHON = "3.12"
+NEEDED_ANYWHERE = (TORCH, ONNX)
 
 # libtorch_cpu is built with the profiler of CUDA and needs these two on every machine.
 CPU_WHEELS = ["nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"]
@@ -53,10 +57,11 @@ WHEEL_OF_LIBRARY = {
 NVJPEG_WHEEL = "nvidia-nvjpeg==13.0.1.86"
 CUDA_LIBRARIES = ["libtorch_cuda.so", "libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so"]
 
-# Of the last five, four are TensorBoard's reader of event files, without its server.
+# What PyTorch imports; TensorBoard's reader of event files, without its server; ONNX Runtime, and
+# what it and ONNX import.
 PYTHON_WHEELS = ["filelock", "fsspec", "jinja2", "markupsafe", "mpmath", "networkx", "numpy",
                  "sympy", "typing-extensions", "absl-py", "packaging", "protobuf", "tensorboard",
-                 "pillow"]
+                 "pillow", "onnxruntime", "flatbuffers", "ml-dtypes"]
 
 PURPOSES = ("cpu", "cuda", "python")
 
@@ -68,7 +73,7 @@ def main(folder, purpose):
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left_over in folder.glob("incoming-*"):
             shutil.rmtree(left_over)
-        bring(folder, [TORCH] + CPU_WHEELS)
+        bring(folder, [TORCH, ONNX] + CPU_WHEELS)
         if purpose in ("cuda", "python"):
             bring_cuda_libraries(folder)
         if purpose == "cuda":
@@ -131,7 +136,8 @@ def download(requirement, folder):
              "--platform", f"manylinux_2_28_{platform.machine()}"]
     # pip unpacks beside the target: the system's temporary folder may be small.
     environment = dict(os.environ, TMPDIR=str(folder.parent))
-    first = subprocess.run(pip + [requirement], env=environment, check=requirement != TORCH)
+    first = subprocess.run(pip + [requirement], env=environment,
+                           check=requirement not in NEEDED_ANYWHERE)
     if first.returncode != 0:
         print(f"not for Python {platform.python_version()}: trying {FALLBACK_PYTHON}", flush=True)
         subprocess.run(pip + other + [requirement], env=environment, check=True)

@@ -1,0 +1,37 @@
+// Integers of weights as ONNX carries them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "translation.h"
+
+namespace lowbit::onnx {
+
+// Integers [out][in / groups][row][column] of a plane of weights.
+struct WeightIntegers {
+  std::vector<int8_t> integers;
+  Shape shape;
+  size_t out() const { return static_cast<size_t>(shape[0]); }
+  size_t each() const { return integers.size() / out(); }  // of an output channel
+  int largest() const;                                     // absolute value
+};
+
+// What one unit of a sum of (input * integer) is to an output channel.
+struct SumUnits {
+  std::vector<double> coefficients;  // [out]
+  float input_unit = 1;              // one unit of the input as it is dequantized
+  int largest_input = 255;           // in such units
+  std::vector<double> bias;          // [out]; what will be added to the sum
+};
+
+struct CarriedWeights {
+  std::string tensor;         // coefficients / input_unit * integers, float32 by DequantizeLinear
+  bool is_narrow = false;     // fewer than 8 bits
+  std::vector<float> scales;  // of 8 bits, [out]
+};
+
+CarriedWeights carry(Translation& to, const WeightIntegers& weights, const SumUnits& units);
+
+}  // namespace lowbit::onnx

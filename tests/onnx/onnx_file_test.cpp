@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "lowbit/config/parse.h"
+#include "lowbit/core/files.h"
+#include "lowbit/data/batches.h"
+#include "lowbit/deploy/evaluate.h"
+#include "lowbit/deploy/lower.h"
+#include "lowbit/onnx/writer.h"
+#include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/loaded_network.h"
+#include "lowbit/train/run_state.h"
+#include "support/recorded_networks.h"
+
+namespace lowbit::onnx {
+namespace fs = std::filesystem;
+namespace {
+
+using testing_support::kMean;
+using testing_support::kStd;
+using testing_support::noise_images;
+using testing_support::normalized;
+
+// For onnxruntime_test.py: where the files go, and what they are made of instead of the cases and
+// the network here.
+constexpr const char* kOutput = "LOWBIT_ONNX_OUTPUT";
+constexpr const char* kCases = "LOWBIT_ONNX_CASES";
+constexpr const char* kCheckpoint = "LOWBIT_ONNX_CHECKPOINT";
+
+fs::path given(const char* variable, const fs::path& otherwise = {}) {
+  const char* value = std::getenv(variable);
+  return value ? fs::path(value) : otherwise;
+}
+
+void write_floats(const fs::path& path, const torch::Tensor& tensor) {
+  const torch::Tensor whole = tensor.to(torch::kFloat32).contiguous();
+  core::replace_file(path, {static_cast<const char*>(whole.const_data_ptr()),
+                            static_cast<size_t>(whole.nbytes())});
+}
+
+constexpr std::pair<const char*, Weights> kWidths[] = {
+    {"int8", Weights::int8}, {"int4", Weights::int4}, {"int2", Weights::int2}};
+
+class RecordedNetwork : public testing::TestWithParam<fs::path> {};
+
+TEST_P(RecordedNetwork, BecomesAnOnnxFileOfEveryForm) {
+  const torch::NoGradGuard no_grad;
+  const models::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
+  const torch::Tensor pixels = noise_images(2, recorded.images.size(2));
+  const torch::Tensor images = normalized(pixels);
+  const deploy::Trace trace(*recorded.network, images);
+  const fs::path output = given(kOutput);
+  const std::string name = GetParam().stem();
+  for (const deploy::Ends ends : {deploy::Ends::int8, deploy::Ends::float32}) {
+    const bool bytes = ends == deploy::Ends::int8;
+    const std::string form = name + (bytes ? ".bytes" : ".reals");
+    const packed::ModelT model = deploy::lower(
+        trace, {.ends = ends, .mean = kMean, .std = kStd, .network = name, .classes = {}});
+    size_t of_int8 = 0;
+    for (const auto& [width, weights] : kWidths) {
+      if (bytes && weights != Weights::int8) continue;  // the ends alone are another
+      const std::string file =
+          onnx_file(model, {.mean = kMean, .std = kStd, .weights = weights, .version = "0"});
+      if (weights == Weights::int8) of_int8 = file.size();
+      EXPECT_LE(file.size(), of_int8 + of_int8 / 20) << "narrow weights take less, not more";
+      if (!output.empty()) core::replace_file(output / (form + "." + width + ".onnx"), file);
+    }
+    if (!output.empty())
+      write_floats(output / (form + ".program"), deploy::evaluate(model, pixels).back());
+  }
+  if (output.empty()) return;
+  write_floats(output / (name + ".images"), images);
+  write_floats(output / (name + ".trained"), recorded.network->forward(images));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork,
+                         testing::ValuesIn(std::getenv(kCases)
+                                               ? testing_support::recorded(given(kCases))
+                                               : testing_support::recorded()),
+                         testing_support::file_name);
+
+// The validation images of a checkpoint as its network sees them, and its logits for them.
+TEST(TrainedNetwork, IsEvaluatedForOnnxRuntime) {
+  const fs::path path = given(kCheckpoint), output = given(kOutput);
+  if (path.empty()) GTEST_SKIP() << "onnxruntime_test.py says which";
+  const torch::NoGradGuard no_grad;
+  const train::Value file = train::read_checkpoint(path);
+  const config::Options options =
+      config::Configuration::from_json(train::description_of(file, path).configuration, {}).options;
+  const train::LoadedNetwork loaded = train::load_network(options.model, file, path);
+  loaded.network->eval();
+  const auto source = data::open_batches(options.data, data::Split::validation, /*seed=*/1,
+                                         kernels::Backend::cpu, torch::kCPU);
+  source->start_epoch(0);
+  const int64_t count = source->size(), kBatch = 200;
+  const torch::Tensor images =
+      torch::empty({count, 3, source->height(), source->width()}, torch::kFloat32);
+  const torch::Tensor labels = torch::empty({count}, torch::kInt64);
+  std::vector<torch::Tensor> logits;
+  for (int64_t first = 0; first < count; first += kBatch) {
+    const int64_t part = std::min(kBatch, count - first);
+    const torch::Tensor batch = images.narrow(0, first, part);
+    source->assemble_at(first, batch, labels.narrow(0, first, part));
+    logits.push_back(loaded.network->forward(batch));
+  }
+  write_floats(output / "images", images);
+  write_floats(output / "labels", labels);
+  write_floats(output / "trained", torch::cat(logits));
+}
+
+}  // namespace
+}  // namespace lowbit::onnx
