@@ -75,7 +75,23 @@ CodeUnits code_units(const ConvProblem& problem) {
 
 std::vector<int> weight_values(const ConvProblem& problem) {
   std::array<bool, 256> present = {};
-  for (const int8_t weight : problem.weights) present[static_cast<uint8_t>(weight)] = true;
+  // Parts of a few known values, as almost all are, can be told by vectors.
+  constexpr size_t kPart = 4096;
+  std::array<int8_t, 4> known;
+  known.fill(problem.weights.front());
+  for (size_t first = 0; first < problem.weights.size(); first += kPart) {
+    const auto part =
+        problem.weights.subspan(first, std::min(kPart, problem.weights.size() - first));
+    int others = first == 0;
+    for (const int8_t weight : part)
+      others |=
+          (weight != known[0]) & (weight != known[1]) & (weight != known[2]) & (weight != known[3]);
+    if (others == 0) continue;
+    for (const int8_t weight : part) present[static_cast<uint8_t>(weight)] = true;
+    size_t count = 0;
+    for (int value = -128; value < 128 && count < known.size(); ++value)
+      if (present[static_cast<uint8_t>(value)]) known[count++] = static_cast<int8_t>(value);
+  }
   std::vector<int> values;
   for (int value = 127; value >= -128; --value)
     if (present[static_cast<uint8_t>(value)]) values.push_back(value);
@@ -91,13 +107,20 @@ int weight_scale(const std::vector<int>& values) {
 std::vector<int32_t> offset_sums(const ConvProblem& problem, const CodeUnits& units) {
   const int taps = problem.kernel * problem.kernel, in = problem.in / problem.groups;
   std::vector<int32_t> sums(static_cast<size_t>(taps) * static_cast<size_t>(problem.out));
+  const auto [least, most] = std::ranges::minmax(units.offset);
+  if (least == 0 && most == 0) return sums;
   const int8_t* weight = problem.weights.data();
   for (int out = 0; out < problem.out; ++out) {
     const int first_in = out / (problem.out / problem.groups) * in;
-    for (int tap = 0; tap < taps; ++tap) {
+    for (int tap = 0; tap < taps; ++tap, weight += in) {
       int32_t& sum = sums[static_cast<size_t>(tap) * problem.out + out];
-      for (int channel = first_in; channel < first_in + in; ++channel)
-        sum += units.offset[static_cast<size_t>(channel)] * *weight++;
+      if (least == most) {
+        for (int i = 0; i < in; ++i) sum += weight[i];
+        sum *= least;
+      } else {
+        for (int i = 0; i < in; ++i)
+          sum += units.offset[static_cast<size_t>(first_in + i)] * weight[i];
+      }
     }
   }
   return sums;

@@ -128,10 +128,11 @@ std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& 
                   .input_step = kStepBytes,
                   .input_run = Window(problem, pixel_bytes).row_bytes};
   size_t flush_count = 0;
+  const int per_step = kStepBytes / static_cast<int>(sizeof(T));
+  plan.weights.reserve(static_cast<size_t>(runs.count()) * padded_out(plan.blocks, set) * per_step);
   for (Block& block : plan.blocks) {
     block.weights = plan.weights.size();
-    append_weights(problem, runs, kStepBytes / static_cast<int>(sizeof(T)), scale, block, set.lanes,
-                   plan.weights);
+    append_weights(problem, runs, per_step, scale, block, set.lanes, plan.weights);
     std::vector<bool> flush_after(static_cast<size_t>(runs.count()), false);
     if (dot && dot->products > 0) {
       const int sums = kStepBytes / dot->products * block.vectors * set.lanes;

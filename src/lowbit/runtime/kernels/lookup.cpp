@@ -97,16 +97,15 @@ class Lookup {
   // Entries [steps][channels], of `channels` output channels from `first_out` on. Weights beyond
   // the channels are the first value.
   void entries(int first_out, int channels, uint8_t* entry) const {
-    const int steps = problem_.kernel * problem_.kernel * groups();
-    const size_t filter = static_cast<size_t>(problem_.kernel) * problem_.kernel * problem_.in;
+    const int taps = problem_.kernel * problem_.kernel;
     const int outs = std::min(channels, problem_.out - first_out);
-    // Some steps of one channel after the other: what is read and written stays in the cache.
-    constexpr int kSteps = 64;
-    for (int first = 0; first < steps; first += kSteps)
+    // A tap of one channel after the other: what is read and written stays in the cache.
+    for (int tap = 0; tap < taps; ++tap, entry += static_cast<size_t>(groups()) * channels)
       for (int i = 0; i < outs; ++i) {
-        const int8_t* weights = problem_.weights.data() + (first_out + i) * filter;
-        for (int step = first; step < std::min(first + kSteps, steps); ++step)
-          entry[static_cast<size_t>(step) * channels + i] = entry_of(weights, step);
+        const int8_t* weights = problem_.weights.data() +
+                                (static_cast<size_t>(first_out + i) * taps + tap) * problem_.in;
+        for (int group = 0; group < groups(); ++group)
+          entry[group * channels + i] = entry_of(weights, group);
       }
   }
 
@@ -134,14 +133,13 @@ class Lookup {
   }
 
  private:
-  // Of a filter's weights in a step.
-  uint8_t entry_of(const int8_t* filter, int step) const {
-    const int tap = step / groups(), first_in = step % groups() * alphabet_.group;
-    const int8_t* weights = filter + tap * problem_.in + first_in;
-    const int full = std::min(alphabet_.group, problem_.in - first_in);
+  // Of a group of the weights [in] of a tap.
+  uint8_t entry_of(const int8_t* weights, int group) const {
+    const int first = group * alphabet_.group,
+              last = std::min(first + alphabet_.group, problem_.in);
     int code = 0;
-    for (int i = 0; i < full; ++i)
-      code |= value_of_weight_[static_cast<uint8_t>(weights[i])] << (alphabet_.weight_bits * i);
+    for (int i = last - 1; i >= first; --i)
+      code = code << alphabet_.weight_bits | value_of_weight_[static_cast<uint8_t>(weights[i])];
     return static_cast<uint8_t>(code);
   }
 
@@ -200,6 +198,7 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
                   .steps = problem.kernel * lookup.groups(),
                   .input_step = 2,
                   .input_run = Window(problem, static_cast<int>(pixel_bytes)).row_bytes};
+  plan.weights.reserve(static_cast<size_t>(runs.count()) * padded_out(plan.blocks, set.tiles));
   size_t flush_count = 0;
   for (Block& block : plan.blocks) {
     const int channels = block.vectors * set.tiles.lanes;

@@ -96,6 +96,8 @@ std::unique_ptr<ConvKernel> make_popcount(const ConvProblem& problem, const Popc
                              return Range{0, 8};
                            })
                  : std::vector<bool>(static_cast<size_t>(runs.count()), false);
+  plan.weights.reserve(static_cast<size_t>(runs.count()) * padded_out(plan.blocks, set.tiles) *
+                       kStepBytes);
   for (Block& block : plan.blocks) {
     append_bits(problem, runs, units.code_of_zero() != 0, plan, block);
     block.segments = segments_of(runs, flush_after);

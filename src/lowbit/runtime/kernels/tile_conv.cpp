@@ -74,11 +74,6 @@ class Bases {
   std::vector<int32_t> values_;  // [class of row][class of column][out]
 };
 
-int padded_out(const TilePlan& plan) {
-  const Block& last = plan.blocks.back();
-  return last.first_out + last.vectors * plan.set->lanes;
-}
-
 class TileConv : public ConvKernel {
  public:
   TileConv(const ConvProblem& problem, const CodeUnits& units, TilePlan plan)
@@ -91,7 +86,7 @@ class TileConv : public ConvKernel {
         out_height_(problem.out_height()),
         plan_(std::move(plan)),
         window_(problem, plan_.packing->pixel_bytes()),
-        bases_(problem, units, plan_.constant, padded_out(plan_)) {}
+        bases_(problem, units, plan_.constant, padded_out(plan_.blocks, *plan_.set)) {}
 
   const char* name() const override { return plan_.set->name; }
 
@@ -221,6 +216,10 @@ std::vector<Block> blocks_of(int out, const TileSet& set) {
   for (int first = 0; first < vectors; first += set.vectors)
     blocks.push_back({first * set.lanes, std::min(set.vectors, vectors - first), 0, {}});
   return blocks;
+}
+
+int padded_out(const std::vector<Block>& blocks, const TileSet& set) {
+  return blocks.back().first_out + blocks.back().vectors * set.lanes;
 }
 
 std::unique_ptr<ConvKernel> make_tile_conv(const ConvProblem& problem, const CodeUnits& units,

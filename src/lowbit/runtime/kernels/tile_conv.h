@@ -5,6 +5,7 @@
 // `kernel` runs, and a sum over (row, column, channel) needs no copy of the window.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -78,14 +79,15 @@ std::vector<bool> flushes(int steps, int sums, Range limit, const RangeOf& range
   std::vector<Range> since(static_cast<size_t>(sums), Range{0, 0});
   const auto within = [&](Range r) { return r.low >= limit.low && r.high <= limit.high; };
   for (int step = 0; step < steps; ++step) {
-    bool fits = true;
+    Range widest{0, 0};
     for (int sum = 0; sum < sums; ++sum) {
       const Range more = range(step, sum);
       since[sum].low += more.low;
       since[sum].high += more.high;
-      fits = fits && within(since[sum]);
+      widest.low = std::min(widest.low, since[sum].low);
+      widest.high = std::max(widest.high, since[sum].high);
     }
-    if (fits) continue;
+    if (within(widest)) continue;
     if (step > 0) flush_after[static_cast<size_t>(step) - 1] = true;
     for (int sum = 0; sum < sums; ++sum) {
       since[sum] = range(step, sum);
@@ -107,6 +109,8 @@ struct Block {
 
 // The first output channel and the number of vectors of each block.
 std::vector<Block> blocks_of(int out, const TileSet& set);
+// The output channels of all blocks, with those that only fill up a vector.
+int padded_out(const std::vector<Block>& blocks, const TileSet& set);
 
 struct TilePlan {
   const TileSet* set;
