@@ -42,17 +42,13 @@ std::string beside(const std::string& checkpoint, const char* extension) {
 // What both verbs take.
 void add_export_options(CLI::App& app, ExportCall& call) {
   app.add_option("--onnx_weights", call.onnx_weights,
-                 "ONNX: int8, or int4 or int2 where they fit; ONNX Runtime has integer "
-                 "convolutions of int8 alone")
+                 "of the ONNX file: int8, int4, int2 where they fit")
       ->check(CLI::IsMember({"int8", "int4", "int2"}))
       ->capture_default_str();
-  app.add_option("--ends", call.ends,
-                 "layers trained in full precision, as the first and the last: 8 bits, or as "
-                 "trained")
+  app.add_option("--ends", call.ends, "full-precision layers: 8 bits, or as trained")
       ->check(CLI::IsMember({"int8", "float32"}))
       ->capture_default_str();
-  app.add_option("--calibrate", call.calibrate,
-                 "training images that show which range the inputs of 8 bits have")
+  app.add_option("--calibrate", call.calibrate, "training images that show the range of 8 bits")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   app.add_option("--check", call.check, "validation images to compare on")
@@ -63,14 +59,13 @@ void add_export_options(CLI::App& app, ExportCall& call) {
 std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   ExportCall call;
   CLI::App app(
-      "Packs a checkpoint for inference on integers. Before a file is written every code and\n"
-      "logit of the packed network is compared with the trained one on images of its validation "
-      "set.\nOptions of lowbit train replace what the checkpoint says: --root FOLDER, --dataset "
-      "NAME, ...",
+      "Packs a checkpoint for inference on integers. Before a file is written every\n"
+      "code and logit of the packed network is compared with the trained one on images\n"
+      "of its validation set. With --onnx alone no packed file is written. Options of\n"
+      "lowbit train replace what the checkpoint says: --root FOLDER, --dataset NAME",
       "lowbit export");
   app.add_option("checkpoint", call.checkpoint, "what lowbit train has saved")->required();
-  app.add_option("-o,--output", call.output,
-                 "the packed file; default: beside the checkpoint, none with --onnx");
+  app.add_option("-o,--output", call.output, "the packed file; default: beside the checkpoint");
   app.add_option("--onnx", call.onnx, "an ONNX file of the packed network");
   add_export_options(app, call);
   app.allow_extras();
