@@ -250,11 +250,30 @@ LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
 void sum(const WindowCall& call) {
   gather<float>(call, [](float sum, float x, size_t) { return sum + x; });
 }
+
+// Of the channels from `first` on, as many as fit Numbers at a time.
+template <class Numbers, class T>
+LOWBIT_INLINE size_t maxima(const WindowCall& call, size_t first) {
+  const T* in = static_cast<const T*>(call.in);
+  constexpr size_t kNumbers = sizeof(Numbers) / sizeof(T);
+  for (; first + kNumbers <= call.channels; first += kNumbers) {
+    Numbers most = load<Numbers>(in + first);
+    for (size_t row = 0; row < call.rows; ++row)
+      for (size_t column = 0; column < call.columns; ++column) {
+        const Numbers x = load<Numbers>(in + row * call.in_row + column * call.in_pixel + first);
+        most = most < x ? x : most;
+      }
+    std::memcpy(static_cast<T*>(call.out) + first, &most, sizeof most);
+  }
+  return first;
+}
+
 void maximum(const WindowCall& call) {
-  gather<float>(call, [](float most, float x, size_t) { return most < x ? x : most; });
+  maxima<float, float>(call, maxima<Reals, float>(call, 0));
 }
 void maximum_codes(const WindowCall& call) {
-  gather<uint8_t>(call, [](uint8_t most, uint8_t x, size_t) { return most < x ? x : most; });
+  typedef uint8_t Codes __attribute__((vector_size(LOWBIT_VECTOR)));
+  maxima<uint8_t, uint8_t>(call, maxima<Codes, uint8_t>(call, 0));
 }
 void convolve_each(const WindowCall& call) {
   gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
@@ -281,7 +300,7 @@ void convolve(const WindowCall& call) {
 
 // In the order of WindowOperation.
 extern const WindowFunction kWindowFunctions[kWindowOperations];
-const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximum_codes, convolve,
+const WindowFunction kWindowFunctions[kWindowOperations] = {maximum, maximum_codes, sum, convolve,
                                                             convolve_each};
 
 // In the order of RowOperation.
