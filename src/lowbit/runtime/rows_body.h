@@ -132,30 +132,46 @@ LOWBIT_INLINE Vector load(const T* from) {
   return vector;
 }
 
+// By conversion GCC takes vectors of up to 32 bytes apart into single numbers.
+LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
+#if LOWBIT_VECTOR > 32
+  return __builtin_convertvector(numbers, Bytes);
+#else
+  typedef uint8_t All __attribute__((vector_size(LOWBIT_VECTOR)));
+  const All bytes = load<All>(&numbers);
+#if LOWBIT_VECTOR == 32
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 16, 20, 24, 28);
+#else
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
+#endif
+#endif
+}
+
 // The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
 // the code of it: of a vector of them at channel c, and of one.
 template <class Vector, class T, class Finish>
 LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
   const T* in = static_cast<const T*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
+  const size_t pixels = call.pixels, steps = call.steps, per_pixel = call.channels;
   // From one threshold of a channel to the next.
-  const size_t channels = call.all_channels, whole = call.channels / kLanes * kLanes;
-  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+  const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
+  for (size_t pixel = 0; pixel < pixels; ++pixel) {
     for (size_t c = 0; c < whole; c += kLanes) {
       const Vector x = load<Vector>(in + c);
       Integers count = {};
-      for (size_t t = 0; t < call.steps; ++t)
+      for (size_t t = 0; t < steps; ++t)
         count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
-      const Bytes codes = __builtin_convertvector(finish(count, c), Bytes);
+      const Bytes codes = lowest_bytes(finish(count, c));
       std::memcpy(out + c, &codes, sizeof codes);
     }
-    for (size_t c = whole; c < call.channels; ++c) {
+    for (size_t c = whole; c < per_pixel; ++c) {
       int32_t count = 0;
-      for (size_t t = 0; t < call.steps; ++t) count += thresholds[t * channels + c] <= in[c];
+      for (size_t t = 0; t < steps; ++t) count += thresholds[t * channels + c] <= in[c];
       out[c] = static_cast<uint8_t>(finish(count, c));
     }
-    in += call.channels;
-    out += call.channels;
+    in += per_pixel;
+    out += per_pixel;
   }
 }
 
