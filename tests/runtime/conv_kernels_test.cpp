@@ -45,6 +45,8 @@ const std::vector<Values>& all_values() {
       {"bits times signs", {0, 1}, {-1, 1}},
       {"bits times bits", {0, 1}, {0, 1}},
       {"one code times zero", {3}, {0}},
+      {"one code times signs", {3}, {-1, 1}},
+      {"equal codes times signs", {-4, -4}, {-1, 1}},
       {"two bits times signs", {0, 1, 2, 3}, {-1, 1}},
       {"two bits times two", {0, 1, 2, 3}, {-2, -1, 0, 1}},
       {"odd times odd", {-3, -1, 1, 3}, {-3, -1, 1, 3}},

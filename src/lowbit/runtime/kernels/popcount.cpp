@@ -70,7 +70,8 @@ void append_bits(const ConvProblem& problem, const Runs& runs, bool flipped, Til
 std::unique_ptr<ConvKernel> make_popcount(const ConvProblem& problem, const PopcountSet& set,
                                           int least_used) {
   const CodeUnits units = code_units(problem);
-  if (units.count > 2) return nullptr;
+  // One code, or two of different integers.
+  if (units.count > 2 || units.largest != units.count - 1) return nullptr;
   const std::vector<int> weights = weight_values(problem);
   const int scale = weight_scale(weights);
   if (std::ranges::any_of(weights, [&](int weight) { return std::abs(weight) != scale; }))
