@@ -61,11 +61,12 @@ using RowFunction = void (*)(const RowCall&);
 // The function for a machine that has the instruction set.
 RowFunction row_function(RowOperation operation, Isa isa);
 
-// What windows do with the pixels under one place of theirs, for the pixels of a row.
+// What windows do with the pixels under one place of theirs, for the pixels of a row, where nothing
+// else is said.
 enum class WindowOperation {
-  sum,            // out + in
-  maximum,        // of reals
+  maximum,        // of reals: of all places together, for one pixel
   maximum_codes,  // of codes
+  sum,            // out + in
   convolve,       // out + in[i] * weights[i][.], for each input channel i in turn
   convolve_each,  // out + in * weights, channel by channel
 };
@@ -74,10 +75,11 @@ inline constexpr int kWindowOperations = static_cast<int>(WindowOperation::convo
 struct WindowCall {
   const void* in = nullptr;
   void* out = nullptr;
-  size_t pixels = 0, channels = 0;     // of out
-  size_t in_pixel = 0, out_pixel = 0;  // numbers from one pixel to the next
-  size_t in_channels = 0;              // for `convolve`
-  const float* weights = nullptr;      // [in_channels or one][weights_row]
+  size_t pixels = 0, channels = 0;           // of out
+  size_t in_pixel = 0, out_pixel = 0;        // numbers from one pixel to the next
+  size_t rows = 0, columns = 0, in_row = 0;  // of the window, for maxima; numbers from row to row
+  size_t in_channels = 0;                    // for `convolve`
+  const float* weights = nullptr;            // [in_channels or one][weights_row]
   size_t weights_row = 0;
 };
 

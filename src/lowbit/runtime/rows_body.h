@@ -132,14 +132,18 @@ LOWBIT_INLINE Vector load(const T* from) {
   return vector;
 }
 
+// By conversion GCC takes vectors of up to 32 bytes apart into single numbers.
 LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
-#if defined(__aarch64__)
-  // By conversion GCC takes the vector apart into single numbers.
+#if LOWBIT_VECTOR > 32
+  return __builtin_convertvector(numbers, Bytes);
+#else
   typedef uint8_t All __attribute__((vector_size(LOWBIT_VECTOR)));
   const All bytes = load<All>(&numbers);
-  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
+#if LOWBIT_VECTOR == 32
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 16, 20, 24, 28);
 #else
-  return __builtin_convertvector(numbers, Bytes);
+  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
+#endif
 #endif
 }
 
@@ -149,24 +153,25 @@ template <class Vector, class T, class Finish>
 LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
   const T* in = static_cast<const T*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
+  const size_t pixels = call.pixels, steps = call.steps, per_pixel = call.channels;
   // From one threshold of a channel to the next.
-  const size_t channels = call.all_channels, whole = call.channels / kLanes * kLanes;
-  for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
+  const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
+  for (size_t pixel = 0; pixel < pixels; ++pixel) {
     for (size_t c = 0; c < whole; c += kLanes) {
       const Vector x = load<Vector>(in + c);
       Integers count = {};
-      for (size_t t = 0; t < call.steps; ++t)
+      for (size_t t = 0; t < steps; ++t)
         count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
       const Bytes codes = lowest_bytes(finish(count, c));
       std::memcpy(out + c, &codes, sizeof codes);
     }
-    for (size_t c = whole; c < call.channels; ++c) {
+    for (size_t c = whole; c < per_pixel; ++c) {
       int32_t count = 0;
-      for (size_t t = 0; t < call.steps; ++t) count += thresholds[t * channels + c] <= in[c];
+      for (size_t t = 0; t < steps; ++t) count += thresholds[t * channels + c] <= in[c];
       out[c] = static_cast<uint8_t>(finish(count, c));
     }
-    in += call.channels;
-    out += call.channels;
+    in += per_pixel;
+    out += per_pixel;
   }
 }
 
@@ -261,11 +266,30 @@ LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
 void sum(const WindowCall& call) {
   gather<float>(call, [](float sum, float x, size_t) { return sum + x; });
 }
+
+// Of the channels from `first` on, as many as fit Numbers at a time.
+template <class Numbers, class T>
+LOWBIT_INLINE size_t maxima(const WindowCall& call, size_t first) {
+  const T* in = static_cast<const T*>(call.in);
+  constexpr size_t kNumbers = sizeof(Numbers) / sizeof(T);
+  for (; first + kNumbers <= call.channels; first += kNumbers) {
+    Numbers most = load<Numbers>(in + first);
+    for (size_t row = 0; row < call.rows; ++row)
+      for (size_t column = 0; column < call.columns; ++column) {
+        const Numbers x = load<Numbers>(in + row * call.in_row + column * call.in_pixel + first);
+        most = most < x ? x : most;
+      }
+    std::memcpy(static_cast<T*>(call.out) + first, &most, sizeof most);
+  }
+  return first;
+}
+
 void maximum(const WindowCall& call) {
-  gather<float>(call, [](float most, float x, size_t) { return most < x ? x : most; });
+  maxima<float, float>(call, maxima<Reals, float>(call, 0));
 }
 void maximum_codes(const WindowCall& call) {
-  gather<uint8_t>(call, [](uint8_t most, uint8_t x, size_t) { return most < x ? x : most; });
+  typedef uint8_t Codes __attribute__((vector_size(LOWBIT_VECTOR)));
+  maxima<uint8_t, uint8_t>(call, maxima<Codes, uint8_t>(call, 0));
 }
 void convolve_each(const WindowCall& call) {
   gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
@@ -292,7 +316,7 @@ void convolve(const WindowCall& call) {
 
 // In the order of WindowOperation.
 extern const WindowFunction kWindowFunctions[kWindowOperations];
-const WindowFunction kWindowFunctions[kWindowOperations] = {sum, maximum, maximum_codes, convolve,
+const WindowFunction kWindowFunctions[kWindowOperations] = {maximum, maximum_codes, sum, convolve,
                                                             convolve_each};
 
 // In the order of RowOperation.

@@ -20,6 +20,26 @@ void AlignedBytes::Free::operator()(std::byte* data) const {
 AlignedBytes::AlignedBytes(size_t bytes)
     : data_(static_cast<std::byte*>(::operator new(std::max<size_t>(bytes, 1), kAlignment))) {}
 
+std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byte* memory) {
+  std::vector<Tensor> values;
+  for (size_t i = 0; i < network.types().size(); ++i) {
+    const std::optional<size_t>& place = plan.places()[i];
+    values.push_back({network.types()[i], place ? memory + *place : nullptr});
+  }
+  return values;
+}
+
+void run_part(const Network& network, const Group& group, const Parts& parts, int part,
+              std::span<const Tensor> values, std::byte* scratch) {
+  const Rows rows = parts.rows(part);
+  if (group.chain)
+    group.chain->run(values, rows, parts.channels(part), scratch);
+  else if (group.windows)
+    group.windows->run(values, rows);
+  else
+    run_step(network, group.steps.front(), group.weights, values, rows);
+}
+
 Session::Session(const Network& network, const Plan& plan, int threads)
     : network_(network),
       plan_(plan),
@@ -27,24 +47,15 @@ Session::Session(const Network& network, const Plan& plan, int threads)
       bytes_(plan.bytes() + scratch_bytes_ * static_cast<size_t>(threads)),
       memory_(plan.bytes()),
       scratch_(scratch_bytes_ * static_cast<size_t>(threads)),
+      values_(values_in(network, plan, memory_.data())),
       pool_(threads) {
   for (const Group& group : plan.groups()) parts_.emplace_back(network, group, threads);
-  for (size_t i = 0; i < network.types().size(); ++i) {
-    const std::optional<size_t>& place = plan.places()[i];
-    values_.push_back({network.types()[i], place ? memory_.data() + *place : nullptr});
-  }
 }
 
 void Session::run_group(const Group& group, const Parts& parts) {
   pool_.each(parts.count(), [&](int part, int thread) {
-    const Rows rows = parts.rows(part);
-    if (group.chain)
-      group.chain->run(values_, rows, parts.channels(part),
-                       scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
-    else if (group.windows)
-      group.windows->run(values_, rows);
-    else
-      run_step(network_, group.steps.front(), group.weights, values_, rows);
+    run_part(network_, group, parts, part, values_,
+             scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lowbit/runtime/network.h"
@@ -26,6 +27,13 @@ class AlignedBytes {
   };
   std::unique_ptr<std::byte, Free> data_;
 };
+
+// The values of a run that has plan.bytes() at `memory`, without the image.
+std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byte* memory);
+
+// Does a part of a group; plan.scratch_bytes() at `scratch`.
+void run_part(const Network& network, const Group& group, const Parts& parts, int part,
+              std::span<const Tensor> values, std::byte* scratch);
 
 class Session {
  public:

@@ -1,7 +1,7 @@
 #include "lowbit/runtime/windows.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "lowbit/runtime/formulas.h"
 
@@ -69,26 +69,27 @@ void WindowStep::set_pool(const packed::Pool& pool, Isa isa) {
   finish_ = row_function(RowOperation::affine, isa);
 }
 
-int WindowStep::first_inside(int position) const {
-  return static_cast<int>(std::max<int64_t>(0, padding_ - int64_t{position} * stride_));
-}
-
-// Zeros; or a pixel that is under the window, of which taking the maximum again changes nothing.
-void WindowStep::begin_row(const Tensor& in, const Tensor& out, int y) const {
-  const size_t size = out_.element_bytes();
-  auto* row = static_cast<char*>(out.data) + static_cast<size_t>(y) * out_.shape.row() * size;
-  if (!maximum_) {
-    std::memset(row, 0, out_.shape.row() * size);
-    return;
-  }
-  const size_t pixel = static_cast<size_t>(out_.shape.channels) * size;
-  const auto from_y = static_cast<size_t>(int64_t{y} * stride_ - padding_ + first_inside(y));
+// The greatest of the pixels inside the image, the first of equals: as in the plain loops the first
+// of all is compared with itself, too.
+void WindowStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
+  const auto inside = [&](int position, int size, int kernel) {
+    const int64_t begin = int64_t{position} * stride_ - padding_;
+    return std::pair{std::max<int64_t>(begin, 0), std::min<int64_t>(begin + kernel, size)};
+  };
+  const size_t size = in_.element_bytes(), pixel = static_cast<size_t>(out_.shape.channels);
+  const auto [top, bottom] = inside(y, in_.shape.height, height_);
+  WindowCall call;
+  call.channels = call.in_pixel = pixel;
+  call.in_row = in_.shape.row();
+  call.rows = static_cast<size_t>(bottom - top);
   for (int x = 0; x < out_.shape.width; ++x) {
-    const auto from_x = static_cast<size_t>(int64_t{x} * stride_ - padding_ + first_inside(x));
-    std::memcpy(
-        row + static_cast<size_t>(x) * pixel,
-        static_cast<const char*>(in.data) + from_y * in_.shape.row() * size + from_x * pixel,
-        pixel);
+    const auto [left, right] = inside(x, in_.shape.width, width_);
+    call.columns = static_cast<size_t>(right - left);
+    call.in = static_cast<const char*>(in.data) +
+              (static_cast<size_t>(top) * call.in_row + static_cast<size_t>(left) * pixel) * size;
+    call.out = static_cast<char*>(out.data) +
+               (static_cast<size_t>(y) * out_.shape.row() + static_cast<size_t>(x) * pixel) * size;
+    function_(call);
   }
 }
 
@@ -141,7 +142,7 @@ void WindowStep::end_row(const Tensor& out, int y) const {
     call.a = factor_.data();
     call.b = shift_.data();
     finish_(call);
-  } else if (!maximum_) {
+  } else {
     float* row = out.real_row(y);
     for (size_t i = 0; i < out_.shape.row(); ++i) row[i] /= divisor_;
   }
@@ -151,7 +152,11 @@ void WindowStep::run(std::span<const Tensor> values, Rows rows) const {
   const Tensor& in = values[static_cast<size_t>(input_)];
   const Tensor& out = values[static_cast<size_t>(result_)];
   for (int y = rows.first; y < rows.last; ++y) {
-    begin_row(in, out, y);
+    if (maximum_) {
+      maximum_row(in, out, y);
+      continue;
+    }
+    std::fill_n(out.real_row(y), out_.shape.row(), 0.0f);
     for (int row = 0; row < height_; ++row)
       for (int column = 0; column < width_; ++column) gather(in, out, y, row, column);
     end_row(out, y);

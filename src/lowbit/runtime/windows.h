@@ -23,11 +23,9 @@ class WindowStep {
  private:
   void set_convolution(const packed::RealConv& conv, Isa isa);
   void set_pool(const packed::Pool& pool, Isa isa);
-  void begin_row(const Tensor& in, const Tensor& out, int y) const;
+  void maximum_row(const Tensor& in, const Tensor& out, int y) const;
   void gather(const Tensor& in, const Tensor& out, int y, int row, int column) const;
   void end_row(const Tensor& out, int y) const;
-  // The first place of the window, in one direction, that is inside the image.
-  int first_inside(int position) const;
 
   int input_ = 0, result_ = 0;
   ValueType in_, out_;

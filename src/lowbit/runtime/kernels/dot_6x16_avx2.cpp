@@ -22,8 +22,8 @@ struct Channels {
     __builtin_memcpy(&four, input, sizeof four);
     return _mm256_set1_epi32(four);
   }
-  static void store(Vector sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Vector sums, int32_t scale, const int32_t* base, int32_t* out, int) {
+    store_scaled(sums, scale, base, out);
   }
 };
 

@@ -27,7 +27,7 @@ struct Bytes {
 
   // even: sums of the channels 0, 2, ..., odd: of 1, 3, ..., of 16 bits each
   static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out,
-                    int channels) {
+                    int) {
     // As numbers of 32 bits those of a channel and of the next lie one behind the other; the
     // lanes of two vectors in turn are the channels in order.
     const Vector even_low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(even));
@@ -37,13 +37,11 @@ struct Bytes {
     const Vector first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const Vector second =
         _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    store_scaled(_mm512_permutex2var_epi32(even_low, first, odd_low), scale, base, out, channels);
-    store_scaled(_mm512_permutex2var_epi32(even_low, second, odd_low), scale, base + 16, out + 16,
-                 channels - 16);
-    store_scaled(_mm512_permutex2var_epi32(even_high, first, odd_high), scale, base + 32, out + 32,
-                 channels - 32);
-    store_scaled(_mm512_permutex2var_epi32(even_high, second, odd_high), scale, base + 48, out + 48,
-                 channels - 48);
+    store_scaled(_mm512_permutex2var_epi32(even_low, first, odd_low), scale, base, out);
+    store_scaled(_mm512_permutex2var_epi32(even_low, second, odd_low), scale, base + 16, out + 16);
+    store_scaled(_mm512_permutex2var_epi32(even_high, first, odd_high), scale, base + 32, out + 32);
+    store_scaled(_mm512_permutex2var_epi32(even_high, second, odd_high), scale, base + 48,
+                 out + 48);
   }
 };
 

@@ -29,14 +29,13 @@ struct Bytes {
 
   // even: sums of the channels 0, 2, ..., odd: of 1, 3, ..., of 16 bits each
   static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out,
-                    int channels) {
+                    int) {
     const Vector low = _mm256_unpacklo_epi16(even, odd);   // channels 0 .. 7, 16 .. 23
     const Vector high = _mm256_unpackhi_epi16(even, odd);  // channels 8 .. 15, 24 .. 31
     const __m128i parts[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
                               _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
     for (int i = 0; i < 4; ++i)
-      store_scaled(_mm256_cvtepu16_epi32(parts[i]), scale, base + 8 * i, out + 8 * i,
-                   channels - 8 * i);
+      store_scaled(_mm256_cvtepu16_epi32(parts[i]), scale, base + 8 * i, out + 8 * i);
   }
 };
 

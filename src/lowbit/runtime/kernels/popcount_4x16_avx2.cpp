@@ -41,8 +41,8 @@ struct Bits {
     const __m256i words = _mm256_maddubs_epi16(sum, _mm256_set1_epi8(1));
     return _mm256_add_epi32(wide, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
   }
-  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int) {
+    store_scaled(sums, scale, base, out);
   }
 
   static uint32_t bits(const uint8_t* codes) {

@@ -28,8 +28,8 @@ struct Bits {
     return _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_xor_si512(input, factor)));
   }
   static Sums add_widened(Wide, Sums sum) { return sum; }
-  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out, int) {
+    store_scaled(sums, scale, base, out);
   }
 
   static uint32_t bits(const uint8_t* codes) {

@@ -27,7 +27,7 @@ struct Tile {
   int32_t scale;               // result = scale * sum + base[channel]
   const int32_t* const* base;  // [pixels], from channel 0
   int32_t* const* out;         // [pixels], from channel 0
-  int channels;                // at most vectors * lanes
+  int channels;                // vectors * lanes
 };
 
 using TileFunction = void (*)(const Tile&);

@@ -13,6 +13,9 @@ constexpr size_t kSlack = 64;
 
 constexpr size_t kFirstCache = 1 << 14;
 
+// Of the largest tile.
+constexpr int kMostChannels = 128;
+
 // For output positions along one axis: which of the window's taps are inside the image. Positions
 // with the same taps are of the same class.
 struct Axis {
@@ -141,6 +144,36 @@ class TileConv : public ConvKernel {
     plan_.packing->fill(window_.packed_width - right, place(right));
   }
 
+  struct Pixels {
+    const uint8_t* const* inputs;
+    const int32_t* const* bases;
+    int32_t* const* outputs;
+    int count;
+  };
+
+  // Tiles write whole vectors. Where the last one is not full they do it elsewhere.
+  void run_tile_of(const Block& block, const Pixels& at) const {
+    const int channels = block.vectors * plan_.set->lanes;
+    const int rest = out_ - block.first_out;
+    int32_t all[kMostPixels][kMostChannels];
+    int32_t* elsewhere[kMostPixels];
+    for (int i = 0; i < at.count; ++i) elsewhere[i] = all[i] - block.first_out;
+    plan_.set->tiles[block.vectors - 1][at.count - 1](
+        {.inputs = at.inputs,
+         .segments = block.segments.data(),
+         .segment_count = static_cast<int>(block.segments.size()),
+         .first_input = plan_.inputs_by_channel ? block.first_out : 0,
+         .first = block.first_out,
+         .weights = plan_.weights.data() + block.weights,
+         .table = plan_.table.data(),
+         .scale = plan_.scale,
+         .base = at.bases,
+         .out = rest < channels ? elsewhere : at.outputs,
+         .channels = channels});
+    if (rest >= channels) return;
+    for (int i = 0; i < at.count; ++i) std::copy_n(all[i], rest, at.outputs[i] + block.first_out);
+  }
+
   void run_blocks(std::span<const Block> blocks, const uint8_t* packed, const Region& region,
                   int32_t* acc) const {
     const uint8_t* inputs[kMostPixels];
@@ -148,20 +181,7 @@ class TileConv : public ConvKernel {
     int32_t* outputs[kMostPixels];
     int pixels = 0;
     const auto run_tile = [&] {
-      for (const Block& block : blocks) {
-        plan_.set->tiles[block.vectors - 1][pixels - 1](
-            {.inputs = inputs,
-             .segments = block.segments.data(),
-             .segment_count = static_cast<int>(block.segments.size()),
-             .first_input = plan_.inputs_by_channel ? block.first_out : 0,
-             .first = block.first_out,
-             .weights = plan_.weights.data() + block.weights,
-             .table = plan_.table.data(),
-             .scale = plan_.scale,
-             .base = bases,
-             .out = outputs,
-             .channels = std::min(out_ - block.first_out, block.vectors * plan_.set->lanes)});
-      }
+      for (const Block& block : blocks) run_tile_of(block, {inputs, bases, outputs, pixels});
       pixels = 0;
     };
     const size_t step = static_cast<size_t>(window_.stride) * window_.pixel_bytes;

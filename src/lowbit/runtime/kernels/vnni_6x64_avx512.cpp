@@ -28,8 +28,8 @@ struct Bytes {
     return _mm512_dpbusd_epi32(sum, input, factor);
   }
   static Sums add_widened(Sums, Sums sum) { return sum; }
-  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out, int) {
+    store_scaled(sums, scale, base, out);
   }
 };
 
