@@ -10,19 +10,11 @@ macro(lowbit_find_package package debian)
   endif()
 endmacro()
 
-# All of them here: a target that one folder finds is unknown to the next.
+# All of them here: a target that one folder finds is unknown to the next. First what the runtime
+# needs.
 find_package(Threads REQUIRED)
-lowbit_find_package(OpenMP build-essential COMPONENTS CXX)
-lowbit_find_package(CLI11 libcli11-dev)
-lowbit_find_package(CURL libcurl4-openssl-dev)
 lowbit_find_package(fmt libfmt-dev)
-lowbit_find_package(JPEG libjpeg-dev)
-lowbit_find_package(LibArchive libarchive-dev)
 lowbit_find_package(nlohmann_json nlohmann-json3-dev)
-lowbit_find_package(OpenSSL libssl-dev)
-lowbit_find_package(PNG libpng-dev)
-set(Protobuf_USE_STATIC_LIBS ON)
-lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
 lowbit_find_package(spdlog libspdlog-dev)
 lowbit_find_package(xxhash libxxhash-dev)
 lowbit_find_package(ZLIB zlib1g-dev)
@@ -33,30 +25,41 @@ if(NOT FLATC OR NOT FLATBUFFERS_INCLUDE_DIR)
                       "(these are the packages flatbuffers-compiler and libflatbuffers-dev of "
                       "Debian and Ubuntu)")
 endif()
-find_path(GLOO_INCLUDE_DIR gloo/context.h)
-if(NOT GLOO_INCLUDE_DIR)
-  message(FATAL_ERROR "the headers of Gloo were not found: `bash setup.sh` installs what the build "
-                      "needs (this is the package libgloo-dev of Debian and Ubuntu)")
-endif()
 
-if(LOWBIT_CUDA)
-  if(NOT CMAKE_CUDA_ARCHITECTURES)
-    # Machine code for Ampere, which Ada runs too, and for Hopper; PTX for what comes after it.
-    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+if(NOT LOWBIT_RUNTIME_ONLY)
+  lowbit_find_package(OpenMP build-essential COMPONENTS CXX)
+  lowbit_find_package(CLI11 libcli11-dev)
+  lowbit_find_package(CURL libcurl4-openssl-dev)
+  lowbit_find_package(JPEG libjpeg-dev)
+  lowbit_find_package(LibArchive libarchive-dev)
+  lowbit_find_package(OpenSSL libssl-dev)
+  lowbit_find_package(PNG libpng-dev)
+  set(Protobuf_USE_STATIC_LIBS ON)
+  lowbit_find_package(Protobuf "libprotobuf-dev, protobuf-compiler")
+  find_path(GLOO_INCLUDE_DIR gloo/context.h)
+  if(NOT GLOO_INCLUDE_DIR)
+    message(FATAL_ERROR "the headers of Gloo were not found: `bash setup.sh` installs what the "
+                        "build needs (this is the package libgloo-dev of Debian and Ubuntu)")
   endif()
-  set(CMAKE_CUDA_STANDARD 20)
-  enable_language(CUDA)
-  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
-    # CMake before 3.26 does not know that nvcc can C++20.
-    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
-    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  if(LOWBIT_CUDA)
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+      # Machine code for Ampere, which Ada runs too, and for Hopper; PTX for what comes after it.
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+    endif()
+    set(CMAKE_CUDA_STANDARD 20)
+    enable_language(CUDA)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      # CMake before 3.26 does not know that nvcc can C++20.
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    endif()
+    find_package(CUDAToolkit REQUIRED)
+    # Of the toolkit, or of the wheel that setup.sh brings where the toolkit has none.
+    find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
+              PATHS "${LOWBIT_DEPS}/site/nvidia/nccl/include" REQUIRED)
   endif()
-  find_package(CUDAToolkit REQUIRED)
-  # Of the toolkit, or of the wheel that setup.sh brings where the toolkit has none.
-  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
-            PATHS "${LOWBIT_DEPS}/site/nvidia/nccl/include" REQUIRED)
+  find_package(LibTorch REQUIRED)
 endif()
-find_package(LibTorch REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)
@@ -105,7 +108,9 @@ function(lowbit_precompiled_torch)
   target_link_libraries(precompiled_torch PRIVATE lowbit_flags LibTorch::torch)
   target_precompile_headers(precompiled_torch PRIVATE "${LOWBIT_PCH}")
 endfunction()
-lowbit_precompiled_torch()
+if(NOT LOWBIT_RUNTIME_ONLY)
+  lowbit_precompiled_torch()
+endif()
 
 # lowbit_sources(TARGET [TORCH] [DEPENDS targets...]): what libraries, programs and tests share.
 function(lowbit_sources target)
