@@ -92,10 +92,9 @@ deploy::Proof prove_on(deploy::Prover& prover, PixelSource& source, int64_t coun
 }
 
 void print_sizes(const packed::ModelT& model, size_t bytes, const models::Network& network) {
-  for (const deploy::SizePart& part : deploy::packed_size(model, bytes))
-    fmt::print("  {:<32}{:>12} bytes\n", part.name, part.bytes);
   const models::NetworkSize size = models::network_size(network);
-  fmt::print("  {:<32}{:>12} bytes; {:.1f} times as many as float32\n", "together", bytes,
+  fmt::print("{}; {:.1f} times smaller than float32\n",
+             deploy::format_sizes(deploy::packed_size(model, bytes)),
              static_cast<double>(size.float_bytes) / static_cast<double>(bytes));
 }
 
