@@ -1,8 +1,9 @@
-"""Latency of packed networks beside what one would otherwise run: ResNet-18 at 224 in 8 bits by
-ONNX Runtime and by OpenVINO, in the same run, by turns, one image at a time.
+"""Latency and memory of packed networks beside what one would otherwise run: ResNet-18 at 224 in 8 bits
+by ONNX Runtime and by OpenVINO, in the same run, one image at a time: times by turns, then the peak of
+the resident memory, each in a process of its own.
 
-    pip install numpy torch onnx onnxruntime openvino
-    python3 bench/peer_int8.py --library build/cpu/src/lowbit/runtime/liblowbit.so [--threads 1] MODEL.lowbit ...
+    pip install . torch onnx onnxruntime openvino
+    python3 bench/peer_int8.py [--threads 1] MODEL.lowbit ...
 
 The 8-bit network has random weights, which costs the same as trained ones: exported by PyTorch,
 quantized (static, per channel, QDQ) by ONNX Runtime. What is not installed is left out, with a
@@ -10,8 +11,9 @@ message. Run it on as many cores as --threads says: `taskset -c 0 python3 ...`.
 """
 
 import argparse
-import ctypes
+import multiprocessing
 import pathlib
+import re
 import statistics
 import tempfile
 import time
@@ -21,31 +23,15 @@ import numpy as np
 SIDE = 224
 
 
-class Description(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in
-                ("height", "width", "channels", "resize", "classes", "steps")]
-    _fields_ += [(name, ctypes.c_char_p) for name in ("network", "checked", "kernels")]
-
-
-def packed(library, path, threads):
+def packed(path, threads):
     """A function that classifies one image of noise with the packed network."""
-    lib = ctypes.CDLL(str(library.resolve()))
-    model, session = ctypes.c_void_p(), ctypes.c_void_p()
-    message = ctypes.create_string_buffer(512)
+    import lowbit
 
-    def require(status):
-        if status != 0:
-            raise SystemExit(message.value.decode())
-
-    require(lib.lowbit_open(str(path).encode(), b"auto", ctypes.byref(model), message))
-    require(lib.lowbit_session_open(model, threads, ctypes.byref(session), message))
-    said = Description()
-    lib.lowbit_describe(model, ctypes.byref(said))
-    image = np.random.default_rng(1).integers(
-        0, 256, (said.height, said.width, said.channels), dtype=np.uint8)
-    logits = np.empty(said.classes, np.float32)
-    where = image.ctypes.data_as(ctypes.c_void_p), logits.ctypes.data_as(ctypes.c_void_p)
-    return lambda: require(lib.lowbit_run(session, where[0], 1, where[1], message))
+    model = lowbit.Model(path, threads=threads)
+    said = model.description
+    images = np.random.default_rng(1).integers(
+        0, 256, (1, said.height, said.width, said.channels), dtype=np.uint8)
+    return lambda: model.run(images)
 
 
 def resnet18():
@@ -124,41 +110,80 @@ def openvino(path, threads):
     return request.infer
 
 
-def runners(call):
-    for path in call.models:
-        yield path.stem, packed(call.library, path, call.threads)
-    with tempfile.TemporaryDirectory() as folder:
+def runners(models, folder):
+    """Of each what makes the function that classifies an image, and from which file."""
+    for path in models:
+        yield path.stem, packed, path
+    try:
+        network = int8_file(folder)
+    except ImportError as error:
+        print(f"without peers: {error}")
+        return
+    yield "ONNX Runtime int8", onnx_runtime, network
+    yield "OpenVINO int8", openvino, network
+
+
+def started(named, threads):
+    """The functions, by name, of those that this machine can run."""
+    running = {}
+    for name, (make, path) in named.items():
         try:
-            network = int8_file(pathlib.Path(folder))
-        except ImportError as error:
-            print(f"without peers: {error}")
-            return
-        for name, make in (("ONNX Runtime int8", onnx_runtime), ("OpenVINO int8", openvino)):
-            try:
-                yield name, make(network, call.threads)
-            except (ImportError, RuntimeError) as error:
-                print(f"without {name}: {error}")
+            running[name] = make(path, threads)
+        except (ImportError, RuntimeError) as error:
+            print(f"without {name}: {error}")
+    return running
+
+
+def peak():
+    """Bytes of this process that were in memory at most, since it began."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+
+def memory(make, path, threads):
+    """Peak of this process for ten images, and how much of it Python and numpy had before."""
+    before = peak()
+    run = make(path, threads)
+    for _ in range(10):
+        run()
+    return peak(), before
+
+
+def peaks(named, threads):
+    """Each in a process of its own, which has loaded nothing else."""
+    for name, (make, path) in named.items():
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            whole, before = pool.apply(memory, (make, path, threads))
+        print(f"{name:36} {whole / 1e6:8.1f} MB at most, {(whole - before) / 1e6:.1f} MB more than "
+              "Python and numpy")
+
+
+def times(running, rounds):
+    seconds = {name: [] for name in running}
+    for turn in range(rounds + 1):
+        for name, run in running.items():
+            for _ in range(5):
+                start = time.perf_counter()
+                run()
+                if turn > 0:
+                    seconds[name].append(time.perf_counter() - start)
+    for name, found in seconds.items():
+        print(f"{name:36} {1e3 * statistics.median(found):8.2f} ms  (best {1e3 * min(found):.2f})")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=pathlib.Path)
-    parser.add_argument("--library", type=pathlib.Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=20)
     call = parser.parse_args()
-    named = dict(runners(call))
-    times = {name: [] for name in named}
-    for turn in range(call.rounds + 1):
-        for name, run in named.items():
-            for _ in range(5):
-                start = time.perf_counter()
-                run()
-                if turn > 0:
-                    times[name].append(time.perf_counter() - start)
-    for name, seconds in times.items():
-        print(f"{name:36} {1e3 * statistics.median(seconds):8.2f} ms  (best {1e3 * min(seconds):.2f})")
+    with tempfile.TemporaryDirectory() as folder:
+        named = {name: (make, path)
+                 for name, make, path in runners(call.models, pathlib.Path(folder))}
+        running = started(named, call.threads)
+        times(running, call.rounds)
+        peaks({name: named[name] for name in running}, call.threads)
 
 
 if __name__ == "__main__":

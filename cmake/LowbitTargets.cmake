@@ -10,7 +10,8 @@ macro(lowbit_find_package package debian)
   endif()
 endmacro()
 
-# All of them here: a target that one folder finds is unknown to the next.
+# All of them here: a target that one folder finds is unknown to the next. First what the runtime
+# needs.
 find_package(Threads REQUIRED)
 lowbit_find_package(xxhash libxxhash-dev)
 find_program(FLATC flatc)

@@ -2,68 +2,51 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <optional>
-#include <random>
 
 #include "command_line.h"
 #include "commands.h"
+#include "console.h"
+#include "float_peer.h"
+#include "latency.h"
+#include "lowbit/core/error.h"
 #include "lowbit/runtime/packed_network.h"
+#include "lowbit/train/checkpoint_file.h"
+#include "open_checkpoint.h"
 
 namespace lowbit::app {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct BenchCall {
   PackedCall packed{.model = {}, .threads = 1};
   double seconds = 3;
   bool layers = false;
+  std::string against;  // a checkpoint
+  Arguments network;    // options of lowbit train
 };
 
 std::optional<BenchCall> read_bench_call(const Arguments& arguments) {
   BenchCall call;
-  CLI::App app("Measures a packed network on images of noise: one at a time, again and again.",
-               "lowbit bench");
+  CLI::App app(
+      "Measures a packed network on images of noise: one at a time, again and again.\n"
+      "With --against options of lowbit train replace what the checkpoint says.",
+      "lowbit bench");
   add_packed_options(app, call.packed);
   app.add_option("--seconds", call.seconds, "how long")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
   app.add_flag("--layers", call.layers, "the time of each step");
+  app.add_option("--against", call.against,
+                 "the checkpoint it was packed from: size and time beside the same network in "
+                 "float32, without its quantizers, as LibTorch evaluates it");
+  app.allow_extras();
   if (!parse_arguments(app, arguments)) return std::nullopt;
+  call.network = app.remaining();
+  if (call.against.empty() && !call.network.empty())
+    throw core::usage_error("bench: '{}' is no option without --against", call.network.front())
+        .detail("'lowbit bench -h' lists the options");
   return call;
-}
-
-std::vector<uint8_t> noise(const lowbit_description& description) {
-  std::vector<uint8_t> image(static_cast<size_t>(description.height) *
-                             static_cast<size_t>(description.width) *
-                             static_cast<size_t>(description.channels));
-  std::mt19937 random(1);  // NOLINT: the same image every time
-  for (uint8_t& byte : image) byte = static_cast<uint8_t>(random());
-  return image;
-}
-
-// The middle one, which a pause of the machine does not move.
-double median(std::vector<double> numbers) {
-  const auto middle = numbers.begin() + static_cast<int64_t>(numbers.size() / 2);
-  std::ranges::nth_element(numbers, middle);
-  return *middle;
-}
-
-// Seconds of each run.
-std::vector<double> latencies(runtime::PackedNetwork& network, const std::vector<uint8_t>& image,
-                              double seconds) {
-  std::vector<float> logits(static_cast<size_t>(network.description().classes));
-  network.run(image.data(), 1, logits.data());
-  std::vector<double> times;
-  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  do {
-    const auto start = Clock::now();
-    network.run(image.data(), 1, logits.data());
-    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  } while (Clock::now() < end);
-  return times;
 }
 
 void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& image) {
@@ -84,6 +67,14 @@ void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& i
   fmt::print("{:>10.1f} us  together\n", sum * 1e6);
 }
 
+void compare(const BenchCall& call) {
+  log_to_console();
+  const train::Value checkpoint = train::read_checkpoint(call.against);
+  const config::Configuration configuration =
+      configuration_of(checkpoint, call.against, call.network, /*for_network=*/true);
+  log_against_float32(call.packed, checkpoint, call.against, configuration, call.seconds);
+}
+
 }  // namespace
 
 int bench(const Arguments& arguments) {
@@ -93,17 +84,17 @@ int bench(const Arguments& arguments) {
   const std::vector<uint8_t> image = noise(network.description());
   fmt::print("{}\n", network.description().network);
   if (call->layers) print_layers(network, image);
-  const std::vector<double> times = latencies(network, image, call->seconds);
+  std::vector<float> logits(static_cast<size_t>(network.description().classes));
+  const std::vector<double> times =
+      latencies(call->seconds, [&] { network.run(image.data(), 1, logits.data()); });
   const double total = std::accumulate(times.begin(), times.end(), 0.0);
   fmt::print(
       "{:.3f} ms an image (median of {}; best {:.3f}), {:.1f} images/s, {} kernels, {}, "
       "{:.2f} MB a session\n",
       median(times) * 1e3, times.size(), *std::ranges::min_element(times) * 1e3,
       static_cast<double>(times.size()) / total, network.kernels(),
-      call->packed.threads == 1 ? "1 thread"
-      : call->packed.threads    ? fmt::format("{} threads", call->packed.threads)
-                                : "all cores",
-      static_cast<double>(network.session_bytes()) / 1e6);
+      threads_text(call->packed.threads), static_cast<double>(network.session_bytes()) / 1e6);
+  if (!call->against.empty()) compare(*call);
   return 0;
 }
 

@@ -107,11 +107,9 @@ void write_packed(const std::string& path, const packed::ModelT& model,
                   const models::Network& network) {
   const std::vector<uint8_t> bytes = runtime::seal(model);
   core::replace_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  fmt::print("{}:\n", path);
-  for (const deploy::SizePart& part : deploy::packed_size(model, bytes.size()))
-    fmt::print("  {:<32}{:>12} bytes\n", part.name, part.bytes);
   const models::NetworkSize size = models::network_size(network);
-  fmt::print("  {:<32}{:>12} bytes; {:.1f} times as many as float32\n", "together", bytes.size(),
+  fmt::print("{}:\n{}; {:.1f} times smaller than float32\n", path,
+             deploy::format_sizes(deploy::packed_size(model, bytes.size())),
              static_cast<double>(size.float_bytes) / static_cast<double>(bytes.size()));
 }
 

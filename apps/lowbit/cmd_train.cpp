@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "float_peer.h"
 #include "launcher.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/interrupt.h"
@@ -14,6 +15,8 @@
 #include "lowbit/distributed/group.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/train/checkpoint_file.h"
+#include "lowbit/train/run_files.h"
 #include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
@@ -110,14 +113,39 @@ Beginning begin(const config::Configuration& configuration, distributed::Group* 
   return beginning;
 }
 
+train::RunResult train_to_the_end(const config::Configuration& configuration,
+                                  distributed::Group* group, train::RunStart start) {
+  const auto observer = observer_of(group);
+  train::Trainer trainer(configuration, *observer, std::move(start), group);
+  core::catch_interrupts();
+  train::RunResult result = trainer.train();
+  if (leads(group)) print_summary(trainer, configuration, result);
+  return result;
+}
+
+// The network that the run has saved, on a CPU.
+void pack(const config::Configuration& configuration, const train::RunFiles& files) {
+  constexpr double kSeconds = 3;
+  const std::string checkpoint = files.checkpoint.string();
+  export_network({checkpoint, "-o", files.packed.string()});
+  log_against_float32({.model = files.packed.string(), .threads = 1},
+                      train::read_checkpoint(checkpoint), checkpoint, configuration, kSeconds);
+}
+
 int train_all(const config::Configuration& configuration, distributed::Group* group) {
   Beginning beginning = begin(configuration, group);
-  const auto observer = observer_of(group);
-  train::Trainer trainer(configuration, *observer, std::move(beginning.start), group);
-  core::catch_interrupts();
-  const train::RunResult result = trainer.train();
-  if (leads(group)) print_summary(trainer, configuration, result);
-  return result.interrupted ? 128 + result.interrupted : 0;
+  const train::RunResult result =
+      train_to_the_end(configuration, group, std::move(beginning.start));
+  int signal = result.interrupted;
+  if (leads(group)) {
+    const train::RunFiles files(configuration.options);
+    if (configuration.options.train.pack && !signal) {
+      pack(configuration, files);
+      signal = core::interrupted();
+    }
+    print_next_steps(configuration, files);
+  }
+  return signal ? 128 + signal : 0;
 }
 
 int run(const config::Configuration& configuration, distributed::Group* group) {

@@ -92,10 +92,14 @@ std::string bar_of(const train::Progress& progress) {
 }  // namespace
 
 void log_to_console(bool details) {
-  auto sink = std::make_shared<ConsoleSink>();
-  sink->set_level(details ? spdlog::level::debug : spdlog::level::info);
-  core::log().set_level(spdlog::level::debug);
-  core::log().sinks().push_back(sink);
+  static std::shared_ptr<ConsoleSink> sink;
+  if (!sink) {
+    sink = std::make_shared<ConsoleSink>();
+    sink->set_level(spdlog::level::info);
+    core::log().set_level(spdlog::level::debug);
+    core::log().sinks().push_back(sink);
+  }
+  if (details) sink->set_level(spdlog::level::debug);
 }
 
 void log_to_file(const std::filesystem::path& path) {

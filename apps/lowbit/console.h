@@ -8,7 +8,8 @@
 
 namespace lowbit::app {
 
-// Lets the library's log appear on the console; with `details` the lines of level debug, too.
+// Lets the library's log appear on the console; with `details` the lines of level debug, too. A
+// verb that does what others do may call it again.
 void log_to_console(bool details = false);
 // And all of it in a file, with the time of each line; appends. An Error (failure) if it cannot be
 // written, from then on also out of the call that logs.

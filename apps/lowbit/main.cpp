@@ -23,7 +23,7 @@ constexpr Verb program_verbs[] = {
     {"train", "train [CONFIG] [options]", "train a network; --dry-run only reads",
      lowbit::app::train},
     {"eval", "eval CHECKPOINT [options]", "evaluate what train has saved", lowbit::app::eval},
-    {"summary", "summary CONFIG|CHECKPOINT", "list layers: shapes, bits, costs",
+    {"summary", "summary CONFIG|CHECKPOINT|MODEL", "list layers: shapes, bits, costs",
      lowbit::app::summary},
     {"after", "after PID CONFIG [repeat]", "train when a process has ended", lowbit::app::after},
     {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},

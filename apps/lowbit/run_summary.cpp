@@ -110,7 +110,10 @@ void print_summary(const train::Trainer& trainer, const config::Configuration& c
     log.info("speed                 {:.0f} images/s in training", result.images_per_second);
   log.info("checkpoint            {}", trainer.files().checkpoint.string());
   log.info("log                   {}", trainer.files().log.string());
-  log.info("next:\n{}", next_steps(configuration, trainer.files()));
+}
+
+void print_next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
+  core::log().info("next:\n{}", next_steps(configuration, files));
 }
 
 }  // namespace lowbit::app

@@ -16,8 +16,11 @@ void warn_of_missing_files(const config::Options& options);
 // Evaluates, and logs the accuracy.
 void evaluate(train::Trainer& trainer);
 
-// Accuracy, size, where the files lie, what to try next.
+// Accuracy, size, where the files lie.
 void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
                    const train::RunResult& result);
+
+// What to try next.
+void print_next_steps(const config::Configuration& configuration, const train::RunFiles& files);
 
 }  // namespace lowbit::app

@@ -1,6 +1,8 @@
 // lowbit export, run and bench: from a checkpoint to answers.
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include "program.h"
 
 namespace lowbit {
@@ -46,6 +48,65 @@ TEST_F(Export, IsSmallerWithEndsOfEightBits) {
   EXPECT_THAT(timed.out, ContainsRegex("[0-9.]+ ms an image"));
 }
 
+TEST_F(Export, IsSummarizedWithEveryByteOfTheFile) {
+  ASSERT_EQ(export_to("net.lowbit").status, 0);
+  const Finished summary = run({"summary", "net.lowbit"});
+  ASSERT_EQ(summary.status, 0) << summary.err;
+  EXPECT_THAT(summary.out, HasSubstr("images of 32 x 32 pixels and 3 channels"));
+  EXPECT_THAT(summary.out, HasSubstr("10 classes: "));
+  EXPECT_THAT(summary.out, ContainsRegex("layer1.0.conv1.0? +conv +[a-z0-9_]+ +8x32x32 +8x32x32 "
+                                         "+W2A2 +[0-9]+ +589824"));
+  EXPECT_THAT(summary.out,
+              ContainsRegex("layer2.0.conv2.0? +conv +[a-z0-9_]+ +16x16x16 +16x16x16 "))
+      << "a skip's steps stand between those of the group";
+  EXPECT_THAT(summary.out, ContainsRegex("fc +linear +[a-z0-9_]+ +32x1x1 +10x1x1 +W8A8 +[0-9]+ "
+                                         "+320"));
+  std::istringstream lines(summary.out);
+  uintmax_t bytes = std::stoul(number_after(summary.out, "structure, names +"));
+  const std::regex row(
+      "^.*[0-9]x[0-9]+x[0-9]+ +[0-9]+x[0-9]+x[0-9]+ +(?:W[0-9]+A[0-9]+ +)?([0-9]+)"
+      "(?: +[0-9]+)?$");
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);)
+    if (std::regex_match(line, match, row)) bytes += std::stoul(match[1].str());
+  EXPECT_EQ(bytes, fs::file_size(folder_ / "net.lowbit")) << summary.out;
+  // Of the network that it was packed from.
+  const Finished trained = run({"summary", checkpoint_});
+  const auto costs = [](const std::string& text) { return number_after(text, "\n  W2A2 +"); };
+  EXPECT_EQ(costs(summary.out), costs(trained.out));
+  EXPECT_EQ(run({"summary", "net.lowbit", "--wt_bit", "4"}).status, 2);
+}
+
+TEST_F(Export, IsComparedWithTheNetworkInFloat32) {
+  ASSERT_EQ(export_to("net.lowbit").status, 0);
+  const Finished timed =
+      run({"bench", "net.lowbit", "--seconds", "0.05", "--against", checkpoint_.string()});
+  ASSERT_EQ(timed.status, 0) << timed.err;
+  const auto size = static_cast<double>(fs::file_size(folder_ / "net.lowbit")) / 1e3;
+  EXPECT_NEAR(std::stod(number_after(timed.out, "packed size +")), size, 0.06);
+  EXPECT_THAT(timed.out, ContainsRegex("kB as float32 \\([0-9.]+ times smaller\\)"));
+  EXPECT_THAT(timed.out, ContainsRegex("packed speed +[0-9.]+ ms an image \\([a-z0-9]+\\), [0-9.]+ "
+                                       "ms in float32 by LibTorch \\([0-9.]+ times as fast\\); "
+                                       "1 thread"));
+  const Finished other = run({"bench", "net.lowbit", "--seconds", "0.05", "--against",
+                              checkpoint_.string(), "--num_classes", "12"});
+  EXPECT_EQ(other.status, 2) << other.out;
+  EXPECT_THAT(other.err, HasSubstr("10 classes"));
+}
+
+TEST_F(Export, ARunThatPacksEndsWithWhatExportGives) {
+  const Finished trained = run({"train", "config.lsq", "--epochs", "1", "--pack"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.out, HasSubstr("equal bit for bit"));
+  const std::string log = read(folder_ / "exp/resnet20/small/train.log");
+  for (const std::string& text : {trained.out, log}) {
+    EXPECT_THAT(text, ContainsRegex("packed size +[0-9.]+ kB"));
+    EXPECT_THAT(text, ContainsRegex("packed speed +[0-9.]+ ms"));
+  }
+  ASSERT_EQ(run({"export", checkpoint_.string(), "-o", "net.lowbit"}).status, 0);
+  EXPECT_EQ(read(folder_ / packed_), read(folder_ / "net.lowbit"));
+}
+
 TEST_F(Export, ADamagedFileIsAnError) {
   ASSERT_EQ(export_to("net.lowbit").status, 0);
   std::string bytes = core::read_file(folder_ / "net.lowbit");
@@ -54,6 +115,9 @@ TEST_F(Export, ADamagedFileIsAnError) {
   const Finished failed = run({"run", "net.lowbit", "fashion", "--root", "set"});
   EXPECT_EQ(failed.status, 2);
   EXPECT_THAT(first_line(failed.err), HasSubstr("net.lowbit"));
+  const Finished summary = run({"summary", "net.lowbit"});
+  EXPECT_EQ(summary.status, 2);
+  EXPECT_EQ(first_line(summary.err), first_line(failed.err));
 }
 
 TEST_F(Export, WritesAnOnnxFileAloneOrBesideThePackedOne) {

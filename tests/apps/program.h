@@ -137,6 +137,7 @@ class Program : public testing::Test {
   }
 
   const fs::path checkpoint_ = "weights/resnet20/small-checkpoint.pth.tar";
+  const fs::path packed_ = "weights/resnet20/small.lowbit";
   fs::path folder_;
 };
 

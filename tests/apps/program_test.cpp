@@ -67,7 +67,7 @@ TEST_F(Program, LearnsSavesAndEvaluatesToTheSameAccuracy) {
 
 TEST_F(Program, ADryRunWritesNothing) {
   const auto before = files();
-  const Finished dry = run({"train", "config.lsq", "--dry-run"});
+  const Finished dry = run({"train", "config.lsq", "--dry-run", "--pack"});
   EXPECT_EQ(dry.status, 0) << dry.err;
   EXPECT_THAT(dry.out, HasSubstr("epoch  15: lr"));
   auto after = files();
@@ -94,7 +94,7 @@ TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
   fs::remove_all(folder_ / "exp");
   fs::remove(folder_ / "out");
 
-  const pid_t child = start({"train", "config.lsq", "--epochs", "4"});
+  const pid_t child = start({"train", "config.lsq", "--epochs", "4", "--pack"});
   while (read(folder_ / "out").find("[epoch 0]: train_loss") == std::string::npos && runs(child))
     std::this_thread::yield();
   ::kill(child, SIGINT);
@@ -102,6 +102,7 @@ TEST_F(Program, StopsOnCtrlCWithACheckpointAndGoesOnToTheSameNetwork) {
   EXPECT_EQ(stopped.status, 130) << stopped.err;
   EXPECT_THAT(stopped.out, HasSubstr("stopped by signal 2"));
   ASSERT_TRUE(fs::exists(folder_ / checkpoint_));
+  EXPECT_FALSE(fs::exists(folder_ / packed_)) << "what has not ended is not packed";
 
   const Finished resumed = run({"train", "config.lsq", "--epochs", "4", "-r"});
   ASSERT_EQ(resumed.status, 0) << resumed.err;

@@ -120,6 +120,9 @@ std::vector<Option> file_rows() {
              "read and build everything, print the effective configuration, stop");
   table.flag({"--tensorboard"}, &TrainOptions::tensorboard,
              "write TensorBoard event files into the folder of the run");
+  table.flag({"--pack"}, &TrainOptions::pack,
+             "at the end: pack the network as lowbit export does, compare size and speed with "
+             "float32");
   table.words({"--resume_scope"}, &TrainOptions::resume_scope,
               "parts of the names of a checkpoint's entries to load; none: all");
   table.words({"--unresume_scope"}, &TrainOptions::unresume_scope,

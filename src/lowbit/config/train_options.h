@@ -94,6 +94,7 @@ struct TrainOptions {
   bool deterministic = false;
   bool verbose = false;                    // log lines of level debug, too; also keyword debug
   bool tensorboard = false;                // write event files
+  bool pack = false;                       // and compare with float32, when the run has ended
   bool probe = false;                      // keyword probe: dump tensors
   std::vector<std::string> probe_list;     // their names or parts of them; empty: the usual ones
   std::vector<int> probe_index;            // layers that can be quantized; empty: all

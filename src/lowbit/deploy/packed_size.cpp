@@ -5,12 +5,14 @@
 #include <map>
 
 namespace lowbit::deploy {
+namespace {
 
-std::vector<SizePart> packed_size(const packed::ModelT& model, size_t file_bytes) {
+struct Bytes {
   std::map<int, size_t> weights;  // by bits
-  size_t scales = 0, thresholds = 0, others = 0;
-  for (const auto& step : model.steps) {
-    const packed::OperationUnion& operation = step->operation;
+  size_t scales = 0, thresholds = 0, levels = 0;
+
+  void add(const packed::StepT& step) {
+    const packed::OperationUnion& operation = step.operation;
     const auto floats = [](const std::vector<float>& numbers) {
       return numbers.size() * sizeof(float);
     };
@@ -25,22 +27,52 @@ std::vector<SizePart> packed_size(const packed::ModelT& model, size_t file_bytes
     } else if (const auto* quantize = operation.AsQuantize()) {
       thresholds += floats(quantize->thresholds);
     } else if (const auto* dequantize = operation.AsDequantize()) {
-      others += floats(dequantize->levels);
+      levels += floats(dequantize->levels);
     }
   }
+
+  size_t sum() const {
+    size_t bytes = scales + thresholds + levels;
+    for (const auto& [bits, count] : weights) bytes += count;
+    return bytes;
+  }
+};
+
+}  // namespace
+
+size_t packed_size(const packed::StepT& step) {
+  Bytes bytes;
+  bytes.add(step);
+  return bytes.sum();
+}
+
+std::vector<SizePart> packed_size(const packed::ModelT& model, size_t file_bytes) {
+  Bytes bytes;
+  for (const auto& step : model.steps) bytes.add(*step);
   std::vector<SizePart> parts;
-  size_t sum = 0;
-  const auto add = [&](const char* name, size_t bytes) {
-    if (bytes > 0) parts.push_back({std::string(name), bytes});
-    sum += bytes;
+  const auto add = [&](const std::string& name, size_t count) {
+    if (count > 0) parts.push_back({name, count});
   };
-  for (const auto& [bits, bytes] : weights)
-    add(fmt::format("weights of {} bit{}", bits, bits == 1 ? "" : "s").c_str(), bytes);
-  add("factors and shifts of channels", scales);
-  add("thresholds", thresholds);
-  add("levels", others);
-  add("structure, names", file_bytes - sum);
+  for (const auto& [bits, count] : bytes.weights)
+    add(fmt::format("weights of {} bit{}", bits, bits == 1 ? "" : "s"), count);
+  add("factors and shifts of channels", bytes.scales);
+  add("thresholds", bytes.thresholds);
+  add("levels", bytes.levels);
+  add("structure, names", file_bytes - bytes.sum());
   return parts;
+}
+
+std::string format_sizes(const std::vector<SizePart>& parts) {
+  std::string text;
+  size_t sum = 0;
+  const auto line = [](const std::string& name, size_t bytes) {
+    return fmt::format("  {:<32}{:>12} bytes", name, bytes);
+  };
+  for (const SizePart& part : parts) {
+    text += line(part.name, part.bytes) + "\n";
+    sum += part.bytes;
+  }
+  return text + line("together", sum);
 }
 
 }  // namespace lowbit::deploy

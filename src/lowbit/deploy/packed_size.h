@@ -17,5 +17,10 @@ struct SizePart {
 // Adds up to file_bytes; parts of nothing are left out. The last one is what the format itself and
 // the names take.
 std::vector<SizePart> packed_size(const packed::ModelT& model, size_t file_bytes);
+// Of the numbers of a step.
+size_t packed_size(const packed::StepT& step);
+
+// A line for each and one for all of them, which ends without a newline.
+std::string format_sizes(const std::vector<SizePart>& parts);
 
 }  // namespace lowbit::deploy

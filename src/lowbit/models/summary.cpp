@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 
+#include "lowbit/core/table.h"
 #include "lowbit/models/evaluation.h"
 #include "lowbit/nn/conv.h"
 
@@ -23,11 +24,6 @@ std::vector<int64_t> without_batch(const torch::Tensor& x) {
   return x.sizes().slice(1).vec();
 }
 
-const char* kind_of(const nn::ConvShape& shape) {
-  if (shape.groups == 1) return "conv";
-  return shape.groups == shape.in && shape.groups == shape.out ? "depthwise" : "grouped";
-}
-
 // Whether it has a matrix or kernels to multiply with.
 bool multiplies(const nn::Layer& layer) {
   const auto own = layer.named_parameters(/*recurse=*/false);
@@ -41,7 +37,8 @@ LayerSummary summary_of(const nn::Layer& layer, const torch::Tensor& x, const to
   result.kind = "linear";
   result.stride = 1;
   if (const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer)) {
-    result.kind = kind_of(conv->shape());
+    const nn::ConvShape& shape = conv->shape();
+    result.kind = conv_kind(shape.groups, shape.in, shape.out);
     result.stride = conv->shape().stride;
   }
   const auto* quantized = dynamic_cast<const nn::QuantLayer*>(&layer);
@@ -60,63 +57,22 @@ LayerSummary summary_of(const nn::Layer& layer, const torch::Tensor& x, const to
   return result;
 }
 
-using TableRow = std::vector<std::string>;
-
-// Names and kinds to the left, numbers to the right.
-std::string format_table(const std::vector<TableRow>& rows, size_t left_columns) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const TableRow& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const TableRow& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i)
-      line += i < left_columns ? fmt::format("{:<{}}  ", row[i], widths[i])
-                               : fmt::format("{:>{}}  ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  return fmt::format("{}", fmt::join(shape, std::string(1, kTimes)));
-}
-
-std::string bits_text(int64_t weight_bits, int64_t activation_bits) {
-  return fmt::format("W{}A{}", weight_bits, activation_bits);
-}
-
 std::string layer_table(const std::vector<LayerSummary>& layers) {
-  std::vector<TableRow> rows = {
+  std::vector<core::TableRow> rows = {
       {"layer", "kind", "input", "output", "weight", "stride", "bits", "parameters", "mult-adds"}};
   for (const LayerSummary& layer : layers)
     rows.push_back({layer.name, layer.kind, shape_text(layer.input), shape_text(layer.output),
                     shape_text(layer.weight), std::to_string(layer.stride),
                     bits_text(layer.weight_bits, layer.activation_bits),
                     std::to_string(layer.parameters), std::to_string(layer.multiply_accumulates)});
-  return format_table(rows, 2);
-}
-
-std::string cost_table(const NetworkSummary& summary) {
-  const auto costs = summary.multiply_accumulates();
-  int64_t total = 0;
-  for (const auto& [bits, cost] : costs) total += cost;
-  std::vector<TableRow> rows = {{"multiply-accumulates of an image", "", ""}};
-  const auto add = [&](const std::string& name, int64_t cost) {
-    const double share = 100 * static_cast<double>(cost) / static_cast<double>(total);
-    rows.push_back({"  " + name, std::to_string(cost), fmt::format("{:.2f} %", share)});
-  };
-  for (const auto& [bits, cost] : costs) add(bits_text(bits.first, bits.second), cost);
-  add("all", total);
-  return format_table(rows, 1);
+  return core::format_table(rows, 2);
 }
 
 std::string parameter_table(const NetworkSummary& summary) {
   const NetworkSize& size = summary.size;
   const double times =
       static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes);
-  return format_table(
+  return core::format_table(
              {{"parameters", ""},
               {"  of the layers above", std::to_string(size.parameters - summary.other_parameters)},
               {"  of norms and others", std::to_string(summary.other_parameters)},
@@ -128,8 +84,34 @@ std::string parameter_table(const NetworkSummary& summary) {
 
 }  // namespace
 
-std::map<std::pair<int64_t, int64_t>, int64_t> NetworkSummary::multiply_accumulates() const {
-  std::map<std::pair<int64_t, int64_t>, int64_t> result;
+const char* conv_kind(int64_t groups, int64_t in, int64_t out) {
+  if (groups == 1) return "conv";
+  return groups == in && groups == out ? "depthwise" : "grouped";
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  return fmt::format("{}", fmt::join(shape, std::string(1, kTimes)));
+}
+
+std::string bits_text(int64_t weight_bits, int64_t activation_bits) {
+  return fmt::format("W{}A{}", weight_bits, activation_bits);
+}
+
+std::string format_costs(const Costs& costs) {
+  int64_t total = 0;
+  for (const auto& [bits, cost] : costs) total += cost;
+  std::vector<core::TableRow> rows = {{"multiply-accumulates of an image", "", ""}};
+  const auto add = [&](const std::string& name, int64_t cost) {
+    const double share = 100 * static_cast<double>(cost) / static_cast<double>(total);
+    rows.push_back({"  " + name, std::to_string(cost), fmt::format("{:.2f} %", share)});
+  };
+  for (const auto& [bits, cost] : costs) add(bits_text(bits.first, bits.second), cost);
+  add("all", total);
+  return core::format_table(rows, 1);
+}
+
+Costs NetworkSummary::multiply_accumulates() const {
+  Costs result;
   for (const LayerSummary& layer : layers)
     result[{layer.weight_bits, layer.activation_bits}] += layer.multiply_accumulates;
   return result;
@@ -150,7 +132,8 @@ NetworkSummary summarize(Network& network) {
 }
 
 std::string format_summary(const NetworkSummary& summary) {
-  return layer_table(summary.layers) + "\n" + cost_table(summary) + "\n" + parameter_table(summary);
+  return layer_table(summary.layers) + "\n" + format_costs(summary.multiply_accumulates()) + "\n" +
+         parameter_table(summary);
 }
 
 }  // namespace lowbit::models

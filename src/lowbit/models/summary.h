@@ -11,6 +11,9 @@
 
 namespace lowbit::models {
 
+// Multiply-accumulates of one image by bits of weights and activations, fewest first.
+using Costs = std::map<std::pair<int64_t, int64_t>, int64_t>;
+
 // A convolution or a linear layer.
 struct LayerSummary {
   std::string name;                            // as in checkpoints
@@ -27,8 +30,7 @@ struct NetworkSummary {
   int64_t other_parameters;          // norms, learned activations and scales
   NetworkSize size;
 
-  // By bits of weights and activations, fewest first.
-  std::map<std::pair<int64_t, int64_t>, int64_t> multiply_accumulates() const;
+  Costs multiply_accumulates() const;
 };
 
 // Runs one image through the network, in evaluation and not counted.
@@ -36,5 +38,12 @@ NetworkSummary summarize(Network& network);
 
 // The layers as a table of aligned columns, then the totals. Lines end with a newline.
 std::string format_summary(const NetworkSummary& summary);
+
+// What other tables of layers say in the same words. A kind of LayerSummary, "3x32x32", "W2A2", and
+// the costs with their sum and shares, a line each.
+const char* conv_kind(int64_t groups, int64_t in, int64_t out);
+std::string shape_text(const std::vector<int64_t>& shape);
+std::string bits_text(int64_t weight_bits, int64_t activation_bits);
+std::string format_costs(const Costs& costs);
 
 }  // namespace lowbit::models

@@ -46,6 +46,7 @@ RunFiles::RunFiles(const config::Options& options)
   previous = prefix_.string() + "-checkpoint-previous.pth.tar";
   lock = prefix_.string() + ".lock";
   best = prefix_.string() + "-model_best.pth.tar";
+  packed = prefix_.string() + ".lowbit";
 }
 
 fs::path RunFiles::copy(int epoch) const {
@@ -67,7 +68,8 @@ core::FileLock RunFiles::lock_files() const {
 
 void RunFiles::remove_unfinished() const {
   core::remove_unfinished(checkpoint.parent_path(), [this](const fs::path& path) {
-    return path == checkpoint || path == previous || path == best || is_copy(path.string());
+    return path == checkpoint || path == previous || path == best || path == packed ||
+           is_copy(path.string());
   });
 }
 

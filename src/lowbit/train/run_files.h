@@ -20,6 +20,7 @@ struct RunFiles {
   std::filesystem::path checkpoint;  // WEIGHTS_DIR/MODEL/CASE-checkpoint.pth.tar
   std::filesystem::path previous;    // WEIGHTS_DIR/MODEL/CASE-checkpoint-previous.pth.tar
   std::filesystem::path best;        // WEIGHTS_DIR/MODEL/CASE-model_best.pth.tar
+  std::filesystem::path packed;      // WEIGHTS_DIR/MODEL/CASE.lowbit, with --pack
   std::filesystem::path lock;        // WEIGHTS_DIR/MODEL/CASE.lock, while the run goes on
 
   // The run folder and what it holds.

@@ -1,0 +1,25 @@
+#include "lowbit/core/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lowbit::core {
+
+std::string format_table(const std::vector<TableRow>& rows, size_t left_columns) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const TableRow& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const TableRow& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += i < left_columns ? fmt::format("{:<{}}  ", row[i], widths[i])
+                               : fmt::format("{:>{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace lowbit::core
