@@ -7,6 +7,8 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <memory>
 #include <mutex>
 
 #include "lowbit/core/log.h"
@@ -22,6 +24,10 @@ namespace {
 
 using kernels::cuda::ResampleJob;
 
+// nvJPEG goes through a batch picture by picture and waits for each: beside a training step, whose
+// kernels hold the multiprocessors, that wait is what takes the time, so two batches are decoded at
+// once.
+constexpr size_t kBatchesAtOnce = 2;
 // Decoded pictures lie here, a part of a batch after the other.
 constexpr int64_t kArenaBytes = int64_t{256} << 20;
 // Of pictures that the engines decode, in pixels; others are rare.
@@ -43,9 +49,12 @@ Axis part_of_axis(int64_t size, int64_t scaled, int64_t first, int64_t count) {
 class GpuSamples : public BatchMaker {
  public:
   GpuSamples(const SampleRecipe& recipe, torch::Device device)
-      : recipe_(recipe),
-        device_(device),
-        stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index())) {}
+      : recipe_(recipe), device_(device), stream_(new_stream(device)) {
+    for (size_t i = 0; i < kBatchesAtOnce; ++i) {
+      lines_.push_back(std::make_unique<Line>(device));
+      free_lines_.push_back(lines_.back().get());
+    }
+  }
 
   void make_room(size_t slots, int64_t count) override;
   std::string& memory(const Place& place) override { return sample_at(place).memory; }
@@ -76,34 +85,66 @@ class GpuSamples : public BatchMaker {
     torch::Tensor pixels;  // uint8 [count, side, side, 3] on the device
   };
 
+  // What makes one batch at a time, part after part.
+  struct Line {
+    explicit Line(torch::Device device) : stream(new_stream(device)) {}
+
+    const c10::cuda::CUDAStream stream;
+    NvJpeg decoder;
+    torch::Tensor arena;              // uint8 [kArenaBytes] on the device
+    torch::Tensor jobs, device_jobs;  // bytes of a part's jobs: pinned, on the device
+  };
+
+  static c10::cuda::CUDAStream new_stream(torch::Device device) {
+    return c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index());
+  }
+
   Sample& sample_at(const Place& place) {
     return slots_[place.slot].samples[static_cast<size_t>(place.sample)];
   }
-  bool make_part(Slot& slot, std::span<const int64_t> part);
+  Line& take_line();
+  void give_back(Line& line);
+  bool make_part(Line& line, Slot& slot, std::span<const int64_t> part);
 
   const SampleRecipe recipe_;
   const torch::Device device_;
   const c10::cuda::CUDAStream stream_;
   std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Line>> lines_;
 
-  std::mutex making_;  // of what follows
-  NvJpeg decoder_;
-  torch::Tensor arena_;               // uint8 [kArenaBytes] on the device
-  torch::Tensor jobs_, device_jobs_;  // bytes of a part's jobs: pinned, on the device
+  std::mutex mutex_;  // of what follows
+  std::condition_variable line_is_free_;
+  std::vector<Line*> free_lines_;
 };
 
 void GpuSamples::make_room(size_t slots, int64_t count) {
   const c10::cuda::CUDAStreamGuard guard(stream_);
   const auto bytes = torch::dtype(torch::kUInt8).device(device_);
-  if (!arena_.defined()) arena_ = torch::empty({kArenaBytes}, bytes);
   slots_.resize(slots);
   for (Slot& slot : slots_) {
     slot.samples.resize(static_cast<size_t>(count));
     slot.pixels = torch::empty({count, recipe_.side, recipe_.side, 3}, bytes);
   }
   const int64_t job_bytes = count * static_cast<int64_t>(sizeof(ResampleJob));
-  jobs_ = torch::empty({job_bytes}, torch::dtype(torch::kUInt8).pinned_memory(true));
-  device_jobs_ = torch::empty({job_bytes}, bytes);
+  for (const auto& line : lines_) {
+    if (!line->arena.defined()) line->arena = torch::empty({kArenaBytes}, bytes);
+    line->jobs = torch::empty({job_bytes}, torch::dtype(torch::kUInt8).pinned_memory(true));
+    line->device_jobs = torch::empty({job_bytes}, bytes);
+  }
+}
+
+GpuSamples::Line& GpuSamples::take_line() {
+  std::unique_lock lock(mutex_);
+  line_is_free_.wait(lock, [this] { return !free_lines_.empty(); });
+  Line& line = *free_lines_.back();
+  free_lines_.pop_back();
+  return line;
+}
+
+void GpuSamples::give_back(Line& line) {
+  const std::lock_guard lock(mutex_);
+  free_lines_.push_back(&line);
+  line_is_free_.notify_one();
 }
 
 bool GpuSamples::take(const Place& place, std::string_view bytes, const Picture& picture,
@@ -130,13 +171,14 @@ bool GpuSamples::take(const Place& place, std::string_view bytes, const Picture&
 }
 
 std::vector<int64_t> GpuSamples::make(size_t slot_number, int64_t count) {
-  const std::lock_guard lock(making_);
-  const c10::cuda::CUDAStreamGuard guard(stream_);
+  const auto give_back = [this](Line* line) { this->give_back(*line); };
+  const std::unique_ptr<Line, decltype(give_back)> line(&take_line(), give_back);
+  const c10::cuda::CUDAStreamGuard guard(line->stream);
   Slot& slot = slots_[slot_number];
   std::vector<int64_t> part, refused;
   int64_t used = 0;
   const auto end_part = [&] {
-    if (!make_part(slot, part)) refused.insert(refused.end(), part.begin(), part.end());
+    if (!make_part(*line, slot, part)) refused.insert(refused.end(), part.begin(), part.end());
     part.clear();
     used = 0;
   };
@@ -149,25 +191,25 @@ std::vector<int64_t> GpuSamples::make(size_t slot_number, int64_t count) {
     part.push_back(i);
   }
   end_part();
-  stream_.synchronize();
+  line->stream.synchronize();
   for (const int64_t i : refused) leave({slot_number, i});
   return refused;
 }
 
 // Enqueues a part of a batch that fits into the arena; false if it is not decoded.
-bool GpuSamples::make_part(Slot& slot, std::span<const int64_t> part) {
+bool GpuSamples::make_part(Line& line, Slot& slot, std::span<const int64_t> part) {
   if (part.empty()) return true;
   // The part before is done, arena and jobs are free; nvJPEG has been seen to hang where it is
   // given a batch while the one before is still on its way.
-  stream_.synchronize();
-  auto* jobs = reinterpret_cast<ResampleJob*>(jobs_.data_ptr<uint8_t>());
+  line.stream.synchronize();
+  auto* jobs = reinterpret_cast<ResampleJob*>(line.jobs.data_ptr<uint8_t>());
   kernels::cuda::Resample work{
-      .jobs = reinterpret_cast<ResampleJob*>(device_jobs_.data_ptr<uint8_t>()),
+      .jobs = reinterpret_cast<ResampleJob*>(line.device_jobs.data_ptr<uint8_t>()),
       .count = static_cast<int64_t>(part.size()),
       .side = recipe_.side,
       .jitter = recipe_.jitter};
   std::vector<JpegToDecode> pictures;
-  uint8_t* free = arena_.data_ptr<uint8_t>();
+  uint8_t* free = line.arena.data_ptr<uint8_t>();
   for (const int64_t i : part) {
     const Sample& sample = slot.samples[static_cast<size_t>(i)];
     pictures.push_back({sample.bytes, free, sample.row_bytes()});
@@ -179,13 +221,14 @@ bool GpuSamples::make_part(Slot& slot, std::span<const int64_t> part) {
     work.most_rows = std::max(work.most_rows, job.rows.size);
     work.most_taps = std::max({work.most_taps, most_taps(job.rows), most_taps(job.columns)});
   }
-  if (!decoder_.decode(pictures, stream_.stream())) {
+  if (!line.decoder.decode(pictures, line.stream.stream())) {
     core::warn_once("data set dali: nvJPEG refuses some images, the CPU decodes their batches");
     return false;
   }
   const int64_t job_bytes = work.count * static_cast<int64_t>(sizeof(ResampleJob));
-  device_jobs_.narrow(0, 0, job_bytes).copy_(jobs_.narrow(0, 0, job_bytes), /*non_blocking=*/true);
-  kernels::cuda::resample(work, stream_.stream());
+  line.device_jobs.narrow(0, 0, job_bytes)
+      .copy_(line.jobs.narrow(0, 0, job_bytes), /*non_blocking=*/true);
+  kernels::cuda::resample(work, line.stream.stream());
   return true;
 }
 
