@@ -43,9 +43,11 @@ std::vector<int> weight_values(const ConvProblem& problem) {
     const auto part =
         problem.weights.subspan(first, std::min(kPart, problem.weights.size() - first));
     int others = first == 0;
-    for (const int8_t weight : part)
-      others |=
-          (weight != known[0]) & (weight != known[1]) & (weight != known[2]) & (weight != known[3]);
+    for (const int8_t weight : part) {
+      int other = 1;
+      for (const int8_t value : known) other &= static_cast<int>(weight != value);
+      others |= other;
+    }
     if (others == 0) continue;
     for (const int8_t weight : part) present[static_cast<uint8_t>(weight)] = true;
     size_t count = 0;
