@@ -157,7 +157,10 @@ class TileConv : public ConvKernel {
     const int rest = out_ - block.first_out;
     int32_t all[kMostPixels][kMostChannels];
     int32_t* elsewhere[kMostPixels];
-    for (int i = 0; i < at.count; ++i) elsewhere[i] = all[i] - block.first_out;
+    for (int i = 0; i < at.count; ++i) {
+      int32_t* const first = all[i];
+      elsewhere[i] = first - block.first_out;  // tiles count from channel 0
+    }
     plan_.set->tiles[block.vectors - 1][at.count - 1](
         {.inputs = at.inputs,
          .segments = block.segments.data(),
