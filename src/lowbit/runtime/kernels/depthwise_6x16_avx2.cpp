@@ -29,7 +29,7 @@ struct Channels {
     return {_mm256_add_epi32(wide.low, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(sum))),
             _mm256_add_epi32(wide.high, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(sum, 1)))};
   }
-  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int) {
+  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out) {
     store_scaled(sums.low, scale, base, out);
     store_scaled(sums.high, scale, base + 8, out + 8);
   }

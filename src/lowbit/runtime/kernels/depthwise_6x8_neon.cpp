@@ -24,10 +24,9 @@ struct Channels {
   static Wide add_widened(const Wide& wide, Words sum) {
     return {vaddw_s16(wide.low, vget_low_s16(sum)), vaddw_high_s16(wide.high, sum)};
   }
-  static void store(const Wide& sums, int32_t scale, const int32_t* base, int32_t* out,
-                    int channels) {
-    store_scaled(sums.low, scale, base, out, channels);
-    store_scaled(sums.high, scale, base + 4, out + 4, channels - 4);
+  static void store(const Wide& sums, int32_t scale, const int32_t* base, int32_t* out) {
+    store_scaled(sums.low, scale, base, out);
+    store_scaled(sums.high, scale, base + 4, out + 4);
   }
 };
 

@@ -37,7 +37,7 @@ void depthwise_tile(const Tile& tile) {
   }
   for (int p = 0; p < pixels; ++p)
     V::store(V::add_widened(wide[p], sums[p]), tile.scale, tile.base[p] + tile.first,
-             tile.out[p] + tile.first, tile.channels);
+             tile.out[p] + tile.first);
 }
 
 }  // namespace

@@ -7,34 +7,10 @@
 namespace lowbit::runtime {
 namespace {
 
-struct Channels {
-  using Vector = __m256i;
-  using Sums = Vector;
-  using Wide = Vector;
-  using Factors = Vector;
-  using Input = Vector;
-  static constexpr int lanes = 8;
-
-  static Vector zero() { return _mm256_setzero_si256(); }
-  static Vector wide_zero() { return zero(); }
-  static Vector broadcast(const uint8_t* input) {
-    int32_t four;
-    __builtin_memcpy(&four, input, sizeof four);
-    return _mm256_set1_epi32(four);
-  }
-  static void store(Vector sums, int32_t scale, const int32_t* base, int32_t* out, int) {
-    store_scaled(sums, scale, base, out);
-  }
-};
-
 // u8 x s8, two products to a sum of 16 bits, two sums to a channel.
-struct Bytes : Channels {
+struct Bytes : FourByteSteps {
   static constexpr bool narrow = true;
-  static constexpr int weight_bytes = 32;
 
-  static Vector load_weights(const uint8_t* from) {
-    return _mm256_load_si256(reinterpret_cast<const Vector*>(from));
-  }
   static Vector multiply_add(Vector sum, Vector input, Vector factor) {
     return _mm256_add_epi16(sum, _mm256_maddubs_epi16(input, factor));
   }
@@ -44,7 +20,7 @@ struct Bytes : Channels {
 };
 
 // s16 x s8, in sums of 32 bits: exact for everything of 8 bits.
-struct Words : Channels {
+struct Words : FourByteSteps {
   static constexpr bool narrow = false;
   static constexpr int weight_bytes = 16;
 

@@ -12,8 +12,8 @@ struct Channels {
   static constexpr int lanes = 4;
 
   static Wide wide_zero() { return vdupq_n_s32(0); }
-  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out) {
+    store_scaled(sums, scale, base, out);
   }
 };
 

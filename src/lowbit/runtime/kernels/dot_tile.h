@@ -53,9 +53,9 @@ void dot_tile(const Tile& tile) {
   for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const int offset = v * V::lanes, first = tile.first + offset;
+      const int first = tile.first + v * V::lanes;
       V::store(V::add_widened(wide[p][v], sums[p][v]), tile.scale, tile.base[p] + first,
-               tile.out[p] + first, tile.channels - offset);
+               tile.out[p] + first);
     }
   }
 }

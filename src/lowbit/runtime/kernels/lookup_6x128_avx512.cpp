@@ -26,8 +26,7 @@ struct Bytes {
   static Vector shift_up(Vector a) { return _mm512_slli_epi16(a, 8); }
 
   // even: sums of the channels 0, 2, ..., odd: of 1, 3, ..., of 16 bits each
-  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out,
-                    int) {
+  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out) {
     // As numbers of 32 bits those of a channel and of the next lie one behind the other; the
     // lanes of two vectors in turn are the channels in order.
     const Vector even_low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(even));

@@ -27,16 +27,15 @@ struct Bytes {
   static Vector shift_up(Vector a) { return bytes(vshlq_n_u16(words(a), 8)); }
 
   // even: sums of the channels 0, 2, ..., odd: of 1, 3, ..., of 16 bits each
-  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out,
-                    int channels) {
+  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out) {
     const uint16x8_t halves[2] = {vzip1q_u16(words(even), words(odd)),   // channels 0 .. 7
                                   vzip2q_u16(words(even), words(odd))};  // channels 8 .. 15
     for (int i = 0; i < 2; ++i) {
       const int first = 8 * i, second = first + 4;
       store_scaled(vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(halves[i]))), scale, base + first,
-                   out + first, channels - first);
+                   out + first);
       store_scaled(vreinterpretq_s32_u32(vmovl_high_u16(halves[i])), scale, base + second,
-                   out + second, channels - second);
+                   out + second);
     }
   }
 };

@@ -28,8 +28,7 @@ struct Bytes {
   static Vector shift_up(Vector a) { return _mm256_slli_epi16(a, 8); }
 
   // even: sums of the channels 0, 2, ..., odd: of 1, 3, ..., of 16 bits each
-  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out,
-                    int) {
+  static void store(Vector even, Vector odd, int32_t scale, const int32_t* base, int32_t* out) {
     const Vector low = _mm256_unpacklo_epi16(even, odd);   // channels 0 .. 7, 16 .. 23
     const Vector high = _mm256_unpackhi_epi16(even, odd);  // channels 8 .. 15, 24 .. 31
     const __m128i parts[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),

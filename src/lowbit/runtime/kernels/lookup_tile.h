@@ -56,11 +56,10 @@ void lookup_tile(const Tile& tile) {
   for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const int offset = v * V::lanes, first = tile.first + offset;
+      const int first = tile.first + v * V::lanes;
       const Vector high = V::add16(odd[p][v], V::high_bytes(sums[p][v]));
       const Vector low = V::subtract16(V::add16(total[p][v], sums[p][v]), V::shift_up(high));
-      V::store(low, high, tile.scale, tile.base[p] + first, tile.out[p] + first,
-               tile.channels - offset);
+      V::store(low, high, tile.scale, tile.base[p] + first, tile.out[p] + first);
     }
   }
 }

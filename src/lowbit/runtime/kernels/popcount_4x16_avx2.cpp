@@ -9,25 +9,10 @@ namespace lowbit::runtime {
 namespace {
 
 // The bits of each half of a byte are counted by a look-up, and added in bytes.
-struct Bits {
-  using Sums = __m256i;
-  using Wide = __m256i;
-  using Factors = __m256i;
-  using Input = __m256i;
+struct Bits : FourByteSteps {
   static constexpr bool narrow = true;
-  static constexpr int lanes = 8, weight_bytes = 32;
 
-  static Sums zero() { return _mm256_setzero_si256(); }
-  static Wide wide_zero() { return zero(); }
-  static Input broadcast(const uint8_t* input) {
-    int32_t bits;
-    __builtin_memcpy(&bits, input, sizeof bits);
-    return _mm256_set1_epi32(bits);
-  }
-  static Factors load_weights(const uint8_t* from) {
-    return _mm256_load_si256(reinterpret_cast<const Factors*>(from));
-  }
-  static Sums multiply_add(Sums sum, Input input, Factors factor) {
+  static Vector multiply_add(Vector sum, Vector input, Vector factor) {
     const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1,
                                             2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     const __m256i half = _mm256_set1_epi8(15);
@@ -37,12 +22,9 @@ struct Bits {
     sum = _mm256_add_epi8(sum, _mm256_shuffle_epi8(counts, low));
     return _mm256_add_epi8(sum, _mm256_shuffle_epi8(counts, high));
   }
-  static Wide add_widened(Wide wide, Sums sum) {
+  static Vector add_widened(Vector wide, Vector sum) {
     const __m256i words = _mm256_maddubs_epi16(sum, _mm256_set1_epi8(1));
     return _mm256_add_epi32(wide, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
-  }
-  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int) {
-    store_scaled(sums, scale, base, out);
   }
 
   static uint32_t bits(const uint8_t* codes) {

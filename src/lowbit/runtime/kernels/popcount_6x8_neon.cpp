@@ -25,8 +25,8 @@ struct Bits {
     return vaddq_u8(sum, vcntq_u8(veorq_u8(input, factor)));
   }
   static Wide add_widened(Wide wide, Sums sum) { return vpadalq_u16(wide, vpaddlq_u8(sum)); }
-  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(vreinterpretq_s32_u32(sums), scale, base, out, channels);
+  static void store(Wide sums, int32_t scale, const int32_t* base, int32_t* out) {
+    store_scaled(vreinterpretq_s32_u32(sums), scale, base, out);
   }
 
   // Each byte, 0 or 1, is shifted to its place among the eight that are then added up.

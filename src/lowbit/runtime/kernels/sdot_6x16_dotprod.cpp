@@ -30,8 +30,8 @@ struct Bytes {
     return vdotq_lane_s32(sum, factors, input, 0);
   }
   static Wide add_widened(Wide, Sums sum) { return sum; }
-  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out, int channels) {
-    store_scaled(sums, scale, base, out, channels);
+  static void store(Sums sums, int32_t scale, const int32_t* base, int32_t* out) {
+    store_scaled(sums, scale, base, out);
   }
 };
 

@@ -26,8 +26,7 @@ struct Tile {
   const uint8_t* table;        // of look-up kernels
   int32_t scale;               // result = scale * sum + base[channel]
   const int32_t* const* base;  // [pixels], from channel 0
-  int32_t* const* out;         // [pixels], from channel 0
-  int channels;                // vectors * lanes
+  int32_t* const* out;         // [pixels], from channel 0; of all channels of the vectors
 };
 
 using TileFunction = void (*)(const Tile&);

@@ -171,8 +171,7 @@ class TileConv : public ConvKernel {
          .table = plan_.table.data(),
          .scale = plan_.scale,
          .base = at.bases,
-         .out = rest < channels ? elsewhere : at.outputs,
-         .channels = channels});
+         .out = rest < channels ? elsewhere : at.outputs});
     if (rest >= channels) return;
     for (int i = 0; i < at.count; ++i) std::copy_n(all[i], rest, at.outputs[i] + block.first_out);
   }

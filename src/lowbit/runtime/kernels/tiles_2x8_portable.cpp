@@ -26,11 +26,9 @@ struct Channels {
   static Sums zero() { return {}; }
   static Wide wide_zero() { return {}; }
   static Sums add_widened(const Sums& wide, const Sums& sum) { return add(wide, sum); }
-  static void store(const Sums& sums, int32_t scale, const int32_t* base, int32_t* out,
-                    int channels) {
-    const int count = channels < lanes ? channels : lanes;
+  static void store(const Sums& sums, int32_t scale, const int32_t* base, int32_t* out) {
     // Unsigned: what wraps around on the way wraps back.
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < lanes; ++i)
       out[i] =
           static_cast<int32_t>(static_cast<uint32_t>(scale) * static_cast<uint32_t>(sums.at[i]) +
                                static_cast<uint32_t>(base[i]));
@@ -70,13 +68,11 @@ struct Pairs : Channels {
 
 // Bits are counted within each byte of a channel's 32, and added there.
 struct Bits : Channels {
-  using Wide = Integers;
   using Input = uint32_t;
   using Factors = Integers;
   static constexpr bool narrow = true;
   static constexpr int weight_bytes = 4 * kLanes;
 
-  static Wide wide_zero() { return {}; }
   static Input broadcast(const uint8_t* input) {
     uint32_t bits;
     __builtin_memcpy(&bits, input, sizeof bits);

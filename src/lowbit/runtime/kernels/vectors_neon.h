@@ -8,23 +8,9 @@
 namespace lowbit::runtime {
 namespace {
 
-// out[i] = scale * sums[i] + base[i] for the first `channels` of 4; channels <= 0: none.
-inline void store_scaled(int32x4_t sums, int32_t scale, const int32_t* base, int32_t* out,
-                         int channels) {
-  const int32x4_t result = vmlaq_n_s32(vld1q_s32(base), sums, scale);
-  if (channels >= 4) {
-    vst1q_s32(out, result);
-    return;
-  }
-  if (channels <= 0) return;
-  // Not by a loop: compilers make a call of memcpy of it.
-  int32x2_t rest = vget_low_s32(result);
-  if (channels & 2) {
-    vst1_s32(out, rest);
-    rest = vget_high_s32(result);
-    out += 2;
-  }
-  if (channels & 1) vst1_lane_s32(out, rest, 0);
+// out[i] = scale * sums[i] + base[i] for all 4.
+inline void store_scaled(int32x4_t sums, int32_t scale, const int32_t* base, int32_t* out) {
+  vst1q_s32(out, vmlaq_n_s32(vld1q_s32(base), sums, scale));
 }
 
 // Sums of 16 or of 32 bits of the channels of a vector, of 8 or 4 of them each.
