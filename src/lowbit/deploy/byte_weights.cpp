@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lowbit/deploy/numbers.h"
 #include "lowbit/deploy/rounding.h"
 
 namespace lowbit::deploy {
@@ -15,9 +16,23 @@ torch::Tensor by_channel(const std::vector<double>& numbers) {
   return torch::tensor(numbers, torch::kFloat64).view({1, -1, 1, 1});
 }
 
-std::vector<double> to_vector(const torch::Tensor& numbers) {
-  const torch::Tensor flat = numbers.to(torch::kFloat64).contiguous();
-  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+// Integers [O, I, k, k] in the place of weights in units of them; input [B, I, H, W].
+torch::Tensor rounded(const torch::Tensor& weight, int stride, int padding,
+                      const torch::Tensor& input) {
+  // The work grows with the cube of how many numbers are rounded together, and what lies far apart
+  // is hardly alike: the channels are taken in parts.
+  constexpr int64_t kTogether = 512;
+  const int64_t in = weight.size(1), kernel = weight.size(2);
+  const int64_t part = std::max<int64_t>(1, kTogether / (kernel * kernel));
+  std::vector<torch::Tensor> parts;
+  for (int64_t first = 0; first < in; first += part) {
+    const int64_t count = std::min(part, in - first);
+    const torch::Tensor own = weight.narrow(1, first, count);
+    const torch::Tensor moments =
+        patch_moments(input.narrow(1, first, count), static_cast<int>(kernel), stride, padding);
+    parts.push_back(round_together(own.flatten(1), moments).view(own.sizes()));
+  }
+  return torch::cat(parts, 1);
 }
 
 }  // namespace
@@ -35,7 +50,6 @@ ByteGrid grid_over(const torch::Tensor& x) {
 ByteWeights byte_weights(const torch::Tensor& weight, int groups, int stride, int padding,
                          const torch::Tensor& input, const ByteGrid& grid) {
   const int64_t out = weight.size(0) / groups, in = weight.size(1);
-  const int kernel = static_cast<int>(weight.size(2));
   const torch::Tensor unit = by_channel(grid.unit), zero = by_channel(grid.zero);
   const torch::Tensor real = input.dim() == 4 ? input : input.unsqueeze(2).unsqueeze(3);
   std::vector<torch::Tensor> codes, scales, shifts;
@@ -43,18 +57,17 @@ ByteWeights byte_weights(const torch::Tensor& weight, int groups, int stride, in
     const torch::Tensor own = weight.detach().narrow(0, group * out, out).to(torch::kFloat64);
     const torch::Tensor own_unit = unit.narrow(1, group * in, in);
     const torch::Tensor own_zero = zero.narrow(1, group * in, in);
-    const torch::Tensor scaled = (own * own_unit).flatten(1);
-    const torch::Tensor scale = (scaled.abs().amax(1) / kMostWeight).clamp_min(1e-30);
-    const torch::Tensor counts = (real.narrow(1, group * in, in) - own_zero) / own_unit;
-    codes.push_back(
-        round_together(scaled / scale.unsqueeze(1), patch_moments(counts, kernel, stride, padding))
-            .view(own.sizes()));
+    const torch::Tensor scaled = own * own_unit;
+    const torch::Tensor scale = (scaled.abs().amax({1, 2, 3}) / kMostWeight).clamp_min(1e-30);
+    const torch::Tensor counts = (real.narrow(1, group * in, in) - own_zero.to(torch::kFloat32)) /
+                                 own_unit.to(torch::kFloat32);
+    codes.push_back(rounded(scaled / scale.view({-1, 1, 1, 1}), stride, padding, counts));
     scales.push_back(scale);
     shifts.push_back((own * own_zero).sum({1, 2, 3}));
   }
   return {.codes = torch::cat(codes).to(torch::kInt8),
-          .scale = to_vector(torch::cat(scales)),
-          .shift = to_vector(torch::cat(shifts))};
+          .scale = numbers_of<double>(torch::cat(scales)),
+          .shift = numbers_of<double>(torch::cat(shifts))};
 }
 
 }  // namespace lowbit::deploy

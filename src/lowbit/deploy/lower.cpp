@@ -10,6 +10,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/deploy/byte_weights.h"
 #include "lowbit/deploy/level_planes.h"
+#include "lowbit/deploy/numbers.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/runtime/bits.h"
 
@@ -20,11 +21,6 @@ using packed::Kind;
 using Numbers = std::vector<float>;
 
 constexpr int kByteLevels = 256;
-
-Numbers numbers(const torch::Tensor& tensor) {
-  const torch::Tensor flat = tensor.detach().to(torch::kFloat32).contiguous().flatten();
-  return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
-}
 
 // A convolution or a linear layer, as both are one to the program.
 struct ConvCall {
@@ -294,7 +290,7 @@ class Lowerer {
                              const std::vector<double>& more = {}) const {
     if (!call.bias.defined() && !fold && more.empty()) return {};
     std::vector<float> bias;
-    const Numbers own = call.bias.defined() ? numbers(call.bias) : Numbers();
+    const Numbers own = call.bias.defined() ? numbers_of<float>(call.bias) : Numbers();
     for (int o = 0; o < call.out(); ++o) {
       const auto i = static_cast<size_t>(o);
       double value = (own.empty() ? 0 : own[i]) + (more.empty() ? 0 : more[i]);
@@ -454,7 +450,7 @@ class Lowerer {
     if (weight.dim() == 2) weight = weight.unsqueeze(2).unsqueeze(3);
     weight = in_program_order(weight).to(torch::kFloat64);
     if (fold) weight = weight * torch::tensor(fold->factor, torch::kFloat64).view({-1, 1, 1, 1});
-    conv.weight = numbers(weight);
+    conv.weight = numbers_of<float>(weight);
     conv.bias = bias_of(call, fold);
     return emit(std::move(conv), like);
   }
@@ -470,8 +466,7 @@ class Lowerer {
     };
     const torch::Tensor factor = parameter(1, 1) / (parameter(4, 1) + number(node, 7)).sqrt();
     const torch::Tensor shift = parameter(2, 0) - parameter(3, 0) * factor;
-    const Fold fold{{factor.const_data_ptr<double>(), factor.const_data_ptr<double>() + x.size(1)},
-                    {shift.const_data_ptr<double>(), shift.const_data_ptr<double>() + x.size(1)}};
+    const Fold fold{numbers_of<double>(factor), numbers_of<double>(shift)};
     const Node* before = trace_.producer(x);
     if (before && before->op == "aten::conv2d" && trace_.uses(x) == 1) {
       return convolution(*before, fold);
@@ -563,7 +558,7 @@ class Lowerer {
     packed::AffineT affine;
     affine.input = real(variable.toTensor());
     Numbers operand = constant.isTensor()
-                          ? numbers(constant.toTensor())
+                          ? numbers_of<float>(constant.toTensor())
                           : Numbers{static_cast<float>(constant.toScalar().toDouble())};
     if (operand.size() != 1 && static_cast<int64_t>(operand.size()) != node.output.size(1))
       refuse(node, "a constant that is neither one number nor one for each channel");
@@ -589,7 +584,7 @@ class Lowerer {
       activation.slope = {static_cast<float>(number(node, 1))};
     } else if (node.op == "aten::prelu") {
       activation.function = Function::leaky;
-      activation.slope = numbers(node.inputs[1].toTensor());
+      activation.slope = numbers_of<float>(node.inputs[1].toTensor());
     } else if (node.op == "aten::abs") {
       activation.function = Function::absolute;
     } else {
