@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "lowbit/config/parse.h"
 #include "lowbit/core/files.h"
@@ -29,9 +30,9 @@ constexpr const char* kOutput = "LOWBIT_ONNX_OUTPUT";
 constexpr const char* kCases = "LOWBIT_ONNX_CASES";
 constexpr const char* kCheckpoint = "LOWBIT_ONNX_CHECKPOINT";
 
-fs::path given(const char* variable, const fs::path& otherwise = {}) {
+fs::path given(const char* variable) {
   const char* value = std::getenv(variable);
-  return value ? fs::path(value) : otherwise;
+  return value ? fs::path(value) : fs::path();
 }
 
 void write_floats(const fs::path& path, const torch::Tensor& tensor) {
@@ -81,10 +82,11 @@ INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork,
                                                : testing_support::recorded()),
                          testing_support::file_name);
 
+class TrainedNetwork : public testing::TestWithParam<fs::path> {};
+
 // The validation images of a checkpoint as its network sees them, and its logits for them.
-TEST(TrainedNetwork, IsEvaluatedForOnnxRuntime) {
-  const fs::path path = given(kCheckpoint), output = given(kOutput);
-  if (path.empty()) GTEST_SKIP() << "onnxruntime_test.py says which";
+TEST_P(TrainedNetwork, IsEvaluatedForOnnxRuntime) {
+  const fs::path path = GetParam(), output = given(kOutput);
   const torch::NoGradGuard no_grad;
   const train::Value file = train::read_checkpoint(path);
   const config::Options options =
@@ -109,6 +111,12 @@ TEST(TrainedNetwork, IsEvaluatedForOnnxRuntime) {
   write_floats(output / "labels", labels);
   write_floats(output / "trained", torch::cat(logits));
 }
+
+INSTANTIATE_TEST_SUITE_P(Given, TrainedNetwork,
+                         testing::ValuesIn(std::getenv(kCheckpoint)
+                                               ? std::vector<fs::path>{given(kCheckpoint)}
+                                               : std::vector<fs::path>{}));
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TrainedNetwork);
 
 }  // namespace
 }  // namespace lowbit::onnx

@@ -128,7 +128,7 @@ class TrainedNetwork(Folder):
             cls.checkpoint = next(cls.run_folder.glob("weights/*/*-checkpoint.pth.tar")).resolve()
         where = os.getcwd()
         os.chdir(cls.run_folder)  # the checkpoint's paths are those of its run
-        write_files(cls.folder, "TrainedNetwork.*", LOWBIT_ONNX_CHECKPOINT=str(cls.checkpoint))
+        write_files(cls.folder, "*TrainedNetwork.*", LOWBIT_ONNX_CHECKPOINT=str(cls.checkpoint))
         os.chdir(where)
         cls.labels = floats(cls.folder / "labels", -1)
         cls.trained = floats(cls.folder / "trained", len(cls.labels), -1)

@@ -5,7 +5,7 @@
 #include "bias.h"
 #include "consumers.h"
 #include "lowbit/core/error.h"
-#include "lowbit/runtime/bits.h"
+#include "lowbit/runtime/weights.h"
 #include "translation.h"
 #include "weights.h"
 
@@ -24,7 +24,8 @@ class CodeConv {
         in_(to.shape(step.input)),
         out_(to.result()),
         padding_(step.window->padding()) {
-    for (const auto& plane : step.weights) weights_.push_back(integers_of(*plane));
+    for (const packed::WeightPlane* plane : *to.step().operation_as_CodeConv()->weights())
+      weights_.push_back(integers_of(*plane));
     bias_.assign(static_cast<size_t>(out_.channels), 0);
     std::copy(step.bias.begin(), step.bias.end(), bias_.begin());
     has_bias_ = !step.bias.empty();
@@ -48,22 +49,11 @@ class CodeConv {
            std::ranges::all_of(plane.integers, [](int8_t integer) { return integer == 1; });
   }
 
-  // From the order of the program, [out][row][column][in].
-  WeightIntegers integers_of(const packed::WeightPlaneT& plane) const {
-    const int side = step_.window->kernel(), inside = in_.channels / step_.groups;
-    const auto taps = static_cast<size_t>(side) * static_cast<size_t>(side);
-    const auto ins = static_cast<size_t>(inside), outs = static_cast<size_t>(out_.channels);
-    WeightIntegers weights{std::vector<int8_t>(outs * ins * taps, 1),
-                           {out_.channels, inside, side, side}};
-    for (size_t o = 0; o < outs && !plane.data.empty(); ++o)
-      for (size_t tap = 0; tap < taps; ++tap)
-        for (size_t i = 0; i < ins; ++i) {
-          const uint8_t code =
-              runtime::unpack_bits(plane.data, (o * taps + tap) * ins + i, plane.bits);
-          weights.integers[(o * ins + i) * taps + tap] =
-              plane.integers.empty() ? static_cast<int8_t>(code) : plane.integers.at(code);
-        }
-    return weights;
+  WeightIntegers integers_of(const packed::WeightPlane& plane) const {
+    const int64_t side = step_.window->kernel(), inside = in_.channels / step_.groups;
+    const Shape shape = {out_.channels, inside, side, side};
+    const auto count = static_cast<size_t>(out_.channels * inside * side * side);
+    return {channels_first(runtime::integers_of(plane, count), shape), shape};
   }
 
   std::vector<double> coefficients(size_t code_plane, size_t weight_plane) const {
@@ -144,8 +134,9 @@ class CodeConv {
       // of weights which its own does not take (ONNX Runtime 1.32 with 2 bits) sees none then.
       if (!weights.is_narrow && has_bias_ && map_.empty()) {
         if (step_.codes.size() * weights_.size() == 1)
-          bias_ = settled_bias(weights_[q], units, weights,
-                               only_use_of(to_.model, static_cast<int>(to_.values.size())));
+          bias_ = settled_bias(
+              weights_[q], units, weights,
+              only_use_of(to_.model, to_.program, static_cast<int>(to_.values.size())));
         inputs.push_back(take_bias({-1}));
       }
       std::string term = to_.graph.add("Conv", inputs,

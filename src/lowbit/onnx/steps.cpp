@@ -3,6 +3,7 @@
 
 #include "lowbit/core/error.h"
 #include "translation.h"
+#include "weights.h"
 
 namespace lowbit::onnx {
 namespace {
@@ -13,19 +14,12 @@ std::string feature_axes(Translation& to, const packed::MeanT& step) {
 }
 
 Value real_conv(Translation& to, const packed::RealConvT& step) {
-  const auto side = static_cast<size_t>(step.window->kernel()), taps = side * side;
-  const auto outs = static_cast<size_t>(to.result().channels);
-  const size_t ins = step.weight.size() / outs / taps;
-  std::vector<float> weight(step.weight.size());
-  for (size_t o = 0; o < outs; ++o)
-    for (size_t tap = 0; tap < taps; ++tap)
-      for (size_t i = 0; i < ins; ++i)
-        weight[(o * ins + i) * taps + tap] = step.weight[(o * taps + tap) * ins + i];
-  const auto number = [](size_t count) { return static_cast<int64_t>(count); };
-  std::vector<std::string> inputs = {
-      to.value(step.input).tensor,
-      to.graph.floats(weight, {number(outs), number(ins), number(side), number(side)})};
-  if (!step.bias.empty()) inputs.push_back(to.graph.floats(step.bias, {number(outs)}));
+  const int64_t side = step.window->kernel(), out = to.result().channels;
+  const Shape shape = {out, static_cast<int64_t>(step.weight.size()) / (out * side * side), side,
+                       side};
+  std::vector<std::string> inputs = {to.value(step.input).tensor,
+                                     to.graph.floats(channels_first(step.weight, shape), shape)};
+  if (!step.bias.empty()) inputs.push_back(to.graph.floats(step.bias, {out}));
   return {to.graph.add(
       "Conv", inputs,
       window_attributes(*step.window, step.window->padding(), {"group", int64_t{step.groups}}))};

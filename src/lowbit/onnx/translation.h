@@ -20,6 +20,7 @@ struct Value {
 
 struct Translation {
   const packed::ModelT& model;
+  const packed::Model& program;  // the same, as the runtime reads it
   const Options& options;
   Graph graph;
   std::vector<Value> values;  // value 0, the image, is the normalized one
@@ -28,7 +29,11 @@ struct Translation {
   const packed::ValueT& shape(int number) const {
     return *model.values.at(static_cast<size_t>(number));
   }
-  // The value that the step in translation gives.
+  // The step in translation.
+  const packed::Step& step() const {
+    return *program.steps()->Get(static_cast<unsigned>(values.size()) - 1);
+  }
+  // The value that it gives.
   const packed::ValueT& result() const { return *model.values.at(values.size()); }
 
   // One number for each channel, or for all, that is repeated over [N, C, H, W].

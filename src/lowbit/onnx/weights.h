@@ -26,6 +26,19 @@ struct SumUnits {
   std::vector<double> bias;          // [out]; what will be added to the sum
 };
 
+// [out][row][column][in], as the program has weights, in the order of ONNX, [out][in][row][column],
+// which is that of the shape.
+template <class Number>
+std::vector<Number> channels_first(const std::vector<Number>& weights, const Shape& shape) {
+  const auto ins = static_cast<size_t>(shape[1]), taps = static_cast<size_t>(shape[2] * shape[3]);
+  std::vector<Number> turned(weights.size());
+  for (size_t from = 0; from < weights.size(); ++from) {
+    const size_t out = from / (taps * ins), tap = from / ins % taps, in = from % ins;
+    turned[(out * ins + in) * taps + tap] = weights[from];
+  }
+  return turned;
+}
+
 struct CarriedWeights {
   std::string tensor;         // coefficients / input_unit * integers, float32 by DequantizeLinear
   bool is_narrow = false;     // fewer than 8 bits

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "consumers.h"
 #include "lowbit/core/error.h"
+#include "lowbit/runtime/check.h"
 #include "translation.h"
 
 namespace lowbit::onnx {
@@ -24,11 +24,11 @@ std::string layer_of(const packed::ModelT& model, size_t step) {
 }
 
 // Only Normalize and a convolution of the image's own bytes know what its codes are.
-void require_known_input(const packed::OperationUnion& operation) {
+void require_known_input(const packed::Step& step) {
   using packed::Operation;
-  const std::vector<int> inputs = inputs_of(operation);
-  if (operation.type != Operation::CodeConv && operation.type != Operation::Normalize &&
-      std::ranges::find(inputs, 0) != inputs.end())
+  const std::vector<int> inputs = runtime::inputs_of(step);
+  if (step.operation_type() != Operation::CodeConv &&
+      step.operation_type() != Operation::Normalize && std::ranges::find(inputs, 0) != inputs.end())
     throw core::failure("ONNX: only a convolution takes the codes of the image");
 }
 
@@ -55,11 +55,13 @@ void add_properties(proto::ModelProto& file, const packed::ModelT& model, const 
 
 proto::GraphProto graph_of(const packed::ModelT& model, const Options& options) {
   const packed::ValueT& image = *model.values.at(0);
-  Translation to{model, options, {}, {}};
+  flatbuffers::FlatBufferBuilder program;
+  packed::FinishModelBuffer(program, packed::CreateModel(program, &model));
+  Translation to{model, *packed::GetModel(program.GetBufferPointer()), options, {}, {}};
   to.values.push_back({to.graph.add_input("image", {image.channels, image.height, image.width})});
   for (size_t step = 0; step < model.steps.size(); ++step) {
     to.graph.begin_layer(layer_of(model, step));
-    require_known_input(model.steps[step]->operation);
+    require_known_input(to.step());
     to.values.push_back(translate(to, model.steps[step]->operation));
   }
   const packed::ValueT& logits = *model.values.back();
