@@ -21,7 +21,7 @@ torch::Tensor bits(const torch::Tensor& tensor) {
 
 }  // namespace
 
-void check_equal(Group& group, const NamedTensorList& tensors) {
+void check_equal(Group& group, const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
   if (tensors.empty()) return;
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> first;

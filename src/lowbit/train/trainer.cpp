@@ -297,13 +297,11 @@ void Trainer::share_statistics() const {
 
 void Trainer::check_equal(const Training& training) const {
   if (!group_) return;
-  distributed::NamedTensorList tensors;
-  for (const auto& item : network_->named_parameters())
-    tensors.emplace_back(item.key(), item.value());
-  for (const auto& item : network_->named_buffers()) {
-    const bool own = item.key().ends_with(".running_mean") || item.key().ends_with(".running_var");
-    if (!own || options_.train.sync_bn) tensors.emplace_back(item.key(), item.value());
-  }
+  NamedTensors tensors = named_tensors(*network_);
+  if (!options_.train.sync_bn)
+    std::erase_if(tensors, [](const auto& item) {
+      return item.first.ends_with(".running_mean") || item.first.ends_with(".running_var");
+    });
   for (const Optimizer::State& state : training.optimizer->state())
     for (size_t i = 0; i < state.tensors.size(); ++i)
       tensors.emplace_back(fmt::format("{} of {}", state.name, training.optimizer->names()[i]),
