@@ -67,6 +67,7 @@ class Dali : public FolderTest {
     config::DataOptions result = options_for(dataset, folder());
     result.input_size = kDaliSide;
     result.workers = 3;
+    result.cpu_share = 0;
     return result;
   }
   std::unique_ptr<BatchSource> open(const config::DataOptions& options) const {
@@ -96,7 +97,7 @@ TEST_F(Dali, WithoutAGpuHasTheBitsOfImagenet) {
 
 TEST_F(Dali, SaysWhyThereAreNoSamplesOfAGpu) {
   try {
-    open_gpu_samples({}, torch::kCPU);
+    open_gpu_samples({}, torch::kCPU, 0);
     FAIL();
   } catch (const core::Error& error) {
 #ifdef LOWBIT_CUDA
@@ -209,6 +210,39 @@ TEST_F(DaliOnAGpu, DecodesInPartsWhatDoesNotFitAtOnce) {
   for (const int64_t first : {0, 50, 86})
     EXPECT_TRUE(
         rounded_batch_at(*source, first, 10).images.equal(all.images.slice(0, first, first + 10)));
+}
+
+TEST(CpuShare, IsThatOfTheSetAndOfEachPartOfIt) {
+  for (const double share : {0.0, 0.25, 0.6, 1.0})
+    for (const int64_t first : {0, 1234567, 100'000'000}) {
+      int64_t of_thousand = 0;
+      for (int64_t i = 0; i < 1000; ++i) of_thousand += is_left_to_cpu(first + i, share);
+      EXPECT_NEAR(of_thousand, share * 1000, 3) << first;
+    }
+}
+
+TEST(CpuShare, GrowsWithTheThreads) {
+  EXPECT_EQ(balanced_cpu_share(1), 0);
+  EXPECT_GT(balanced_cpu_share(8), balanced_cpu_share(4));
+  EXPECT_LT(balanced_cpu_share(1024), 1);
+}
+
+TEST_F(DaliOnAGpu, LeavesAShareToTheCpu) {
+  add_photographs(40);
+  config::DataOptions shared = options("dali");
+  shared.cpu_share = 0.4;
+  const auto source = open(shared);
+  const Batch both = rounded_batch_at(*source, 0, size()),
+              gpu = rounded_batch_at(*open("dali"), 0, size()),
+              cpu = rounded_batch_at(*open("imagenet"), 0, size());
+  std::vector<int64_t> order(static_cast<size_t>(size()));
+  shuffle(order, 2, 1);
+  for (int64_t i = 0; i < size(); ++i) {
+    const Batch& maker = is_left_to_cpu(order[static_cast<size_t>(i)], 0.4) ? cpu : gpu;
+    EXPECT_TRUE(both.images[i].equal(maker.images[i])) << i;
+  }
+  EXPECT_FALSE(gpu.images.equal(cpu.images));
+  EXPECT_TRUE(rounded_batch_at(*source, 7, 9).images.equal(both.images.slice(0, 7, 16)));
 }
 
 #ifdef LOWBIT_CUDA

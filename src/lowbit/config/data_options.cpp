@@ -30,6 +30,9 @@ std::vector<Option> data_option_rows() {
                 "samples of a validation step; below 1: no validation");
   table.integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
                 "threads that decode images, at most the usable cores");
+  table.optional_number({"--dali_cpu_share"}, &DataOptions::cpu_share, between(0, 1),
+                        "dali: share of the images that these threads make beside the GPU; none: "
+                        "as many as they can");
   for (const auto& [name, field, range] : {std::tuple("--mean", &DataOptions::mean, kAny),
                                            std::tuple("--std", &DataOptions::std, kPositive)})
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")

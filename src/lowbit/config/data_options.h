@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct DataOptions {
   bool addition_augment = false;  // imagenet: color jitter and lighting, see data/color.h
   bool skip_damaged = false;      // imagenet: in place of a damaged image the next one of the set
   int workers = 12;               // threads that decode; capped to the usable cores
+  // dali: share of the images that the CPU's threads decode beside the GPU; nothing: as many as
+  // they can, see data/gpu_samples.h.
+  std::optional<double> cpu_share;
   // Per channel, of values in 0..1; resolved from --mean/--std or the data set's own.
   std::array<double, 3> mean{}, std{1, 1, 1};
 

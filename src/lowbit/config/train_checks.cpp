@@ -54,6 +54,8 @@ class Checker {
 
   // What only sets of picture files have.
   void warn_about_images() {
+    if (data_.dataset != "dali")
+      warn("--dali_cpu_share", fmt::format("on data set '{}'", data_.dataset));
     if (data_.dataset == "imagenet" || data_.dataset == "dali") return;
     for (const char* option : {"--addition_augment", "--skip_damaged"})
       warn(option, fmt::format("on data set '{}'", data_.dataset));

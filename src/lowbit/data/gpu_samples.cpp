@@ -1,12 +1,14 @@
 #include "lowbit/data/gpu_samples.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "lowbit/core/error.h"
 
 #ifdef LOWBIT_CUDA
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -18,16 +20,20 @@
 #endif
 
 namespace lowbit::data {
+namespace {
+
+// nvJPEG goes through a batch picture by picture and waits for each: beside a training step, whose
+// kernels hold the multiprocessors, that wait is what takes the time, so two batches are decoded at
+// once.
+constexpr int kBatchesAtOnce = 2;
+
+}  // namespace
 
 #ifdef LOWBIT_CUDA
 namespace {
 
 using kernels::cuda::ResampleJob;
 
-// nvJPEG goes through a batch picture by picture and waits for each: beside a training step, whose
-// kernels hold the multiprocessors, that wait is what takes the time, so two batches are decoded at
-// once.
-constexpr size_t kBatchesAtOnce = 2;
 // Decoded pictures lie here, a part of a batch after the other.
 constexpr int64_t kArenaBytes = int64_t{256} << 20;
 // Of pictures that the engines decode, in pixels; others are rare.
@@ -48,9 +54,9 @@ Axis part_of_axis(int64_t size, int64_t scaled, int64_t first, int64_t count) {
 
 class GpuSamples : public BatchMaker {
  public:
-  GpuSamples(const SampleRecipe& recipe, torch::Device device)
-      : recipe_(recipe), device_(device), stream_(new_stream(device)) {
-    for (size_t i = 0; i < kBatchesAtOnce; ++i) {
+  GpuSamples(const SampleRecipe& recipe, torch::Device device, double cpu_share)
+      : recipe_(recipe), cpu_share_(cpu_share), device_(device), stream_(new_stream(device)) {
+    for (int i = 0; i < kBatchesAtOnce; ++i) {
       lines_.push_back(std::make_unique<Line>(device));
       free_lines_.push_back(lines_.back().get());
     }
@@ -107,6 +113,7 @@ class GpuSamples : public BatchMaker {
   bool make_part(Line& line, Slot& slot, std::span<const int64_t> part);
 
   const SampleRecipe recipe_;
+  const double cpu_share_;
   const torch::Device device_;
   const c10::cuda::CUDAStream stream_;
   std::vector<Slot> slots_;
@@ -151,6 +158,7 @@ bool GpuSamples::take(const Place& place, std::string_view bytes, const Picture&
                       int64_t epoch, int64_t index) {
   Sample& sample = sample_at(place);
   sample.taken = false;
+  if (is_left_to_cpu(index, cpu_share_)) return false;
   const auto [shorter, longer] = std::minmax({picture.height(), picture.width()});
   if (shorter < kLeastSide || longer > kMostSide || !picture.is_plain_jpeg()) return false;
   const Crop crop = recipe_.crop(picture, epoch, index);
@@ -244,18 +252,34 @@ torch::Tensor GpuSamples::gather(size_t slot_number, const torch::Tensor& pixels
 
 }  // namespace
 
-std::unique_ptr<BatchMaker> open_gpu_samples(const SampleRecipe& recipe, torch::Device device) {
+std::unique_ptr<BatchMaker> open_gpu_samples(const SampleRecipe& recipe, torch::Device device,
+                                             double cpu_share) {
   if (!device.is_cuda()) throw core::failure("there is no GPU");
   const c10::cuda::CUDAGuard guard(device);
-  return std::make_unique<GpuSamples>(recipe, device);
+  return std::make_unique<GpuSamples>(recipe, device, cpu_share);
 }
 
 #else
 
-std::unique_ptr<BatchMaker> open_gpu_samples(const SampleRecipe&, torch::Device) {
+std::unique_ptr<BatchMaker> open_gpu_samples(const SampleRecipe&, torch::Device, double) {
   throw core::failure("this build has no CUDA");
 }
 
 #endif
+
+bool is_left_to_cpu(int64_t index, double share) {
+  // Multiples of the golden ratio fill the unit interval evenly, however many there are.
+  constexpr double kGoldenRatio = 0.6180339887498949;
+  const double place = static_cast<double>(index) * kGoldenRatio;
+  return place - std::floor(place) < share;
+}
+
+double balanced_cpu_share(int threads) {
+  // Measured beside ResNet-18 on an H100, of photographs of 100 kB: a thread makes 720 images a
+  // second and a step takes 13,000; every image that the GPU makes takes time from the step. Those
+  // threads that wait for nvJPEG make none.
+  constexpr double kShareOfAThread = 0.055, kMost = 0.75;
+  return std::clamp((threads - kBatchesAtOnce) * kShareOfAThread, 0.0, kMost);
+}
 
 }  // namespace lowbit::data

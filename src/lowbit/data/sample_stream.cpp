@@ -21,7 +21,7 @@ SampleStream::SampleStream(std::unique_ptr<const PictureSet> images, const Strea
     : images_(std::move(images)),
       options_(options),
       elsewhere_(std::move(elsewhere)),
-      slots_(kSlots) {
+      slots_(elsewhere_ ? kSlotsElsewhere : kSlots) {
   // The thread that trains may be kept on a core of its own, and these would inherit that.
   const std::vector<int> cores = kernels::unpinned_cores();
   for (int i = 0; i < options.threads; ++i)
@@ -55,7 +55,7 @@ const DecodedBatch& SampleStream::batch(int64_t first, int64_t count) {
   std::unique_lock lock(mutex_);
   if (oldest_in_use_) {
     oldest_in_use_ = false;
-    oldest_ = (oldest_ + 1) % kSlots;
+    oldest_ = (oldest_ + 1) % slots_.size();
     --opened_;
   }
   const bool expected = batch_size_ > 0 && opened_ > 0 && slots_[oldest_].first == first &&
@@ -91,7 +91,7 @@ void SampleStream::begin_at(int64_t first, int64_t count) {
 
 // Adds the batch at next_first_ to what is decoded.
 void SampleStream::open_slot() {
-  Slot& slot = slots_[(oldest_ + opened_) % kSlots];
+  Slot& slot = slots_[(oldest_ + opened_) % slots_.size()];
   ++opened_;
   slot.first = next_first_;
   slot.count = std::min(batch_size_, static_cast<int64_t>(order_.size()) - next_first_);
@@ -115,18 +115,18 @@ void SampleStream::make_room(int64_t count) {
     slot.data.indices = room({count}, torch::kInt64);
     if (options_.lighting) slot.data.lighting = room({count, 3}, torch::kFloat32);
   }
-  if (elsewhere_) elsewhere_->make_room(kSlots, count);
+  if (elsewhere_) elsewhere_->make_room(slots_.size(), count);
 }
 
 bool SampleStream::has_task() const {
   if (batch_size_ == 0 || opened_ == 0) return false;
   if (next_sample_ < newest().count) return true;
-  return opened_ < kSlots && next_first_ < static_cast<int64_t>(order_.size());
+  return opened_ < slots_.size() && next_first_ < static_cast<int64_t>(order_.size());
 }
 
 SampleStream::Task SampleStream::next_task() {
   if (next_sample_ == newest().count) open_slot();
-  return {(oldest_ + opened_ - 1) % kSlots, next_sample_++};
+  return {(oldest_ + opened_ - 1) % slots_.size(), next_sample_++};
 }
 
 void SampleStream::work() {

@@ -95,10 +95,11 @@ class SampleStream {
   void begin_at(int64_t first, int64_t count);
   void open_slot();
   void make_room(int64_t count);
-  const Slot& newest() const { return slots_[(oldest_ + opened_ - 1) % kSlots]; }
+  const Slot& newest() const { return slots_[(oldest_ + opened_ - 1) % slots_.size()]; }
 
-  // One is in use, the others are decoded into.
-  static constexpr size_t kSlots = 3;
+  // One is in use, the others are decoded into: with a BatchMaker more, since then a batch goes
+  // through two hands.
+  static constexpr size_t kSlots = 3, kSlotsElsewhere = 6;
 
   const std::unique_ptr<const PictureSet> images_;
   const StreamOptions options_;

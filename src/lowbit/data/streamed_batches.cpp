@@ -31,11 +31,12 @@ StreamOptions stream_options(const config::DataOptions& data, Split split,
 }
 
 // What makes samples on the GPU; null where the CPU is to.
-std::unique_ptr<BatchMaker> gpu_samples(const config::DataOptions& data, const SampleRecipe& recipe,
-                                        const BatchOptions& options) {
+std::unique_ptr<BatchMaker> gpu_samples(const config::DataOptions& data,
+                                        const StreamOptions& stream, torch::Device device) {
   if (data.dataset != "dali") return nullptr;
   try {
-    return open_gpu_samples(recipe, options.device);
+    return open_gpu_samples(stream.recipe, device,
+                            data.cpu_share.value_or(balanced_cpu_share(stream.threads)));
   } catch (const core::Error& error) {
     core::warn_once(fmt::format("data set dali: the CPU decodes: {}", error.what()));
     return nullptr;
@@ -51,7 +52,7 @@ StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
 StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
                                  const BatchOptions& options, const StreamOptions& stream)
     : options_(options),
-      stream_(open_pictures(data, split), stream, gpu_samples(data, stream.recipe, options)) {
+      stream_(open_pictures(data, split), stream, gpu_samples(data, stream, options.device)) {
   require_backend(options);
   epoch_ = torch::empty({1}, torch::dtype(torch::kInt64).device(options.device));
   options_.device = epoch_.device();  // with its number, as that of every tensor
