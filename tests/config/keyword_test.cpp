@@ -261,6 +261,10 @@ TEST(Keywords, ThatFitNothingGivenWarnWhy) {
       keyword_warnings("cbas,dorefa,symmetry", "--wt_enable --wt_bit 2"),
       ElementsAre("command line: keyword 'symmetry' has no effect: lsq quantizes nothing to "
                   "more than two levels in full range"));
+  EXPECT_THAT(
+      keyword_warnings("cbas,lq,independent_norm", "--wt_enable --wt_bit 2 --wt_adaptive mean-var"),
+      ElementsAre("command line: keyword 'independent_norm' has no effect: lq normalizes "
+                  "each of its groups"));
   EXPECT_THAT(keyword_warnings("cbas,dorefa,independent_norm", "--wt_enable --wt_bit 2"),
               ElementsAre("command line: keyword 'independent_norm' has no effect: weights are not "
                           "normalized"));

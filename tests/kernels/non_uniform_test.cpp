@@ -28,7 +28,8 @@ struct Problem {
   double level_num = static_cast<double>(alpha.size()) + 1;
   NonUniformRange range = NonUniformRange::half;
   Groups groups = {static_cast<std::int64_t>(x.size()), 1};
-  Values basis = {};  // empty: no factor
+  Values basis = {};    // empty: no factor
+  Values counted = {};  // empty: no STE-scale
 
   std::int64_t size() const { return static_cast<std::int64_t>(x.size()); }
 };
@@ -38,13 +39,15 @@ class Parameters {
  public:
   Parameters(const Target& target, const Problem& problem)
       : level_num_(target.backend, target.compute(), {problem.level_num}),
-        basis_(target.backend, target.compute(), problem.basis) {
+        basis_(target.backend, target.compute(), problem.basis),
+        counted_(target.backend, ScalarType::float64, problem.counted) {
     for (const Values& values : problem.alpha)
       alpha_.push_back(std::make_unique<Array>(target.backend, target.compute(), values));
     steps_ = {.count = static_cast<int>(alpha_.size()),
               .level_num = level_num_.data(),
               .range = problem.range};
     for (std::size_t i = 0; i < alpha_.size(); ++i) steps_.alpha[i] = alpha_[i]->data();
+    if (!problem.counted.empty()) steps_.counted = static_cast<const double*>(counted_.data());
     has_basis_ = !problem.basis.empty();
   }
 
@@ -53,7 +56,7 @@ class Parameters {
 
  private:
   std::vector<std::unique_ptr<Array>> alpha_;
-  Array level_num_, basis_;
+  Array level_num_, basis_, counted_;
   NonUniformSteps steps_;
   bool has_basis_;
 };
@@ -107,7 +110,7 @@ struct Fit {
 
 // basis and auxil are 3 and 7 before.
 Fit fit(const Target& target, const Problem& problem, bool running_mean = false,
-        double iteration = 4, double warm_up = 0) {
+        double iteration = 5) {
   const Parameters parameters(target, problem);
   const Array x(target.backend, target.x, problem.x);
   const Array basis(target.backend, target.compute(), {3});
@@ -121,7 +124,6 @@ Fit fit(const Target& target, const Problem& problem, bool running_mean = false,
                                    .auxil = auxil.data(),
                                    .iteration = count.data(),
                                    .running_mean = running_mean,
-                                   .warm_up = warm_up,
                                    .workspace = workspace(target.backend)});
   return {basis.values()[0], auxil.values()[0]};
 }
@@ -129,7 +131,7 @@ Fit fit(const Target& target, const Problem& problem, bool running_mean = false,
 // The same from the sums of several arrays.
 Fit fit_sums(const Target& target, const std::vector<Problem>& problems) {
   const Array basis(target.backend, target.compute(), {3}),
-      auxil(target.backend, target.compute(), {7}), count(target.backend, target.compute(), {4});
+      auxil(target.backend, target.compute(), {7}), count(target.backend, target.compute(), {5});
   Values all(NonUniformFit::kSums);
   NonUniformFit args;
   args.basis = basis.data();
@@ -278,6 +280,32 @@ TEST_P(NonUniform, TheFitIsTheFactorOfLeastSquares) {
   const Fit mean = fit(target, problem, /*running_mean=*/true);
   EXPECT_NEAR(mean.auxil, 1.4, tolerance);
   EXPECT_NEAR(mean.basis, (3 * 3 + 1.4) / 4, 2 * tolerance);
+  // Nothing is left of what was there before the first pass, which counts twice.
+  EXPECT_NEAR(fit(target, problem, /*running_mean=*/true, 2).basis, 1.4, tolerance);
+}
+
+// Inside the steps of slopes 1, 0.5, 2, from 0, 1, 3 on: 0 0.5 1, 1 2, none.
+TEST_P(NonUniform, SteScaleCountsTheElementsInsideEachStep) {
+  Problem problem{.x = {0, 0.5, 1, 2, -1, 4, 5, 6, 7, 8}};
+  const Parameters parameters(target, problem);
+  const Array x(target.backend, target.x, problem.x);
+  const Array sums(target.backend, ScalarType::float64, Values(NonUniformFit::kSums, 99));
+  non_uniform_fit(target.backend, {.x = x.input(),
+                                   .size = problem.size(),
+                                   .groups = problem.groups,
+                                   .steps = parameters.steps(),
+                                   .counts_inside = true,
+                                   .sums = static_cast<double*>(sums.data()),
+                                   .workspace = workspace(target.backend)});
+  EXPECT_THAT(sums.values(), ElementsAreArray({3., 2., 0., 10.}));
+  const Gradients usual = backward(problem);
+  problem.counted = sums.values();
+  const Gradients scaled = backward(problem);
+  // sqrt(10 / 3) is below 2: only the second step, sqrt(10 / 2), is scaled.
+  EXPECT_EQ(scaled.x[1], usual.x[1]);
+  EXPECT_NEAR(scaled.x[3], std::sqrt(5.) * usual.x[3], 4 * rounding(target.x));
+  EXPECT_NEAR(scaled.alpha[1][0], std::sqrt(5.) * usual.alpha[1][0],
+              20 * rounding(target.compute()));
 }
 
 TEST_P(NonUniform, TheFitFollowsFromTheSumsOfParts) {
@@ -296,13 +324,6 @@ TEST_P(NonUniform, TheFitFollowsFromTheSumsOfParts) {
   first.x = {0, 0};
   second.x = {0, 0, 0, -0.5};
   EXPECT_NEAR(fit_sums(target, {first, second}).auxil, -0.5 / 6, 1e-5);
-}
-
-TEST_P(NonUniform, TheFitWaitsForTheEndOfTheWarmUp) {
-  const Problem problem{.x = {1, 3}};
-  EXPECT_EQ(fit(target, problem, false, 4, 4).basis, 3);
-  EXPECT_EQ(fit(target, problem, false, 4, 4).auxil, 7);
-  EXPECT_NE(fit(target, problem, false, 5, 4).basis, 3);
 }
 
 TEST_P(NonUniform, TheFitOfNothingButZeroLevelsIsTheMean) {

@@ -59,6 +59,11 @@ std::vector<ProcessesCase> cases() {
       {"pact",
        with(options(Method::dorefa, 4, true), [](QuantOptions& o) { o.method = Method::pact; })},
       {"non_uniform", options(Method::non_uniform, 3, true)},
+      {"non_uniform_ste_scale", with(options(Method::non_uniform, 3, true),
+                                     [](QuantOptions& o) {
+                                       o.grad_type = config::GradType::ste_scale;
+                                       o.scale = 20;
+                                     })},
       {"closed_form",
        with(options(Method::non_uniform, 4, true), [](QuantOptions& o) { o.closed_form = true; })},
       {"xnor", options(Method::xnor, 2, false)},

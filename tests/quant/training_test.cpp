@@ -90,6 +90,31 @@ TEST(WarmUp, OnNothingButZerosGivesNeitherAnInfiniteNorAMissingNumber) {
   }
 }
 
+// Mean 3, deviation 2: normalized -1, 0, 1.
+TEST(WarmUp, AndProxquantTakeNormalizedWeightsForTheInput) {
+  QuantOptions from = warming(Method::lsq, 1);
+  from.adaptive = config::Adaptive::var_mean;
+  from.proxquant = true;
+  from.level = 2;
+  for (const bool restores : {false, true}) {
+    from.adaptive_restore = restores;
+    const auto quantizer = make({Tag::wt, {1, 3, 1, 1}, 1, 1}, from);
+    const auto outside = [&](double y) { return restores ? y * 2 + 3 : y; };
+    const Tensor x = leaf({1, 3, 5}, {1, 3, 1, 1});
+    const Tensor y = count_and_forward(*quantizer, x);
+    EXPECT_TRUE(is(y, {outside(-1), outside(0), outside(1)}));
+    y.sum().backward();
+    const double slope = restores ? 1 : 0.5;
+    EXPECT_TRUE(is(x.grad(), {slope, slope, slope}));
+    EXPECT_TRUE(is(parameter(*quantizer, "clip_val"), {1}));
+    set(*quantizer, "clip_val", {2});
+    quantizer->set_proxquant(0.25);
+    // Codes -2 and 2; round takes 0 to the even of 0 and 1.
+    EXPECT_TRUE(is(count_and_forward(*quantizer, x),
+                   {outside(-0.25 - 1.5), outside(-1.5), outside(0.25 + 1.5)}));
+  }
+}
+
 TEST(WarmUp, KeepsNoZeros) {
   EXPECT_FALSE(make(kThreeChannels, warming(Method::lsq, 1))->keeps_zero());
   EXPECT_TRUE(make(kThreeChannels, warming(Method::lsq, 0))->keeps_zero());

@@ -79,6 +79,11 @@ TEST(Rename, APrefixEndsAtADotOrWithTheName) {
               ElementsAre("x.weight", "layer10.weight", "x"));
 }
 
+TEST(Rename, APrefixMayEndWithItsDot) {
+  EXPECT_THAT(renamed({"layer1.weight", "layer10.weight", "layer1"}, {{"layer1.", "x."}}),
+              ElementsAre("x.weight", "layer10.weight", "layer1"));
+}
+
 TEST(Rename, TheLongestPrefixCounts) {
   EXPECT_THAT(renamed({"a.b.c", "a.d"}, {{"a", "x"}, {"a.b", "y"}}), ElementsAre("y.c", "x.d"));
 }

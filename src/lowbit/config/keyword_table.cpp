@@ -366,8 +366,9 @@ KeywordGroup method_detail_words() {
        {"independent_norm", "adaptive: normalize over the whole tensor, not per group",
         set_tags<&QuantOptions::independent_norm>,
         [](const Options& o) -> std::string {
-          const bool normalizes = o.model.wt.enable && o.model.wt.adaptive != Adaptive::none;
-          return normalizes ? "" : "weights are not normalized";
+          const QuantOptions& wt = o.model.wt;
+          if (!wt.enable || wt.adaptive == Adaptive::none) return "weights are not normalized";
+          return wt.method == Method::lq ? "lq normalizes each of its groups" : "";
         }},
        {"fm_closed_form", "non-uniform: factor on activations by least squares", closed_form,
         no_closed_form},

@@ -22,6 +22,7 @@ void check_steps(std::string_view op, const NonUniformSteps& steps) {
 }
 
 void check_fit(std::string_view op, const NonUniformFit& args) {
+  if (args.counts_inside) return check_pointers(op, {{"sums", args.sums}});
   check_pointers(op, {{"basis", args.basis}, {"auxil", args.auxil}, {"iteration", args.iteration}});
 }
 

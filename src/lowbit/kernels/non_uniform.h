@@ -26,6 +26,9 @@ struct NonUniformSteps {
   const void* level_num = nullptr;  // [1] of compute_type(x.type), read where the kernel runs: in
                                     // half range only the first level_num - 1 steps are made
   NonUniformRange range = NonUniformRange::half;
+  // STE-scale, of the backward pass: what non_uniform_fit with counts_inside has written, [kSums].
+  // Null: no STE-scale.
+  const double* counted = nullptr;
 };
 
 struct NonUniformForward {
@@ -39,8 +42,8 @@ struct NonUniformForward {
 void non_uniform_forward(Backend backend, const NonUniformForward& args, Stream stream = nullptr);
 
 // auxil = sum(y x) / sum(y y), y without the factor; mean(x) if the denominator is 0. basis becomes
-// auxil, or with running_mean (basis (t - 1) + auxil) / t, t = iteration. Both stay as they are
-// where iteration <= warm_up, or size is 0.
+// auxil, or with running_mean (basis (t - 1) + auxil) / t, t = iteration - 1: `iteration` counts
+// passes of training twice. Both stay as they are where size is 0.
 struct NonUniformFit {
   Input x;                          // [size]
   std::int64_t size = 0;            // number of elements
@@ -50,7 +53,9 @@ struct NonUniformFit {
   void* auxil = nullptr;            // [1] of compute_type(x.type)
   const void* iteration = nullptr;  // [1] of compute_type(x.type), read where the kernel runs
   bool running_mean = false;
-  double warm_up = 0;
+  // Instead of the fit: sums becomes how many elements the clamp of each step leaves as they are,
+  // and the number of all elements. basis, auxil and iteration are not used.
+  bool counts_inside = false;
   // [kSums], overwritten with what basis and auxil would have followed from, both of which stay.
   // Where several processes share a batch, the sum of theirs goes to non_uniform_fit_sums. Null:
   // the fit is that of x alone.

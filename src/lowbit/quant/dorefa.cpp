@@ -177,22 +177,20 @@ class DorefaWeight : public Quantizer {
   Lowering lower(const torch::Tensor& x) const override {
     const WeightNormalization normalization(x, *this);
     const torch::Tensor normalized = normalization.normalize(x);
+    const auto value = value_of(normalized);
     Lowering lowering;
     for (int64_t group = 0; group < groups(); ++group) {
       const float factor = factor_of(gamma_, group);
-      const auto value = normalization.around(value_of(normalized), group);
-      lowering.groups.push_back(step_function([&](float v) { return value(v) * factor; }));
+      lowering.groups.push_back(
+          step_function(normalization.around([&](float v) { return value(v) * factor; }, group)));
     }
     return lowering;
   }
 
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
-    const WeightNormalization normalization(x, *this);
-    const torch::Tensor normalized = normalization.normalize(x);
-    torch::Tensor y = binary_ ? BinaryWeightFunction::apply(normalized, spec_, type)
-                              : WeightFunction::apply(normalized, level_num(), spec_, type);
-    y = normalization.restore(y);
+    const torch::Tensor y = binary_ ? BinaryWeightFunction::apply(x, spec_, type)
+                                    : WeightFunction::apply(x, level_num(), spec_, type);
     return gamma_.defined() ? scale_groups(y, gamma_) : y;
   }
 

@@ -135,13 +135,8 @@ class Lsq : public Quantizer {
 
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
-    const auto apply = [&](const torch::Tensor& in) {
-      return LsqFunction::apply(in, clip_val_, level_num(), spec_, type);
-    };
     spec_->group = sharing_group();
-    if (!is_weight()) return apply(x);
-    const WeightNormalization normalization(x, *this);
-    return normalization.restore(apply(normalization.normalize(x)));
+    return LsqFunction::apply(x, clip_val_, level_num(), spec_, type);
   }
 
   // Not with STE-scale: there the padded zeros are among the elements that are counted.

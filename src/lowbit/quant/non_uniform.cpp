@@ -27,6 +27,8 @@ struct NonUniformSpec : torch::CustomClassHolder {
   config::Tag tag = config::Tag::fm;
   int64_t groups = 1;
   NonUniformRange range = NonUniformRange::half;
+  bool ste_scale = false;
+  distributed::Group* group = nullptr;  // whose batches STE-scale counts; null: the own one
   Workspace workspace;
 };
 using NonUniformSpecPtr = c10::intrusive_ptr<NonUniformSpec>;
@@ -50,6 +52,26 @@ MaybeTensor maybe(const torch::Tensor& tensor) {
 
 const void* data_or_null(const torch::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr() : nullptr;
+}
+
+// NonUniformSteps::counted of x, over all processes that share the batch; undefined without
+// STE-scale.
+torch::Tensor count_inside(NonUniformSpec& spec, const GroupedTensor& in, const torch::Tensor& x,
+                           const NonUniformSteps& steps) {
+  if (!spec.ste_scale) return {};
+  torch::Tensor counted = torch::empty({kernels::NonUniformFit::kSums},
+                                       torch::dtype(torch::kFloat64).device(x.device()));
+  kernels::non_uniform_fit(tensor::backend(x.device()),
+                           {.x = tensor::input(x),
+                            .size = x.numel(),
+                            .groups = in.groups,
+                            .steps = steps,
+                            .counts_inside = true,
+                            .sums = counted.data_ptr<double>(),
+                            .workspace = spec.workspace.get(x)},
+                           tensor::current_stream(x.device()));
+  if (spec.group) spec.group->sum(counted);
+  return counted;
 }
 
 // One kernel forward, one backward. `basis` is undefined where there is no closed form.
@@ -96,6 +118,8 @@ class NonUniformFunction : public torch::autograd::Function<NonUniformFunction> 
                                      .steps = steps_of(alphas, level_num, spec.range),
                                      .basis = data_or_null(basis),
                                      .workspace = spec.workspace.get(x)};
+    const torch::Tensor counted = count_inside(spec, in, x, args.steps);
+    if (counted.defined()) args.steps.counted = counted.const_data_ptr<double>();
     Alphas grad_alphas;
     for (size_t i = 0; i < static_cast<size_t>(args.steps.count); ++i) {
       grad_alphas[i] = torch::empty_like(alphas[i]);
@@ -113,12 +137,14 @@ class NonUniform : public Quantizer {
       : Quantizer(shape, options), spec_(c10::make_intrusive<NonUniformSpec>()) {
     spec_->tag = shape.tag;
     spec_->groups = groups();
+    spec_->ste_scale = options.grad_type == config::GradType::ste_scale;
     const bool half = !is_weight() && options.half_range;
     spec_->range = half ? NonUniformRange::half : NonUniformRange::ternary;
     check_levels(half);
     // Checkpoints have it though nothing reads it.
     if (!is_weight())
-      register_parameter("clip_val", torch::full({1}, options.boundary, torch::kFloat32),
+      register_parameter("clip_val",
+                         torch::full(per_group_shape(), options.boundary, torch::kFloat32),
                          /*requires_grad=*/false);
     const double start = is_weight() ? options.scale : options.scale / options.boundary;
     for (int i = 0; i < options.levels() - 1; ++i)
@@ -151,18 +177,15 @@ class NonUniform : public Quantizer {
 
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
+    spec_->group = sharing_group();
     if (basis_.defined() && is_training()) fit_basis(x);
-    const auto apply = [&](const torch::Tensor& in) {
-      return NonUniformFunction::apply(in, alphas_[0], maybe(alphas_[1]), maybe(alphas_[2]),
-                                       level_num(), maybe(basis_), spec_, type);
-    };
-    if (!is_weight()) return apply(x);
-    const WeightNormalization normalization(x, *this);
-    return normalization.restore(apply(normalization.normalize(x)));
+    return NonUniformFunction::apply(x, alphas_[0], maybe(alphas_[1]), maybe(alphas_[2]),
+                                     level_num(), maybe(basis_), spec_, type);
   }
 
-  // Not with a closed form: there the padded zeros may be part of a mean.
-  bool maps_zero() const override { return !basis_.defined(); }
+  // Not with a closed form, where the padded zeros may be part of a mean, nor with STE-scale, which
+  // counts them.
+  bool maps_zero() const override { return !basis_.defined() && !spec_->ste_scale; }
 
  private:
   bool is_weight() const { return shape().tag == config::Tag::wt; }
@@ -188,7 +211,6 @@ class NonUniform : public Quantizer {
                                .auxil = auxil_.mutable_data_ptr(),
                                .iteration = iteration().const_data_ptr(),
                                .running_mean = options().custom_update,
-                               .warm_up = static_cast<double>(options().stable),
                                .workspace = spec_->workspace.get(x)};
     const auto backend = tensor::backend(x.device());
     const auto stream = tensor::current_stream(x.device());

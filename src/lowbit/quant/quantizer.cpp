@@ -1,10 +1,12 @@
 #include "lowbit/quant/quantizer.h"
 
 #include <limits>
+#include <optional>
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/factory.h"
 #include "lowbit/quant/probe.h"
+#include "lowbit/quant/weight_groups.h"
 
 namespace lowbit::quant {
 
@@ -30,14 +32,20 @@ bool Quantizer::is_fixed_function() const {
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
   ProbeScope::notify(*this, x);
-  torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(x, type) : quantize(x, type);
+  // What is warmed up, mixed or compared with its levels is the normalized weight.
+  std::optional<WeightNormalization> normalization;
+  if (shape_.tag == config::Tag::wt && options_.method != config::Method::lq)
+    normalization.emplace(x, *this);
+  const torch::Tensor in = normalization ? normalization->normalize(x) : x;
+  torch::Tensor y = options_.stable > 0 && warms_up() ? warm_up(in, type) : quantize(in, type);
   if (options_.proxquant && is_training()) {
     if (!proxquant_.defined() || proxquant_.device() != x.device())
       proxquant_ = torch::full({1}, proxquant_value_, x.options().dtype(torch::kFloat64));
     const torch::Tensor p = proxquant_.to(type);
-    y = x.to(type) * p + y * (1 - p);
+    y = in.to(type) * p + y * (1 - p);
   }
-  loss_ = is_training() ? loss_of(x, y) : torch::Tensor();
+  loss_ = is_training() ? loss_of(in, y) : torch::Tensor();
+  if (normalization) y = normalization->restore(y);
   if (probe_) (*probe_)(*this, x, y);
   return y;
 }

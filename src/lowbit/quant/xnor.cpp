@@ -129,9 +129,7 @@ class Xnor : public Quantizer {
 
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
-    if (!is_weight()) return apply(x, type);
-    const WeightNormalization normalization(x, *this);
-    return normalization.restore(apply(normalization.normalize(x), type));
+    return apply(x, type);
   }
 
   bool maps_by_fixed_function() const override {

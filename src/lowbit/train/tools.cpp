@@ -72,12 +72,14 @@ std::vector<Line> read_prefixes(const fs::path& path) {
 
 // --- renaming ---
 
-// The longest of the dotted beginnings of `name`, itself included, that is in the mapping.
+// The longest of the dotted beginnings of `name`, itself included, that is in the mapping, with
+// the dot behind it or without.
 std::optional<std::string_view> longest_prefix(
     std::string_view name, const std::map<std::string, std::string, std::less<>>& mapping) {
   for (size_t end = name.size(); end != std::string_view::npos && end > 0;
        end = name.rfind('.', end - 1)) {
-    if (mapping.contains(name.substr(0, end))) return name.substr(0, end);
+    for (const std::string_view prefix : {name.substr(0, end + 1), name.substr(0, end)})
+      if (mapping.contains(prefix)) return prefix;
   }
   return {};
 }

@@ -24,8 +24,9 @@ struct Renaming {
   std::vector<std::string> unmatched;  // prefixes that no name begins with
 };
 
-// Changes the names that begin, up to a dot or their end, with a prefix of the mapping; where
-// several do, the longest counts. Two tensors under one new name are an Error (usage).
+// Changes the names that begin, up to a dot or their end, with a prefix of the mapping, which may
+// hold that dot; where several do, the longest counts. Two tensors under one new name are an Error
+// (usage).
 Renaming rename(const NamedTensors& tensors, const NameMapping& mapping);
 
 struct UpdateReport {

@@ -46,8 +46,9 @@ void fit(const NonUniformFit& args) {
   const T* all_x = static_cast<const T*>(args.x.data);
   ThreeSums sums;
   for (const ThreeSums& part : sum_by_group(args, [&](int64_t group, int64_t begin) {
-         return [x = all_x + begin, quantizer = NonUniform<T>(args.steps, group)](int64_t i) {
-           return non_uniform_fit_terms(x[i], quantizer.value(x[i]));
+         return [x = all_x + begin, quantizer = NonUniform<T>(args.steps, group),
+                 counts_inside = args.counts_inside](int64_t i) {
+           return non_uniform_fit_terms(quantizer, x[i], counts_inside);
          };
        }))
     sums.add(part);

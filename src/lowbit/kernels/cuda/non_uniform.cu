@@ -29,10 +29,8 @@ __global__ void __launch_bounds__(kThreads) fit_kernel(NonUniformFit args, Layou
   for_each_chunk<N>(whole, [&]<int W>(std::int64_t i, Width<W>) {
     const NonUniform<T> quantizer(args.steps, args.groups.of(i));
     const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
-    for (int k = 0; k < W; ++k) {
-      const T value = static_cast<T>(x.at[k]);
-      part.add(non_uniform_fit_terms(value, quantizer.value(value)));
-    }
+    for (int k = 0; k < W; ++k)
+      part.add(non_uniform_fit_terms(quantizer, static_cast<T>(x.at[k]), args.counts_inside));
   });
   ThreeSums total;
   if (group_sum(part, whole, static_cast<Workspace*>(args.workspace), total))

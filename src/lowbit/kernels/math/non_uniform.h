@@ -13,10 +13,14 @@
 //   dy/da_i = x - t_i if v_i is inside, else 0;  in half range t_j of every later step j moves,
 //             too: + a_j / a_i^2 for each j > i with v_j inside
 //
+// With STE-scale the gradient that passes the clamp of step i is multiplied by the factor that
+// math/gradscale.h gives for the elements inside it.
+//
 // Closed form: y times basis, the factor with the least sum (x - basis y)^2, a constant for the
 // gradient.
 #pragma once
 
+#include "lowbit/kernels/math/gradscale.h"
 #include "lowbit/kernels/math/scalar.h"
 #include "lowbit/kernels/non_uniform.h"
 
@@ -60,6 +64,7 @@ class NonUniform {
       const T length = 1 / slope_[i];
       if (half_) start += length;
       length_[i] = half_ && length - length == 0 ? length : 0;
+      clamp_scale_[i] = steps.counted == nullptr ? T(1) : scale_of(steps.counted, i);
     }
   }
 
@@ -76,8 +81,8 @@ class NonUniform {
     for (int i = kMax - 1; i >= 0; --i) {
       const T offset = x - start_[i];
       const T v = offset * slope_[i];
-      const bool passes = i < count_ && low(i) <= v && v <= low(i) + 1;
-      const T passed = passes ? upstream : T(0);
+      const bool passes = is_inside(v, i);
+      const T passed = passes ? upstream * clamp_scale_[i] : T(0);
       // An offset that does not pass may be infinite.
       result.slope[i] = passed * (passes   ? offset
                                   : v == v ? T(0)
@@ -89,10 +94,26 @@ class NonUniform {
     return result;
   }
 
+  // For each step 1 where its clamp leaves x as it is, else 0.
+  LOWBIT_HOST_DEVICE ThreeSums inside(T x) const {
+    ThreeSums result;
+    for (int i = 0; i < kMax; ++i)
+      result.value[i] = is_inside((x - start_[i]) * slope_[i], i) ? 1 : 0;
+    return result;
+  }
+
  private:
   static constexpr int kMax = NonUniformSteps::kMax;
 
+  static LOWBIT_HOST_DEVICE T scale_of(const double* counted, int i) {
+    return static_cast<T>(ste_scale_factor(static_cast<std::int64_t>(counted[kMax]),
+                                           static_cast<std::int64_t>(counted[i])));
+  }
+
   LOWBIT_HOST_DEVICE T low(int i) const { return half_ || i > 0 ? T(0) : T(-1); }
+  LOWBIT_HOST_DEVICE bool is_inside(T v, int i) const {
+    return i < count_ && low(i) <= v && v <= low(i) + 1;
+  }
   LOWBIT_HOST_DEVICE T step(T x, int i) const {
     return round_half_even(clamp((x - start_[i]) * slope_[i], low(i), low(i) + 1));
   }
@@ -101,6 +122,7 @@ class NonUniform {
   // 1 / a_i, whose square is -dt_j/da_i of every later step j. 0 in the ternary range, and where it
   // is infinite: then the later steps are, too, and no x is inside.
   T length_[kMax];
+  T clamp_scale_[kMax];  // of STE-scale
   bool half_;
   int count_;  // of the steps made
 };
@@ -121,9 +143,12 @@ LOWBIT_HOST_DEVICE T non_uniform_basis(const void* basis) {
   return basis == nullptr ? T(1) : *static_cast<const T*>(basis);
 }
 
-// The terms that an element adds to the sums of the fit.
+// The terms that an element adds to the sums of the fit, or to the numbers of elements inside.
 template <class T>
-LOWBIT_HOST_DEVICE ThreeSums non_uniform_fit_terms(T x, T y) {
+LOWBIT_HOST_DEVICE ThreeSums non_uniform_fit_terms(const NonUniform<T>& quantizer, T x,
+                                                   bool counts_inside) {
+  if (counts_inside) return quantizer.inside(x);
+  const T y = quantizer.value(x);
   return {{static_cast<double>(y * x), static_cast<double>(y * y), static_cast<double>(x)}};
 }
 
@@ -131,11 +156,11 @@ LOWBIT_HOST_DEVICE ThreeSums non_uniform_fit_terms(T x, T y) {
 template <class T>
 LOWBIT_HOST_DEVICE void update_non_uniform_basis(const NonUniformFit& args, const ThreeSums& sums,
                                                  double size) {
-  const double t = static_cast<double>(*static_cast<const T*>(args.iteration));
-  if (t <= args.warm_up) return;
   const double auxil = sums.value[1] == 0 ? sums.value[2] / size : sums.value[0] / sums.value[1];
   T* basis = static_cast<T*>(args.basis);
   *static_cast<T*>(args.auxil) = static_cast<T>(auxil);
+  // The pass is counted twice, and the mean is taken in between.
+  const double t = static_cast<double>(*static_cast<const T*>(args.iteration)) - 1;
   *basis = static_cast<T>(args.running_mean ? (static_cast<double>(*basis) * (t - 1) + auxil) / t
                                             : auxil);
 }

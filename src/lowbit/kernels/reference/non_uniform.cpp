@@ -32,7 +32,7 @@ void fit(const NonUniformFit& args) {
   const T* x = static_cast<const T*>(args.x.data);
   ThreeSums sums;
   for (int64_t i = 0; i < args.size; ++i)
-    sums.add(non_uniform_fit_terms(x[i], quantizer[args.groups.of(i)].value(x[i])));
+    sums.add(non_uniform_fit_terms(quantizer[args.groups.of(i)], x[i], args.counts_inside));
   finish_non_uniform_fit<T>(args, sums);
 }
 
