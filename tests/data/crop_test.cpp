@@ -131,6 +131,7 @@ TEST(CenterCrop, HasTheSizesOfTorchvision) {
 
 TEST(CenterCrop, LargerThan256ShowsTheSameShare) {
   expect_center({600, 600}, 448, {512, 512}, 32, 32);
+  expect_center({600, 600}, 300, {343, 343}, 22, 22);  // 300 * 8 / 7, up to the next whole number
 }
 
 TEST(Jitter, DrawsFactorsAndEveryOrderEquallyOften) {

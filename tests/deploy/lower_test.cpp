@@ -2,20 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <sstream>
 
 #include "lowbit/config/parse.h"
-#include "lowbit/deploy/evaluate.h"
-#include "lowbit/deploy/prove.h"
 #include "lowbit/models/factory.h"
-#include "support/recorded_networks.h"
+#include "support/proved_program.h"
 
 namespace lowbit::deploy {
 namespace {
 
-using testing_support::kMean;
-using testing_support::kStd;
 using testing_support::noise_images;
 using testing_support::normalized;
 
@@ -57,44 +52,18 @@ std::shared_ptr<models::Network> network_of(const Case& c) {
   return network;
 }
 
-// With its ends in float32 the program is the network but for roundings; a code next to a threshold
-// may be the other one, hence the bound. The runtime has every bit of it.
-void expect_equal_program(models::Network& network, const torch::Tensor& pixels, double bound) {
-  const torch::NoGradGuard no_grad;
-  const torch::Tensor expected = network.forward(normalized(pixels));
-  const Trace trace(network, normalized(pixels));
-  EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
-  for (const Ends ends : {Ends::float32, Ends::int8}) {
-    const packed::ModelT model =
-        lower(trace, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
-    const torch::Tensor logits = evaluate(model, pixels).back().view_as(expected);
-    const Proof proof =
-        Prover(network, model)
-            .prove(pixels, normalized(pixels), torch::zeros({pixels.size(0)}, torch::kInt64));
-    EXPECT_GT(proof.numbers, logits.numel());
-    if (ends == Ends::float32) {
-      EXPECT_LT(proof.largest_difference, bound);
-    }
-  }
-}
-
 class EveryNetwork : public testing::TestWithParam<Case> {};
 
 TEST_P(EveryNetwork, BecomesAProgramThatGivesItsLogits) {
+  const torch::NoGradGuard no_grad;
   const auto network = network_of(GetParam());
-  expect_equal_program(*network, noise_images(3, network->options().input_size), 0.02);
+  const torch::Tensor pixels = noise_images(3, network->options().input_size);
+  const torch::Tensor expected = network->forward(normalized(pixels));
+  const Trace trace(*network, normalized(pixels));
+  EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
+  for (const Ends ends : {Ends::float32, Ends::int8})
+    testing_support::proved_program(*network, trace, pixels, ends, 0.02);
 }
-
-// Networks of every family, method and keyword, with the weights of the parity cases.
-class RecordedNetwork : public testing::TestWithParam<std::filesystem::path> {};
-
-TEST_P(RecordedNetwork, BecomesAProgramThatGivesItsLogits) {
-  const models::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
-  expect_equal_program(*recorded.network, noise_images(2, recorded.images.size(2)), 0.2);
-}
-
-INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork, testing::ValuesIn(testing_support::recorded()),
-                         testing_support::file_name);
 
 const char* const kResNet =
     "--model resnet20 --width_alpha 0.25 --keyword cifar10,origin,fix,singleconv,cbsa";

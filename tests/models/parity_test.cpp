@@ -5,12 +5,12 @@
 #include <torch/cuda.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/name_fill.h"
+#include "support/recorded_networks.h"
 
 namespace lowbit::models {
 namespace {
@@ -19,21 +19,6 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 const fs::path kGolden = fs::path(LOWBIT_SOURCE_DIR) / "tests" / "golden";
-
-std::vector<fs::path> cases() {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(kGolden))
-    if (entry.path().filename() != "tolerances.json") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-std::string test_name(const testing::TestParamInfo<fs::path>& info) {
-  std::string name = info.param.stem().string();
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-  return name;
-}
 
 class Golden : public testing::TestWithParam<fs::path> {};
 
@@ -49,7 +34,8 @@ TEST_P(Golden, AgreesOnAGpuInFloat64) {
   EXPECT_TRUE(result.ok) << format_line(result);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(cases()), test_name);
+INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(testing_support::recorded()),
+                         testing_support::file_name);
 
 // A quantized network in float32 may round a tie the other way, so only full precision is bounded.
 TEST(Parity, Float32StaysNearFloat64InFullPrecision) {

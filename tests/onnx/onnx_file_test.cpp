@@ -7,13 +7,13 @@
 #include "lowbit/config/parse.h"
 #include "lowbit/core/files.h"
 #include "lowbit/data/batches.h"
-#include "lowbit/deploy/evaluate.h"
-#include "lowbit/deploy/lower.h"
 #include "lowbit/onnx/writer.h"
+#include "lowbit/runtime/container.h"
+#include "lowbit/runtime/packed_network.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
 #include "lowbit/train/run_state.h"
-#include "support/recorded_networks.h"
+#include "support/proved_program.h"
 
 namespace lowbit::onnx {
 namespace fs = std::filesystem;
@@ -44,21 +44,35 @@ void write_floats(const fs::path& path, const torch::Tensor& tensor) {
 constexpr std::pair<const char*, Weights> kWidths[] = {
     {"int8", Weights::int8}, {"int4", Weights::int4}, {"int2", Weights::int2}};
 
+// [B, classes] of a program that has been proved.
+torch::Tensor logits_of(const packed::ModelT& model, const torch::Tensor& pixels) {
+  runtime::PackedNetwork network(runtime::seal(model), "auto", 1);
+  const torch::Tensor logits =
+      torch::empty({pixels.size(0), network.description().classes}, torch::kFloat32);
+  network.run(pixels.const_data_ptr<uint8_t>(), static_cast<int>(pixels.size(0)),
+              logits.mutable_data_ptr<float>());
+  return logits;
+}
+
+// Networks of every family, method and keyword, with the weights of the parity cases.
 class RecordedNetwork : public testing::TestWithParam<fs::path> {};
 
-TEST_P(RecordedNetwork, BecomesAnOnnxFileOfEveryForm) {
+TEST_P(RecordedNetwork, BecomesAProgramThatGivesItsLogitsAndAnOnnxFileOfEveryForm) {
   const torch::NoGradGuard no_grad;
   const models::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
   const torch::Tensor pixels = noise_images(2, recorded.images.size(2));
   const torch::Tensor images = normalized(pixels);
+  const torch::Tensor expected = recorded.network->forward(images);
   const deploy::Trace trace(*recorded.network, images);
+  EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
   const fs::path output = given(kOutput);
+  if (!output.empty()) fs::create_directories(output);
   const std::string name = GetParam().stem();
   for (const deploy::Ends ends : {deploy::Ends::int8, deploy::Ends::float32}) {
     const bool bytes = ends == deploy::Ends::int8;
     const std::string form = name + (bytes ? ".bytes" : ".reals");
-    const packed::ModelT model = deploy::lower(
-        trace, {.ends = ends, .mean = kMean, .std = kStd, .network = name, .classes = {}});
+    const packed::ModelT model =
+        testing_support::proved_program(*recorded.network, trace, pixels, ends, /*bound=*/0.2);
     size_t of_int8 = 0;
     for (const auto& [width, weights] : kWidths) {
       if (bytes && weights != Weights::int8) continue;  // the ends alone are another
@@ -68,12 +82,9 @@ TEST_P(RecordedNetwork, BecomesAnOnnxFileOfEveryForm) {
       EXPECT_LE(file.size(), of_int8 + of_int8 / 20) << "narrow weights take less, not more";
       if (!output.empty()) core::replace_file(output / (form + "." + width + ".onnx"), file);
     }
-    if (!output.empty())
-      write_floats(output / (form + ".program"), deploy::evaluate(model, pixels).back());
+    if (!output.empty()) write_floats(output / (form + ".program"), logits_of(model, pixels));
   }
-  if (output.empty()) return;
-  write_floats(output / (name + ".images"), images);
-  write_floats(output / (name + ".trained"), recorded.network->forward(images));
+  if (!output.empty()) write_floats(output / (name + ".images"), images);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, RecordedNetwork,

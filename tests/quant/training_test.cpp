@@ -247,5 +247,14 @@ TEST(Proxquant, IsLeftOutInEvaluation) {
       is(quantizer->forward(leaf({-0.4, 0.4, 2}, {1, 3, 1, 1}), torch::kFloat64), {0, 1.0 / 3, 1}));
 }
 
+TEST(Proxquant, GoesOnInTheQuantizerThatTakesTheOthersPlace) {
+  QuantOptions from = options(Method::lsq, 4, true);
+  from.proxquant = true;
+  const auto old = make(kThreeChannels, from), quantizer = make(kThreeChannels, from);
+  old->set_proxquant(0.75);
+  quantizer->inherit(*old);
+  EXPECT_EQ(quantizer->proxquant(), 0.75);
+}
+
 }  // namespace
 }  // namespace lowbit::quant

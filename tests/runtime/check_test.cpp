@@ -30,6 +30,15 @@ Operation& operation(Program& program, size_t step) {
   return *static_cast<Operation*>(program.model.steps[step]->operation.value);
 }
 
+// In the place of the mean: other places for 6 x 6 x 5 numbers.
+packed::RearrangeT& end_with(Program& program, packed::Layout layout) {
+  packed::RearrangeT step;
+  step.input = 4;
+  step.layout = layout;
+  program.model.steps[4]->operation.Set(step);
+  return operation<packed::RearrangeT>(program, 4);
+}
+
 // What is wrong with the program once it was changed.
 std::string fault_of(const std::function<void(Program&)>& change, const Limits& limits = {}) {
   Program program = sound();
@@ -84,6 +93,13 @@ const std::vector<Fault>& faults() {
       {"thresholds that no group divides",
        [](Program& p) { operation<packed::QuantizeT>(p, 2).thresholds.pop_back(); },
        "5 thresholds"},
+      {"more levels than a byte has codes",
+       [](Program& p) {
+         auto& step = operation<packed::QuantizeT>(p, 2);
+         step.groups = 1;
+         step.thresholds.assign(256, 0);
+       },
+       "256 thresholds in 1 groups"},
       {"groups that do not divide",
        [](Program& p) { operation<packed::QuantizeT>(p, 2).groups = 3; }, "4 channels in 3 groups"},
       {"no groups", [](Program& p) { operation<packed::QuantizeT>(p, 2).groups = 0; }, "0 groups"},
@@ -121,6 +137,15 @@ const std::vector<Fault>& faults() {
        "channels from 1 on"},
       {"a coefficient too few",
        [](Program& p) { operation<CodeConvT>(p, 0).coefficients.pop_back(); }, "step 0"},
+      {"a slice that ends behind the channels",
+       [](Program& p) { end_with(p, packed::Layout::slice).first = 1; },
+       "channels from 1 on, 5 of them, of 5"},
+      {"cells that do not divide the image",
+       [](Program& p) { end_with(p, packed::Layout::space_to_depth).cell = 4; },
+       "cells of 4 in 6 x 6"},
+      {"cells of too few channels",
+       [](Program& p) { end_with(p, packed::Layout::depth_to_space).cell = 2; },
+       "cells of 2 from 5 channels"},
       {"codes at the end",
        [](Program& p) {
          p.model.steps.resize(3);

@@ -29,6 +29,18 @@ TEST(Mixture, PairsEverySampleOfTheBatchOnce) {
   EXPECT_EQ(partners, all);
 }
 
+// Of three samples the last one's partner is drawn first, then whether the others change places.
+TEST(Mixture, OfABatchHasNothingToDoWithThatOfTheNext) {
+  const auto partners = [](int64_t batch) { return draw_mixture(1, 5, 0, batch, 3).partners; };
+  int both = 0;
+  for (int64_t batch = 0; batch < 600; ++batch) {
+    const auto one = partners(batch), next = partners(batch + 1);
+    const bool stays = next[0] == (next[2] == 0 ? 2 : 0);
+    both += one[2] == 0 && stays;
+  }
+  EXPECT_NEAR(both, 600 / 6, 40);
+}
+
 // Mean 1/2, variance 1 / (4 (2 alpha + 1)); 20,000 draws have a mean within 0.01 of it.
 TEST(Mixture, HasTheMomentsOfTheBetaDistribution) {
   for (const double alpha : {0.2, 0.7, 1.0, 4.0}) {
