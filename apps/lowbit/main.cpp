@@ -29,7 +29,7 @@ constexpr Verb program_verbs[] = {
     {"report", "report RUN...", "an HTML page of one or more runs", lowbit::app::report},
     {"tools", "tools VERB ...", "check and rewrite checkpoints, images", lowbit::app::tools},
     {"export", "export CHECKPOINT", "pack for inference", lowbit::app::export_network},
-    {"run", "run MODEL IMAGE|FOLDER|DATASET...", "classify", lowbit::app::run},
+    {"run", "run MODEL IMAGE|FOLDER|DATASET", "classify", lowbit::app::run},
     {"bench", "bench MODEL", "time a packed network", lowbit::app::bench},
 };
 
@@ -46,7 +46,7 @@ void print_help(std::FILE* to) {
              "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
              "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
              "  lowbit train CONFIG --dry-run\n"
-             "  lowbit eval weights/resnet20/fashion-lsq-2bit-checkpoint.pth.tar\n\n"
+             "  lowbit eval weights/resnet20/fashion-lsq-scratch-2bit-checkpoint.pth.tar\n\n"
              "exit status: 0 done, 1 run failed, 2 wrong use, 128 + n stopped by signal n\n");
 }
 

@@ -51,7 +51,12 @@ int inspect_checkpoint(const Arguments& arguments) {
   const std::string path = call->checkpoint();
   try {
     const std::string list = call->verbose_list.empty() ? "ratio,sep" : call->verbose_list;
-    fmt::print("{}", train::inspect(train::read_checkpoint(path), list));
+    const std::string found = train::inspect(train::read_checkpoint(path), list);
+    if (found.empty())
+      fmt::print(stderr,
+                 "warning: no quantizer has any of {}: --verbose_list all lists all entries\n",
+                 list);
+    fmt::print("{}", found);
   } catch (core::Error& error) {
     error.at(path);
     throw;

@@ -3,15 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "lowbit/core/error.h"
 
 namespace lowbit::app {
-namespace {
-
-constexpr size_t call_width = 37;  // characters of program and call
-
-}  // namespace
 
 const Verb& find_verb(std::span<const Verb> verbs, const std::string& program,
                       const std::string& name) {
@@ -26,9 +22,12 @@ const Verb& find_verb(std::span<const Verb> verbs, const std::string& program,
 }
 
 std::string verb_lines(std::span<const Verb> verbs, const std::string& program) {
+  size_t width = 0;
+  for (const Verb& verb : verbs)
+    width = std::max(width, program.size() + 1 + std::string_view(verb.call).size());
   std::string lines;
   for (const Verb& verb : verbs)
-    lines += fmt::format("  {:{}}{}\n", program + " " + verb.call, call_width, verb.help);
+    lines += fmt::format("  {:{}} {}\n", program + " " + verb.call, width, verb.help);
   return lines;
 }
 

@@ -48,7 +48,9 @@ TEST_F(Tools, InspectShowsACheckpointInBothSpellings) {
   const Finished clips = tool({"--verbose_list", "clip_val", "--keyword=inspect", "--old", file});
   EXPECT_THAT(clips.out, ContainsRegex("layer1.0.conv1.0.quant_activation.clip_val \\[1\\] = "));
   EXPECT_THAT(clips.out, Not(HasSubstr("level_num")));
-  EXPECT_EQ(tool({"inspect", "--old", file}).out, "") << "LSQ has neither ratio nor sep";
+  const Finished none = tool({"inspect", "--old", file});
+  EXPECT_EQ(none.out, "") << "LSQ has neither ratio nor sep";
+  EXPECT_THAT(none.err, HasSubstr("--verbose_list all"));
 }
 
 TEST_F(Tools, UpdateRenamesInPlaceAndReportsWhatMatchedNothing) {
