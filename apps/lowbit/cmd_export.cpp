@@ -7,6 +7,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "console.h"
+#include "export_to.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
@@ -45,8 +46,9 @@ void add_export_options(CLI::App& app, ExportCall& call) {
                  "of the ONNX file: int8, int4, int2 where they fit")
       ->check(CLI::IsMember({"int8", "int4", "int2"}))
       ->capture_default_str();
-  app.add_option("--ends", call.ends, "full-precision layers: 8 bits, or as trained")
-      ->check(CLI::IsMember({"int8", "float32"}))
+  app.add_option("--ends", call.ends,
+                 "weights of full-precision layers: 8 bits, 4 but for the first, or as trained")
+      ->check(CLI::IsMember({"int8", "int4", "float32"}))
       ->capture_default_str();
   app.add_option("--calibrate", call.calibrate, "training images that show the range of 8 bits")
       ->check(CLI::Range(1, 100000))
@@ -80,10 +82,15 @@ int resize_of(const config::DataOptions& options) {
   return data::is_streamed(options) ? static_cast<int>(data::shorter_side(options.input_size)) : 0;
 }
 
+deploy::Ends ends_of(const std::string& name) {
+  if (name == "float32") return deploy::Ends::float32;
+  return name == "int4" ? deploy::Ends::int4 : deploy::Ends::int8;
+}
+
 deploy::LowerOptions lower_options(const ExportCall& call, const models::Network& network,
                                    const config::DataOptions& data,
                                    const std::vector<std::string>& classes) {
-  return {.ends = call.ends == "int8" ? deploy::Ends::int8 : deploy::Ends::float32,
+  return {.ends = ends_of(call.ends),
           .mean = data.mean,
           .std = data.std,
           .network = network.description(),
@@ -128,9 +135,9 @@ void write_onnx(const ExportCall& call, const packed::ModelT& model,
   fmt::print("{}: {} bytes\n", call.onnx, bytes.size());
 }
 
-int export_as(const ExportCall& call) {
+// file: what is read from call.checkpoint
+int export_as(const ExportCall& call, const train::Value& file) {
   log_to_console();
-  const train::Value file = train::read_checkpoint(call.checkpoint);
   config::Configuration configuration =
       configuration_of(file, call.checkpoint, call.network, /*for_network=*/false);
   config::DataOptions& data = configuration.options.data;
@@ -161,7 +168,14 @@ int export_as(const ExportCall& call) {
 
 int export_network(const Arguments& arguments) {
   const std::optional<ExportCall> call = read_export_call(arguments);
-  return call ? export_as(*call) : 0;
+  return call ? export_as(*call, train::read_checkpoint(call->checkpoint)) : 0;
+}
+
+void export_to(const std::string& output, const train::Value& file, const std::string& checkpoint) {
+  ExportCall call;
+  call.checkpoint = checkpoint;
+  call.output = output;
+  export_as(call, file);
 }
 
 int export_onnx(const Arguments& arguments) {
@@ -173,7 +187,7 @@ int export_onnx(const Arguments& arguments) {
   call.checkpoint = tool->checkpoint();
   call.onnx = tool->new_file.empty() ? beside(call.checkpoint, ".onnx") : tool->new_file;
   call.network = tool->network;
-  return export_as(call);
+  return export_as(call, train::read_checkpoint(call.checkpoint));
 }
 
 }  // namespace lowbit::app

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "export_to.h"
 #include "float_peer.h"
 #include "launcher.h"
 #include "lowbit/config/parse.h"
@@ -127,9 +128,10 @@ train::RunResult train_to_the_end(const config::Configuration& configuration,
 void pack(const config::Configuration& configuration, const train::RunFiles& files) {
   constexpr double kSeconds = 3;
   const std::string checkpoint = files.checkpoint.string();
-  export_network({checkpoint, "-o", files.packed.string()});
-  log_against_float32({.model = files.packed.string(), .threads = 1},
-                      train::read_checkpoint(checkpoint), checkpoint, configuration, kSeconds);
+  const train::Value file = train::read_checkpoint(checkpoint);
+  export_to(files.packed.string(), file, checkpoint);
+  log_against_float32({.model = files.packed.string(), .threads = 1}, file, checkpoint,
+                      configuration, kSeconds);
 }
 
 int train_all(const config::Configuration& configuration, distributed::Group* group) {

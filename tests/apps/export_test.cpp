@@ -62,7 +62,8 @@ TEST_F(Export, IsSummarizedWithEveryByteOfTheFile) {
   EXPECT_THAT(summary.out, ContainsRegex("fc +linear +[a-z0-9_]+ +32x1x1 +10x1x1 +W8A8 +[0-9]+ "
                                          "+320"));
   std::istringstream lines(summary.out);
-  uintmax_t bytes = std::stoul(number_after(summary.out, "structure, names +"));
+  uintmax_t bytes = std::stoul(number_after(summary.out, "names of classes +")) +
+                    std::stoul(number_after(summary.out, "structure, names of layers +"));
   const std::regex row(
       "^.*[0-9]x[0-9]+x[0-9]+ +[0-9]+x[0-9]+x[0-9]+ +(?:W[0-9]+A[0-9]+ +)?([0-9]+)"
       "(?: +[0-9]+)?$");

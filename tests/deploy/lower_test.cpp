@@ -2,15 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "lowbit/config/parse.h"
+#include "lowbit/deploy/packed_size.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/runtime/container.h"
 #include "support/proved_program.h"
 
 namespace lowbit::deploy {
 namespace {
 
+using testing_support::kMean;
+using testing_support::kStd;
 using testing_support::noise_images;
 using testing_support::normalized;
 
@@ -61,7 +67,7 @@ TEST_P(EveryNetwork, BecomesAProgramThatGivesItsLogits) {
   const torch::Tensor expected = network->forward(normalized(pixels));
   const Trace trace(*network, normalized(pixels));
   EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
-  for (const Ends ends : {Ends::float32, Ends::int8})
+  for (const Ends ends : {Ends::float32, Ends::int8, Ends::int4})
     testing_support::proved_program(*network, trace, pixels, ends, 0.02);
 }
 
@@ -83,6 +89,68 @@ INSTANTIATE_TEST_SUITE_P(
         cifar("xnor", "xnor", "--fm_bit 1 --wt_bit 1"), cifar("lq", "lq", "--fm_bit 2 --wt_bit 2"),
         cifar("ternary", "dorefa,non-uniform", "--fm_level 3 --wt_level 3 --fm_bit 2 --wt_bit 2")),
     [](const auto& given) { return given.param.name; });
+
+// Numbers of the weights by what trains them: the first layer, the last one and shortcuts in full
+// precision, all others quantized.
+struct WeightCounts {
+  size_t first = 0, last = 0, shortcuts = 0, others = 0;
+};
+
+WeightCounts weight_counts(const models::Network& network) {
+  WeightCounts counts;
+  for (const auto& item : network.named_parameters()) {
+    const std::string& name = item.key();
+    if (item.value().dim() < 2 || !name.ends_with(".weight")) continue;
+    size_t& count = name == "conv1.weight"                     ? counts.first
+                    : name == "fc.weight"                      ? counts.last
+                    : name.find(".skip.") != std::string::npos ? counts.shortcuts
+                                                               : counts.others;
+    count += static_cast<size_t>(item.value().numel());
+  }
+  return counts;
+}
+
+std::map<std::string, size_t> sizes_of(const Case& c, Ends ends) {
+  const torch::NoGradGuard no_grad;
+  const auto network = network_of(c);
+  const Trace trace(*network, normalized(noise_images(2, network->options().input_size)));
+  const packed::ModelT model =
+      lower(trace, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
+  const size_t bytes = runtime::seal(model).size();
+  std::map<std::string, size_t> sizes;
+  size_t sum = 0;
+  for (const SizePart& part : packed_size(model, bytes)) {
+    sizes[part.name] = part.bytes;
+    sum += part.bytes;
+  }
+  EXPECT_EQ(sum, bytes);
+  return sizes;
+}
+
+TEST(PackedSize, IsThatOfWeightsInTheirWidthAndAddsUpToTheFile) {
+  const Case two_bits = cifar("", "dorefa,lsq", "--fm_bit 2 --wt_bit 2 --fm_boundary 2");
+  const WeightCounts count = weight_counts(*network_of(two_bits));
+  ASSERT_GT(count.shortcuts, 0);
+  auto sizes = sizes_of(two_bits, Ends::int8);
+  EXPECT_EQ(sizes["weights of 2 bits"], (count.others + count.shortcuts) / 4);
+  EXPECT_EQ(sizes["weights of 8 bits"], count.first + count.last);
+  sizes = sizes_of(two_bits, Ends::int4);
+  EXPECT_EQ(sizes["weights of 8 bits"], count.first);
+  EXPECT_EQ(sizes["weights of 4 bits"], count.last / 2);
+  sizes = sizes_of(two_bits, Ends::float32);
+  EXPECT_EQ(sizes["weights of 32 bits"], 4 * (count.first + count.last));
+}
+
+TEST(PackedSize, OfShortcutsThatStayInFullPrecisionIsThatOfTheEnds) {
+  const Case one_bit = cifar("", "xnor,real_skip", "--fm_bit 1 --wt_bit 1");
+  const WeightCounts count = weight_counts(*network_of(one_bit));
+  auto sizes = sizes_of(one_bit, Ends::int8);
+  EXPECT_EQ(sizes["weights of 1 bit"], count.others / 8);
+  EXPECT_EQ(sizes["weights of 8 bits"], count.first + count.last + count.shortcuts);
+  sizes = sizes_of(one_bit, Ends::int4);
+  EXPECT_EQ(sizes["weights of 8 bits"], count.first);
+  EXPECT_EQ(sizes["weights of 4 bits"], (count.last + count.shortcuts) / 2);
+}
 
 }  // namespace
 }  // namespace lowbit::deploy

@@ -29,14 +29,15 @@ TEST_F(Rounding, MomentsAreThoseOfThePatchesThatAConvolutionSees) {
 TEST_F(Rounding, IsToTheNearestWhereNumbersHaveNothingToDoWithEachOther) {
   const Tensor weight = (at::rand({4, 20}, torch::kFloat64) - 0.5) * 254;
   EXPECT_TRUE(
-      torch::equal(round_together(weight, torch::eye(20, torch::kFloat64)), weight.round()));
+      torch::equal(round_together(weight, torch::eye(20, torch::kFloat64), 127), weight.round()));
 }
 
-TEST_F(Rounding, NeverLeavesTheRangeOfEightBits) {
-  const Tensor weight = torch::full({2, 9}, 127.0, torch::kFloat64);
+TEST_F(Rounding, NeverLeavesItsRange) {
   const Tensor moments = torch::full({9, 9}, 1.0, torch::kFloat64);
-  const Tensor rounded = round_together(weight - 0.3, moments);
-  EXPECT_LE(rounded.abs().max().item<double>(), 127);
+  for (const int largest : {127, 7}) {
+    const Tensor weight = torch::full({2, 9}, largest - 0.3, torch::kFloat64);
+    EXPECT_EQ(round_together(weight, moments, largest).abs().max().item<double>(), largest);
+  }
 }
 
 TEST_F(Rounding, ChangesProductsOfSmoothImagesLessThanRoundingEachWeight) {
@@ -49,7 +50,7 @@ TEST_F(Rounding, ChangesProductsOfSmoothImagesLessThanRoundingEachWeight) {
         .item<double>();
   };
   const Tensor together =
-      round_together(weight.flatten(1).to(torch::kFloat64), patch_moments(x, 3, 1, 1));
+      round_together(weight.flatten(1).to(torch::kFloat64), patch_moments(x, 3, 1, 1), 127);
   EXPECT_LT(error(together), 0.5 * error(weight.flatten(1).round()));
 }
 

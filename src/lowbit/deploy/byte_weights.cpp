@@ -9,16 +9,17 @@
 namespace lowbit::deploy {
 namespace {
 
-constexpr double kMostByte = 255, kMostWeight = 127;
+constexpr double kMostByte = 255;
 
 // [1, I, 1, 1]
 torch::Tensor by_channel(const std::vector<double>& numbers) {
   return torch::tensor(numbers, torch::kFloat64).view({1, -1, 1, 1});
 }
 
-// Integers [O, I, k, k] in the place of weights in units of them; input [B, I, H, W].
+// Integers [O, I, k, k], `largest` at most, in the place of weights in units of them; input
+// [B, I, H, W].
 torch::Tensor rounded(const torch::Tensor& weight, int stride, int padding,
-                      const torch::Tensor& input) {
+                      const torch::Tensor& input, int largest) {
   // The work grows with the cube of how many numbers are rounded together, and what lies far apart
   // is hardly alike: the channels are taken in parts.
   constexpr int64_t kTogether = 512;
@@ -30,7 +31,7 @@ torch::Tensor rounded(const torch::Tensor& weight, int stride, int padding,
     const torch::Tensor own = weight.narrow(1, first, count);
     const torch::Tensor moments =
         patch_moments(input.narrow(1, first, count), static_cast<int>(kernel), stride, padding);
-    parts.push_back(round_together(own.flatten(1), moments).view(own.sizes()));
+    parts.push_back(round_together(own.flatten(1), moments, largest).view(own.sizes()));
   }
   return torch::cat(parts, 1);
 }
@@ -48,8 +49,9 @@ ByteGrid grid_over(const torch::Tensor& x) {
 }
 
 ByteWeights byte_weights(const torch::Tensor& weight, int groups, int stride, int padding,
-                         const torch::Tensor& input, const ByteGrid& grid) {
+                         const torch::Tensor& input, const ByteGrid& grid, int bits) {
   const int64_t out = weight.size(0) / groups, in = weight.size(1);
+  const int largest = largest_integer(bits);
   const torch::Tensor unit = by_channel(grid.unit), zero = by_channel(grid.zero);
   const torch::Tensor real = input.dim() == 4 ? input : input.unsqueeze(2).unsqueeze(3);
   std::vector<torch::Tensor> codes, scales, shifts;
@@ -58,10 +60,10 @@ ByteWeights byte_weights(const torch::Tensor& weight, int groups, int stride, in
     const torch::Tensor own_unit = unit.narrow(1, group * in, in);
     const torch::Tensor own_zero = zero.narrow(1, group * in, in);
     const torch::Tensor scaled = own * own_unit;
-    const torch::Tensor scale = (scaled.abs().amax({1, 2, 3}) / kMostWeight).clamp_min(1e-30);
+    const torch::Tensor scale = (scaled.abs().amax({1, 2, 3}) / largest).clamp_min(1e-30);
     const torch::Tensor counts = (real.narrow(1, group * in, in) - own_zero.to(torch::kFloat32)) /
                                  own_unit.to(torch::kFloat32);
-    codes.push_back(rounded(scaled / scale.view({-1, 1, 1, 1}), stride, padding, counts));
+    codes.push_back(rounded(scaled / scale.view({-1, 1, 1, 1}), stride, padding, counts, largest));
     scales.push_back(scale);
     shifts.push_back((own * own_zero).sum({1, 2, 3}));
   }

@@ -15,6 +15,7 @@ namespace lowbit::deploy {
 enum class Ends {
   int8,     // weights of 8 bits per output channel, inputs of 8 bits: the image's own bytes, or a
             // grid over the range that the traced images take
+  int4,     // the same with weights of 4 bits, but for the layer that reads the image
   float32,  // as trained
 };
 

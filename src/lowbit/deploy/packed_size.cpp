@@ -38,6 +38,14 @@ struct Bytes {
   }
 };
 
+// A string stands behind its length, ends with a zero and is filled up to 4 bytes; its place in the
+// list takes 4 more.
+size_t class_name_bytes(const std::vector<std::string>& classes) {
+  size_t bytes = 0;
+  for (const std::string& name : classes) bytes += 4 + 4 + (name.size() + 1 + 3) / 4 * 4;
+  return bytes;
+}
+
 }  // namespace
 
 size_t packed_size(const packed::StepT& step) {
@@ -58,7 +66,9 @@ std::vector<SizePart> packed_size(const packed::ModelT& model, size_t file_bytes
   add("factors and shifts of channels", bytes.scales);
   add("thresholds", bytes.thresholds);
   add("levels", bytes.levels);
-  add("structure, names", file_bytes - bytes.sum());
+  const size_t classes = class_name_bytes(model.classes);
+  add("names of classes", classes);
+  add("structure, names of layers", file_bytes - bytes.sum() - classes);
   return parts;
 }
 

@@ -28,8 +28,8 @@ torch::Tensor patch_moments(const torch::Tensor& x, int kernel, int stride, int 
   return moments / static_cast<double>(count);
 }
 
-torch::Tensor round_together(const torch::Tensor& weight, const torch::Tensor& moments) {
-  constexpr double kLargest = 127;
+torch::Tensor round_together(const torch::Tensor& weight, const torch::Tensor& moments,
+                             int largest) {
   // Patches that were not seen exist, too: nothing may become free because it was 0 in all of them.
   constexpr double kDamping = 0.01;
   const int64_t n = weight.size(1);
@@ -41,7 +41,7 @@ torch::Tensor round_together(const torch::Tensor& weight, const torch::Tensor& m
   const torch::Tensor rounded = torch::empty_like(rest);
   for (int64_t j = 0; j < n; ++j) {
     const torch::Tensor now = rest.select(1, j);
-    const torch::Tensor nearest = now.round().clamp(-kLargest, kLargest);
+    const torch::Tensor nearest = now.round().clamp(-largest, largest);
     rounded.select(1, j).copy_(nearest);
     const torch::Tensor error = (now - nearest) / factor[j][j];
     rest.slice(1, j) -= torch::outer(error, factor[j].slice(0, j));

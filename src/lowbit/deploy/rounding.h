@@ -1,4 +1,4 @@
-// Weights of 8 bits that were not trained as such.
+// Weights of few bits that were not trained as such.
 #pragma once
 
 #include <torch/types.h>
@@ -13,11 +13,12 @@ namespace lowbit::deploy {
 // large x are looked at.
 torch::Tensor patch_moments(const torch::Tensor& x, int kernel, int stride, int padding);
 
-// Integers in -127 .. 127, float64 [O, n], that take the place of `weight` [O, n], which is in
-// units of them. One after the other is rounded to the nearest, and the others, which are still
+// Integers in -largest .. largest, float64 [O, n], that take the place of `weight` [O, n], which is
+// in units of them. One after the other is rounded to the nearest, and the others, which are still
 // free, are moved so that products with patches of these moments change least. Pixels beside each
 // other are much alike, hence the errors of the products become a fraction of what rounding each
 // weight by itself gives. GPTQ, https://arxiv.org/abs/2210.17323.
-torch::Tensor round_together(const torch::Tensor& weight, const torch::Tensor& moments);
+torch::Tensor round_together(const torch::Tensor& weight, const torch::Tensor& moments,
+                             int largest);
 
 }  // namespace lowbit::deploy

@@ -58,13 +58,20 @@ class Chain {
     Stage stage;  // of its sums: scale or scale_more
   };
 
+  // So many thresholds are compared one after the other; more are looked up or searched.
+  static constexpr size_t kMostCompared = 16;
+  static bool all_finite(std::span<const float> numbers);
+
+  // chain_stages.cpp
   void add_pairs(const Network& network, int step, Isa isa);
   void add_stage(const Network& network, int step, int before, Isa isa);
   // [groups][steps] thresholds, as the operation that it gives wants them.
   RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
                               size_t group_channels) const;
+  // chain_sums.cpp
   void compare_sums(Isa isa);
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
+  // chain.cpp
   RowCall call_of(const Stage& stage, Channels channels) const;
   void run_block(std::span<const Tensor> values, Rows rows, Channels channels,
                  std::byte* scratch) const;

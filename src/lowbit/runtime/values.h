@@ -4,14 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/runtime/aligned.h"
 #include "lowbit/runtime/program_generated.h"
 
 namespace lowbit::runtime {
-
-// As many bytes as keep what follows at an address that 64 divides.
-constexpr size_t aligned(size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
 
 struct Shape {
   int height = 0, width = 0, channels = 0;

@@ -1,6 +1,7 @@
 #include <cstring>
 #include <vector>
 
+#include "lowbit/runtime/aligned.h"
 #include "lowbit/runtime/kernels/kernels.h"
 
 namespace lowbit::runtime {
@@ -54,8 +55,6 @@ class Grouped : public ConvKernel {
   }
 
  private:
-  static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
   size_t pixels_, width_, rows_, in_, out_, part_bytes_ = 0;
   std::vector<std::unique_ptr<ConvKernel>> parts_;
 };

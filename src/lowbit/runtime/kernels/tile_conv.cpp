@@ -5,6 +5,8 @@
 #include <map>
 #include <span>
 
+#include "lowbit/runtime/aligned.h"
+
 namespace lowbit::runtime {
 namespace {
 
@@ -12,9 +14,6 @@ namespace {
 constexpr size_t kSlack = 64;
 
 constexpr size_t kFirstCache = 1 << 14;
-
-// Of the largest tile.
-constexpr int kMostChannels = 128;
 
 // For output positions along one axis: which of the window's taps are inside the image. Positions
 // with the same taps are of the same class.
@@ -94,7 +93,7 @@ class TileConv : public ConvKernel {
   const char* name() const override { return plan_.set->name; }
 
   size_t scratch_bytes() const override {
-    return window_.packed_rows(out_height_) * window_.row_bytes + kSlack;
+    return elsewhere_bytes() + window_.packed_rows(out_height_) * window_.row_bytes + kSlack;
   }
 
   int out_block() const override { return plan_.set->vectors * plan_.set->lanes; }
@@ -102,7 +101,8 @@ class TileConv : public ConvKernel {
   void run(const uint8_t* codes, const Region& region, int32_t* acc, void* scratch) const override {
     const int rows = region.last_row - region.first_row;
     if (rows == 0) return;
-    uint8_t* packed = static_cast<uint8_t*>(scratch);
+    auto* const elsewhere = static_cast<int32_t*>(scratch);
+    uint8_t* packed = static_cast<uint8_t*>(scratch) + elsewhere_bytes();
     pack_rows(codes, region.first_row, window_.packed_rows(rows), packed);
     // Weights that stay in the first cache are taken for tile after tile; of others a block at a
     // time is kept in the second cache for all tiles.
@@ -110,9 +110,9 @@ class TileConv : public ConvKernel {
     const auto count = static_cast<size_t>((region.outs() + out_block() - 1) / out_block());
     const std::span<const Block> blocks = std::span(plan_.blocks).subspan(first, count);
     if (plan_.weights.size() <= kFirstCache) {
-      run_blocks(blocks, packed, region, acc);
+      run_blocks(blocks, packed, region, acc, elsewhere);
     } else {
-      for (const Block& block : blocks) run_blocks({&block, 1}, packed, region, acc);
+      for (const Block& block : blocks) run_blocks({&block, 1}, packed, region, acc, elsewhere);
     }
   }
 
@@ -148,19 +148,22 @@ class TileConv : public ConvKernel {
     const uint8_t* const* inputs;
     const int32_t* const* bases;
     int32_t* const* outputs;
+    int32_t* elsewhere;
     int count;
   };
 
+  // Of the sums of the largest tile, [pixels][out_block].
+  size_t elsewhere_bytes() const {
+    return aligned(static_cast<size_t>(plan_.set->pixels * out_block()) * sizeof(int32_t));
+  }
+
   // Tiles write whole vectors. Where the last one is not full they do it elsewhere.
   void run_tile_of(const Block& block, const Pixels& at) const {
-    const int channels = block.vectors * plan_.set->lanes;
     const int rest = out_ - block.first_out;
-    int32_t all[kMostPixels][kMostChannels];
+    const bool whole = rest >= block.vectors * plan_.set->lanes;
     int32_t* elsewhere[kMostPixels];
-    for (int i = 0; i < at.count; ++i) {
-      int32_t* const first = all[i];
-      elsewhere[i] = first - block.first_out;  // tiles count from channel 0
-    }
+    for (int i = 0; i < at.count; ++i)  // tiles count from channel 0
+      elsewhere[i] = at.elsewhere + i * out_block() - block.first_out;
     plan_.set->tiles[block.vectors - 1][at.count - 1](
         {.inputs = at.inputs,
          .segments = block.segments.data(),
@@ -171,19 +174,21 @@ class TileConv : public ConvKernel {
          .table = plan_.table.data(),
          .scale = plan_.scale,
          .base = at.bases,
-         .out = rest < channels ? elsewhere : at.outputs});
-    if (rest >= channels) return;
-    for (int i = 0; i < at.count; ++i) std::copy_n(all[i], rest, at.outputs[i] + block.first_out);
+         .out = whole ? at.outputs : elsewhere});
+    if (whole) return;
+    for (int i = 0; i < at.count; ++i)
+      std::copy_n(elsewhere[i] + block.first_out, rest, at.outputs[i] + block.first_out);
   }
 
   void run_blocks(std::span<const Block> blocks, const uint8_t* packed, const Region& region,
-                  int32_t* acc) const {
+                  int32_t* acc, int32_t* elsewhere) const {
     const uint8_t* inputs[kMostPixels];
     const int32_t* bases[kMostPixels];
     int32_t* outputs[kMostPixels];
     int pixels = 0;
     const auto run_tile = [&] {
-      for (const Block& block : blocks) run_tile_of(block, {inputs, bases, outputs, pixels});
+      for (const Block& block : blocks)
+        run_tile_of(block, {inputs, bases, outputs, elsewhere, pixels});
       pixels = 0;
     };
     const size_t step = static_cast<size_t>(window_.stride) * window_.pixel_bytes;

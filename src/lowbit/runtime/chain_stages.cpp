@@ -1,0 +1,278 @@
+// What the steps of a program become in a chain.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "lowbit/runtime/chain.h"
+#include "lowbit/runtime/formulas.h"
+
+namespace lowbit::runtime {
+namespace {
+
+// Parts of the numbers that thresholds are looked up by: of a group in proportion to them, and of
+// all groups together, within the second cache.
+constexpr size_t kFewestParts = 2, kMostParts = 16, kMostPartsOfGroups = size_t{1} << 14;
+
+using Numbers = flatbuffers::Vector<float>;
+
+// By channel, where one number may stand for all and none for `otherwise`.
+std::vector<float> by_channel(const Numbers* numbers, int channels, float otherwise) {
+  const bool none = !numbers || numbers->size() == 0;
+  if (none || numbers->size() == 1)
+    return std::vector<float>(static_cast<size_t>(channels), none ? otherwise : numbers->Get(0));
+  return {numbers->begin(), numbers->end()};
+}
+
+// ---- the convolution ----
+
+// The weights where the plane's channels are, 0 elsewhere.
+std::vector<int8_t> inside_plane(const std::vector<int8_t>& weights, const packed::CodePlane& plane,
+                                 const packed::CodeConv& conv, const Shape& in, const Shape& out) {
+  const int channels = in.channels / conv.groups(), out_channels = out.channels / conv.groups();
+  const size_t per_out = weights.size() / static_cast<size_t>(out.channels);
+  std::vector<int8_t> result = weights;
+  for (size_t i = 0; i < result.size(); ++i) {
+    const int group = static_cast<int>(i / per_out) / out_channels;
+    const int channel = group * channels + static_cast<int>(i % static_cast<size_t>(channels));
+    if (channel < plane.first_channel() || channel >= plane.first_channel() + plane.channels())
+      result[i] = 0;
+  }
+  return result;
+}
+
+std::unique_ptr<ConvKernel> kernel_of(const packed::CodeConv& conv, const packed::CodePlane& plane,
+                                      const std::vector<int8_t>& weights, const Shape& in,
+                                      const Shape& out, Isa isa) {
+  std::vector<uint8_t> zero_points;
+  ConvProblem problem{};
+  problem.height = in.height;
+  problem.width = in.width;
+  problem.in = in.channels;
+  problem.out = out.channels;
+  problem.kernel = conv.window()->kernel();
+  problem.stride = conv.window()->stride();
+  problem.padding = conv.window()->padding();
+  problem.groups = conv.groups();
+  if (plane.integers() && plane.integers()->size() > 0) {
+    problem.code_integers = {plane.integers()->data(), plane.integers()->size()};
+  } else {
+    zero_points.assign(static_cast<size_t>(in.channels), 0);
+    std::ranges::copy(*plane.zero_points(), zero_points.begin() + plane.first_channel());
+    problem.zero_points = zero_points;
+  }
+  const bool whole = plane.channels() == in.channels;
+  const std::vector<int8_t> masked =
+      whole ? std::vector<int8_t>() : inside_plane(weights, plane, conv, in, out);
+  problem.weights = whole ? weights : masked;
+  return make_conv_kernel(problem, isa);
+}
+
+// The greatest integer that a code of the plane stands for, to either side.
+int64_t most_of(const packed::CodePlane& plane, int levels) {
+  int64_t most = 0;
+  if (plane.integers() && plane.integers()->size() > 0) {
+    for (const int8_t integer : *plane.integers())
+      most = std::max<int64_t>(most, std::abs(integer));
+  } else {
+    for (const uint8_t zero_point : *plane.zero_points())
+      most = std::max<int64_t>({most, zero_point, levels - 1 - zero_point});
+  }
+  return most;
+}
+
+// ---- the stages ----
+
+// Thresholds by the parts of formulas::part_of that they are in.
+struct NumberParts {
+  // [groups][steps] thresholds, ascending. Empty `numbers`: they lie too close to each other.
+  NumberParts(const std::vector<float>& thresholds, size_t groups) {
+    const size_t steps = thresholds.size() / groups;
+    for (count = kFewestParts * steps; count <= kMostParts * steps; count *= 2) {
+      if (count * groups > kMostPartsOfGroups) break;
+      low.clear(), scale.clear(), numbers.clear(), lower.clear();
+      bool fit = true;
+      for (size_t group = 0; fit && group < groups; ++group)
+        fit = add(std::span(thresholds).subspan(group * steps, steps));
+      if (fit) return;
+    }
+    numbers.clear();
+  }
+
+  size_t count = 0;  // of a group
+  std::vector<float> low, scale, numbers;
+  std::vector<int32_t> lower;
+
+ private:
+  bool add(std::span<const float> thresholds) {
+    low.push_back(thresholds.front());
+    scale.push_back(static_cast<float>(count) / (thresholds.back() - thresholds.front()));
+    if (!(std::isfinite(low.back()) && std::isfinite(scale.back()) && scale.back() > 0))
+      return false;
+    const size_t first = numbers.size();
+    numbers.resize(first + count, std::numeric_limits<float>::quiet_NaN());
+    for (const float threshold : thresholds) {
+      float& part =
+          numbers[first + static_cast<size_t>(formulas::part_of(threshold, low.back(), scale.back(),
+                                                                static_cast<float>(count - 1)))];
+      if (!std::isnan(part)) return false;
+      part = threshold;
+    }
+    int32_t below = 0;
+    for (size_t i = first; i < numbers.size(); ++i) {
+      lower.push_back(below);
+      below += std::isnan(numbers[i]) ? 0 : 1;
+    }
+    return true;
+  }
+};
+
+RowOperation operation_of(packed::Function function) {
+  switch (function) {
+    case packed::Function::relu:
+      return RowOperation::relu;
+    case packed::Function::clamp:
+      return RowOperation::clamp;
+    case packed::Function::leaky:
+      return RowOperation::leaky;
+    case packed::Function::absolute:
+      return RowOperation::absolute;
+    case packed::Function::divide_root:
+      return RowOperation::divide_root;
+  }
+  return RowOperation::relu;
+}
+
+// swapped: what comes along the chain is the second operand.
+RowOperation operation_of(packed::Arithmetic arithmetic, bool swapped) {
+  switch (arithmetic) {
+    case packed::Arithmetic::add:
+      return RowOperation::add;
+    case packed::Arithmetic::multiply:
+      return RowOperation::multiply;
+    case packed::Arithmetic::subtract:
+      return swapped ? RowOperation::subtract_from : RowOperation::subtract;
+    case packed::Arithmetic::divide:
+      return swapped ? RowOperation::divide_through : RowOperation::divide;
+  }
+  return RowOperation::add;
+}
+
+}  // namespace
+
+void Chain::add_pairs(const Network& network, int step, Isa isa) {
+  const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
+  const ValueType& in = network.types()[static_cast<size_t>(input_)];
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  const Weights all_weights = network.weights(step);
+  const size_t pairs = conv.codes()->size() * all_weights.size();
+  for (const packed::CodePlane* plane : *conv.codes())
+    for (const std::vector<int8_t>& weights : all_weights) {
+      Pair pair;
+      pair.kernel = kernel_of(conv, *plane, weights, in.shape, shape_, isa);
+      const auto first =
+          conv.coefficients()->begin() + static_cast<std::ptrdiff_t>(pairs_.size() * channels);
+      Stage& stage = pair.stage;
+      stage.a.assign(first, first + static_cast<std::ptrdiff_t>(channels));
+      const bool last = pairs_.size() + 1 == pairs;
+      stage.b = by_channel(last ? conv.bias() : nullptr, shape_.channels, formulas::kNoShift);
+      stage.call.a = stage.a.data();
+      stage.call.b = stage.b.data();
+      stage.function =
+          row_function(pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
+      stage.result = step + 1;
+      stage.monotone = all_finite(stage.a) && all_finite(stage.b);
+      pairs_.push_back(std::move(pair));
+      most_sum_ =
+          std::max(most_sum_, most_of(*plane, in.levels) * largest_sum(weights, shape_.channels));
+    }
+  in_bytes_ = sizeof(float);
+  if (pairs == 1) stages_.push_back(std::move(pairs_.front().stage));
+}
+
+RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                                   size_t group_channels) const {
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  stage.call.steps = steps;
+  if (steps > kMostCompared) {
+    NumberParts parts(thresholds, channels / group_channels);
+    if (parts.numbers.empty()) {
+      stage.numbers = std::move(thresholds);
+      stage.by_channel = false;
+      return RowOperation::search;
+    }
+    stage.a = std::move(parts.low);
+    stage.b = std::move(parts.scale);
+    stage.numbers = std::move(parts.numbers);
+    stage.sums = std::move(parts.lower);
+    stage.call.steps = parts.count;
+    stage.by_channel = false;
+    return RowOperation::quantize_parts;
+  }
+  stage.numbers.resize(steps * channels);
+  for (size_t t = 0; t < steps; ++t)
+    for (size_t c = 0; c < channels; ++c)
+      stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
+  return RowOperation::quantize;
+}
+
+void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
+  const packed::Step& step = network.step(number);
+  const ValueType& type = network.types()[static_cast<size_t>(number) + 1];
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  RowOperation operation = RowOperation::affine;
+  Stage stage;
+  stage.result = number + 1;
+  stage.gives_codes = type.kind == packed::Kind::code;
+  const auto affine = [&](const auto& parameters) {
+    stage.a = by_channel(parameters.factor(), shape_.channels, formulas::kNoFactor);
+    stage.b = by_channel(parameters.shift(), shape_.channels, formulas::kNoShift);
+    stage.monotone = all_finite(stage.a) && all_finite(stage.b);
+  };
+  if (const auto* normalize = step.operation_as_Normalize()) {
+    operation = RowOperation::normalize;
+    affine(*normalize);
+  } else if (const auto* scaled = step.operation_as_Affine()) {
+    affine(*scaled);
+  } else if (const auto* activation = step.operation_as_Activation()) {
+    using packed::Function;
+    const Function function = activation->function();
+    operation = operation_of(function);
+    stage.call.low = activation->low();
+    stage.call.high = activation->high();
+    if (function == Function::leaky) stage.a = by_channel(activation->slope(), shape_.channels, 0);
+    stage.monotone = function == Function::relu ||
+                     (function == Function::clamp && activation->low() <= activation->high()) ||
+                     (function == Function::leaky && all_finite(stage.a) &&
+                      std::ranges::all_of(stage.a, [](float slope) { return slope >= 0; }));
+  } else if (const auto* binary = step.operation_as_Binary()) {
+    const bool swapped = before == binary->b();
+    operation = operation_of(binary->arithmetic(), swapped);
+    stage.other = swapped ? binary->a() : binary->b();
+    const Shape& other = network.types()[static_cast<size_t>(stage.other)].shape;
+    stage.call.other_pixel = other.width == 1 ? 0 : static_cast<size_t>(other.channels);
+    stage.call.other_channel = other.channels == 1 ? 0 : 1;
+  } else if (const auto* quantize = step.operation_as_Quantize()) {
+    const size_t steps = static_cast<size_t>(type.levels) - 1;
+    const size_t group_channels = channels / static_cast<size_t>(quantize->groups());
+    std::vector<float> thresholds;
+    if (quantize->thresholds())
+      thresholds.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
+    operation = set_thresholds(stage, std::move(thresholds), steps, group_channels);
+    stage.call.group_channels = group_channels;
+  } else if (const auto* levels = step.operation_as_Dequantize()) {
+    operation = RowOperation::dequantize;
+    stage.by_channel = false;
+    stage.numbers.assign(levels->levels()->begin(), levels->levels()->end());
+    stage.call.steps = stage.numbers.size() / static_cast<size_t>(levels->groups());
+    stage.call.group_channels = channels / static_cast<size_t>(levels->groups());
+  }
+  stage.call.a = stage.a.data();
+  stage.call.b = stage.b.data();
+  stage.call.numbers = stage.numbers.data();
+  stage.call.sums = stage.sums.data();
+  stage.function = row_function(operation, isa);
+  stages_.push_back(std::move(stage));
+}
+
+}  // namespace lowbit::runtime
