@@ -43,7 +43,10 @@ struct lowbit_model {
       : isa(isa_),
         bytes(bytes_of...),
         network(runtime::open_sealed(bytes.span)),
-        plan(network, isa) {}
+        plan(network, isa) {
+    // What a run needs of it the plan has in a form of its own; only names are looked at again.
+    if (bytes.mapped) bytes.mapped->let_go();
+  }
 
   runtime::Isa isa;
   Bytes bytes;
