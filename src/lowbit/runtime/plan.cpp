@@ -98,17 +98,19 @@ size_t Group::scratch_bytes(const Network& network) const {
   return bytes + aligned(type.shape.row() * type.element_bytes() * static_cast<size_t>(rows));
 }
 
-Plan::Plan(const Network& network, Isa isa) {
-  put_together(network, isa);
+Plan::Plan(const Network& network, Isa isa, const std::function<void()>& before_group) {
+  put_together(network, isa, before_group);
   place(network, isa != Isa::reference);
   for (const Group& group : groups_)
     scratch_bytes_ = std::max(scratch_bytes_, group.scratch_bytes(network));
 }
 
-void Plan::put_together(const Network& network, Isa isa) {
+void Plan::put_together(const Network& network, Isa isa,
+                        const std::function<void()>& before_group) {
   std::vector<bool> taken(static_cast<size_t>(network.steps()));
   for (int step = 0; step < network.steps(); ++step) {
     if (taken[static_cast<size_t>(step)]) continue;
+    before_group();
     Group group;
     if (isa == Isa::reference) {
       group.steps = {step};

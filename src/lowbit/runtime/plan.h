@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -37,8 +38,10 @@ struct Group {
 
 class Plan {
  public:
-  // isa: reference gives each step a group and each value a place of its own.
-  Plan(const Network& network, Isa isa);
+  // isa: reference gives each step a group and each value a place of its own. before_group: called
+  // before a group is made of its steps, when what was made of others is no longer looked at.
+  Plan(
+      const Network& network, Isa isa, const std::function<void()>& before_group = [] {});
 
   const std::vector<Group>& groups() const { return groups_; }
   // Where each value stands, in bytes; nothing for the image and for values that never stand
@@ -49,7 +52,7 @@ class Plan {
   size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  void put_together(const Network& network, Isa isa);
+  void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;
