@@ -1,13 +1,15 @@
-"""Latency and memory of packed networks beside what one would otherwise run: ResNet-18 at 224 in 8 bits
+"""Latency and memory of packed networks beside what one would otherwise run: the same network in 8 bits
 by ONNX Runtime and by OpenVINO, in the same run, one image at a time: times by turns, then the peak of
 the resident memory, each in a process of its own.
 
     pip install . torch onnx onnxruntime openvino
-    python3 bench/peer_int8.py [--threads 1] MODEL.lowbit ...
+    python3 bench/peer_int8.py [--threads 1] [--folder FOLDER] MODEL.lowbit ...
 
-The 8-bit network has random weights, which costs the same as trained ones: exported by PyTorch,
-quantized (static, per channel, QDQ) by ONNX Runtime. What is not installed is left out, with a
-message. Run it on as many cores as --threads says: `taskset -c 0 python3 ...`.
+The models are of one network: resnet18, resnet20 or mobilenetv2. The 8-bit one has random weights,
+which costs the same as trained ones: exported by PyTorch, quantized (static, per channel, QDQ) by ONNX
+Runtime. It stays in FOLDER, and where it is there already, torch and onnx are not needed. What is not
+installed is left out, with a message. Run it on as many cores as --threads says:
+`taskset -c 0 python3 ...`.
 """
 
 import argparse
@@ -19,8 +21,6 @@ import tempfile
 import time
 
 import numpy as np
-
-SIDE = 224
 
 
 def packed(path, threads):
@@ -34,8 +34,8 @@ def packed(path, threads):
     return lambda: model.run(images)
 
 
-def resnet18():
-    """torchvision's, without its package."""
+def resnet(stem, widths, blocks, classes):
+    """torchvision's and CIFAR's, without the package. stem: the layers before the blocks."""
     from torch import nn
 
     class Block(nn.Module):
@@ -53,39 +53,95 @@ def resnet18():
         def forward(self, x):
             return self.relu(self.body(x) + self.skip(x))
 
-    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-              nn.MaxPool2d(3, 2, 1)]
-    inside = 64
-    for out in (64, 128, 256, 512):
-        layers += [Block(inside, out, 1 if out == 64 else 2), Block(out, out, 1)]
-        inside = out
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)).eval()
+    layers, inside = [], widths[0]
+    for out in widths:
+        for block in range(blocks):
+            layers.append(Block(inside, out, 2 if block == 0 and out != widths[0] else 1))
+            inside = out
+    return nn.Sequential(*stem, *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(inside, classes))
 
 
-def int8_file(folder):
-    """The network in 8 bits as an ONNX file."""
+def resnet18(channels, classes):
+    from torch import nn
+    stem = [nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1)]
+    return resnet(stem, (64, 128, 256, 512), 2, classes)
+
+
+def resnet20(channels, classes):
+    from torch import nn
+    stem = [nn.Conv2d(channels, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    return resnet(stem, (16, 32, 64), 3, classes)
+
+
+def mobilenetv2(channels, classes):
+    from torch import nn
+
+    def convolution(inside, out, kernel=1, stride=1, groups=1):
+        return [nn.Conv2d(inside, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+                nn.BatchNorm2d(out)]
+
+    class Block(nn.Module):
+        def __init__(self, inside, out, stride, widening):
+            super().__init__()
+            wide = inside * widening
+            first = [*convolution(inside, wide), nn.ReLU6()] if widening > 1 else []
+            self.body = nn.Sequential(*first, *convolution(wide, wide, 3, stride, wide), nn.ReLU6(),
+                                      *convolution(wide, out))
+            self.adds = stride == 1 and inside == out
+
+        def forward(self, x):
+            return x + self.body(x) if self.adds else self.body(x)
+
+    layers, inside = [*convolution(channels, 32, 3, 2), nn.ReLU6()], 32
+    for widening, out, count, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
+                                         (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)):
+        for block in range(count):
+            layers.append(Block(inside, out, stride if block == 0 else 1, widening))
+            inside = out
+    return nn.Sequential(*layers, *convolution(inside, 1280), nn.ReLU6(), nn.AdaptiveAvgPool2d(1),
+                         nn.Flatten(), nn.Linear(1280, classes))
+
+
+NETWORKS = {make.__name__: make for make in (resnet18, resnet20, mobilenetv2)}
+
+
+def int8_file(about, folder):
+    """The network of a description in 8 bits as an ONNX file in the folder."""
+    name = about.network.split(":")[0]
+    quantized = folder / f"{name}-int8.onnx"
+    if quantized.exists():
+        return quantized
     import torch
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    plain, prepared, quantized = (folder / name for name in ("fp32.onnx", "pre.onnx", "int8.onnx"))
+    shape = (1, about.channels, about.height, about.width)
     torch.manual_seed(1)
-    torch.onnx.export(resnet18(), torch.randn(1, 3, SIDE, SIDE), str(plain), opset_version=17,
-                      input_names=["image"], dynamo=False)
-    quant_pre_process(str(plain), str(prepared))
+    network = NETWORKS[name](about.channels, about.classes).eval()
 
     class Images(quantization.CalibrationDataReader):
         def __init__(self):
             random = np.random.default_rng(2)
-            self.left = iter([{"image": random.standard_normal((1, 3, SIDE, SIDE), np.float32)}
+            self.left = iter([{"image": random.standard_normal(shape, np.float32)}
                               for _ in range(8)])
 
         def get_next(self):
             return next(self.left, None)
 
-    quantization.quantize_static(str(prepared), str(quantized), Images(), per_channel=True,
-                                 quant_format=quantization.QuantFormat.QDQ)
+    with tempfile.TemporaryDirectory() as aside:
+        plain, prepared = (str(pathlib.Path(aside) / part) for part in ("fp32.onnx", "pre.onnx"))
+        torch.onnx.export(network, torch.randn(shape), plain, opset_version=17,
+                          input_names=["image"], dynamo=False)
+        quant_pre_process(plain, prepared)
+        quantization.quantize_static(prepared, str(quantized), Images(), per_channel=True,
+                                     quant_format=quantization.QuantFormat.QDQ)
     return quantized
+
+
+def noise(shape):
+    return np.random.default_rng(1).standard_normal(shape, np.float32)
 
 
 def onnx_runtime(path, threads):
@@ -94,7 +150,7 @@ def onnx_runtime(path, threads):
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    image = np.random.default_rng(1).standard_normal((1, 3, SIDE, SIDE), np.float32)
+    image = noise(session.get_inputs()[0].shape)
     return lambda: session.run(None, {"image": image})
 
 
@@ -105,8 +161,7 @@ def openvino(path, threads):
         "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32"})
     request = model.create_infer_request()
-    request.set_input_tensor(ov.Tensor(
-        np.random.default_rng(1).standard_normal((1, 3, SIDE, SIDE), np.float32)))
+    request.set_input_tensor(ov.Tensor(noise(tuple(model.inputs[0].shape))))
     return request.infer
 
 
@@ -114,9 +169,14 @@ def runners(models, folder):
     """Of each what makes the function that classifies an image, and from which file."""
     for path in models:
         yield path.stem, packed, path
+    if not models:
+        return
+    import lowbit
+    with lowbit.Model(models[0]) as model:
+        about = model.description
     try:
-        network = int8_file(folder)
-    except ImportError as error:
+        network = int8_file(about, folder)
+    except (ImportError, KeyError) as error:
         print(f"without peers: {error}")
         return
     yield "ONNX Runtime int8", onnx_runtime, network
@@ -142,6 +202,7 @@ def peak():
 
 def memory(make, path, threads):
     """Peak of this process for ten images, and how much of it Python and numpy had before."""
+    noise(1)  # brings a part of numpy that is not there from the beginning
     before = peak()
     run = make(path, threads)
     for _ in range(10):
@@ -177,10 +238,11 @@ def main():
     parser.add_argument("models", nargs="*", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--folder", type=pathlib.Path, help="of the 8-bit networks")
     call = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as aside:
         named = {name: (make, path)
-                 for name, make, path in runners(call.models, pathlib.Path(folder))}
+                 for name, make, path in runners(call.models, call.folder or pathlib.Path(aside))}
         running = started(named, call.threads)
         times(running, call.rounds)
         peaks({name: named[name] for name in running}, call.threads)

@@ -23,6 +23,8 @@ TEST(MappedFiles, HaveTheBytesOfTheFile) {
     file.bring(file.bytes().substr(each.size() / 2));
     file.bring(file.bytes().substr(0, 0));
     EXPECT_EQ(file.bytes(), each);
+    file.let_go();
+    EXPECT_EQ(file.bytes(), each);
   }
   fs::remove(path);
 }

@@ -119,6 +119,64 @@ TEST(Plan, GivesTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {2, 3, 8}) EXPECT_EQ(values_of(network, plan, threads, image), alone);
 }
 
+// A convolution and a pool of what it gives: of its reals or, where the pool is one of codes, of
+// codes.
+Program pooled_program(Draw& draw, const packed::Window& of_pool, packed::Pooling pooling,
+                       bool codes, bool ceil) {
+  Program program(70, 60, 3);
+  int last = add_code_conv(program, draw, 0, 20, 3, 1, 1, 1);
+  last = add_affine(program, last, draw.reals(20), draw.reals(20));
+  if (codes) last = add_quantize(program, last, 1, {0, 1, 2});
+  packed::PoolT pool;
+  pool.input = last;
+  pool.window = window(of_pool.kernel(), of_pool.stride(), of_pool.padding());
+  pool.pooling = pooling;
+  pool.ceil = ceil;
+  const auto side = [&](int length) {
+    const int rest = length + 2 * of_pool.padding() - of_pool.kernel();
+    const int count = rest / of_pool.stride() + 1;
+    const bool one_more = ceil && rest % of_pool.stride() != 0 &&
+                          count * of_pool.stride() < length + of_pool.padding();
+    return count + (one_more ? 1 : 0);
+  };
+  last = program.add(std::move(pool), {side(70), side(60), 20}, codes ? 4 : 0);
+  if (codes) {
+    packed::DequantizeT dequantize;
+    dequantize.input = last;
+    dequantize.groups = 1;
+    dequantize.levels = {0, 1, 2, 3};
+    last = program.add(std::move(dequantize), program.shape(last));
+  }
+  add_mean(program, last);
+  return program;
+}
+
+TEST(Plan, RunsAPoolByBandsOfTheRowsThatItReads) {
+  Draw draw(5);
+  for (const packed::Window& of_pool :
+       {packed::Window(3, 2, 1), packed::Window(2, 2, 0), packed::Window(3, 1, 1),
+        packed::Window(2, 3, 0), packed::Window(7, 3, 3)})
+    for (const int kind : {0, 1, 2, 3}) {
+      SCOPED_TRACE(testing::Message() << "window " << of_pool.kernel() << ", kind " << kind);
+      const auto pooling = kind == 0 ? packed::Pooling::average : packed::Pooling::maximum;
+      const Program program = pooled_program(draw, of_pool, pooling, kind == 2, kind == 3);
+      const Program::File file = program.file();
+      const Network network(open_sealed(file.span()));
+      const std::vector<uint8_t> image = image_of(program, 6);
+      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+      for (const Isa isa : isas()) {
+        const Plan plan(network, isa);
+        const Group& first = plan.groups().front();
+        ASSERT_TRUE(first.has_band());
+        EXPECT_EQ(network.step(first.steps.back()).operation_type(), packed::Operation::Pool);
+        EXPECT_EQ(first.stored, (std::vector<int>{first.steps.back() + 1}));
+        EXPECT_FALSE(plan.places()[static_cast<size_t>(first.before_pool())]);
+        for (const int threads : {1, 2, 3, 8})
+          EXPECT_GE(expect_same(network, plain, values_of(network, plan, threads, image)), 2);
+      }
+    }
+}
+
 // Few rows of many channels, with all operations that may follow in the group.
 Program wide_program() {
   Draw draw(2);

@@ -52,4 +52,8 @@ void MappedFile::bring(std::string_view part) const {
     throw unreadable(path_, "it was cut, or its disk fails");
 }
 
+void MappedFile::let_go() const {
+  if (!bytes_.empty()) ::madvise(const_cast<char*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 }  // namespace lowbit::core

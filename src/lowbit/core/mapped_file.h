@@ -27,6 +27,9 @@ class MappedFile {
   // cannot tell.)
   void bring(std::string_view part) const;
 
+  // Takes all of it out of this process's memory; what is looked at again, the system brings again.
+  void let_go() const;
+
  private:
   std::filesystem::path path_;
   Descriptor file_;

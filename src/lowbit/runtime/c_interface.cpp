@@ -32,6 +32,11 @@ struct Bytes {
     span = {reinterpret_cast<const uint8_t*>(copied->data()), size};
   }
 
+  // What the plan needs it has in a form of its own: that and the file need not be in memory both.
+  void let_go() const {
+    if (mapped) mapped->let_go();
+  }
+
   std::optional<lowbit::core::MappedFile> mapped;
   std::optional<runtime::AlignedBytes> copied;
   std::span<const uint8_t> span;
@@ -43,7 +48,9 @@ struct lowbit_model {
       : isa(isa_),
         bytes(bytes_of...),
         network(runtime::open_sealed(bytes.span)),
-        plan(network, isa) {}
+        plan(network, isa, [this] { bytes.let_go(); }) {
+    bytes.let_go();
+  }
 
   runtime::Isa isa;
   Bytes bytes;

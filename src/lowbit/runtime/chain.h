@@ -36,6 +36,8 @@ class Chain {
   // Channels that run() is asked for begin at each that this divides, and end there or at the last
   // one.
   int channel_block() const;
+  // Rows that it computes at a time.
+  int block_rows() const { return static_cast<int>(block_numbers_ / shape_.row()); }
   // What run() needs at `scratch`, aligned to 64 bytes.
   size_t scratch_bytes() const;
   void run(std::span<const Tensor> values, Rows rows, Channels channels, std::byte* scratch) const;

@@ -20,6 +20,8 @@ constexpr int kTilePixels = 6;
 double time_of_part(const Network& network, const Group& group, int rows, int channels) {
   const int first = group.steps.front();
   const Shape& out = network.types()[static_cast<size_t>(first) + 1].shape;
+  // The rows that the chain computes.
+  if (group.has_band()) rows = group.windows->most_rows_under(rows);
   const double pixels = static_cast<double>(rows) * out.width;
   const double numbers = kPart + kNumber * pixels * channels;
   const packed::CodeConv* conv = network.step(first).operation_as_CodeConv();
@@ -37,7 +39,8 @@ double time_of_part(const Network& network, const Group& group, int rows, int ch
 
 Parts::Parts(const Network& network, const Group& group, int threads)
     : shape_(network.types()[static_cast<size_t>(group.steps.back()) + 1].shape) {
-  const int block = group.chain ? group.chain->channel_block() : shape_.channels;
+  const bool by_block = group.chain && !group.has_band();
+  const int block = by_block ? group.chain->channel_block() : shape_.channels;
   const int blocks = ceil_divided(shape_.channels, block);
   // More parts than this are only slower.
   const int most = threads == 1 ? 1 : 8 * threads;

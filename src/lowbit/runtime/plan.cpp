@@ -6,6 +6,10 @@
 namespace lowbit::runtime {
 namespace {
 
+// A pool has a band of rows where the rows are many: at the edges of parts two threads compute the
+// rows under a window both.
+constexpr int kRowsForEachOfWindow = 8;
+
 bool contains(const std::vector<int>& numbers, int number) {
   return std::ranges::find(numbers, number) != numbers.end();
 }
@@ -23,6 +27,7 @@ class Grower {
     if (Chain::may_begin(network_.step(step)))
       while (grow()) {
       }
+    append_pool();
     const int last = group_.steps.back() + 1;
     for (const int given : group_.steps)
       if (given + 1 == last || first_reader_outside(given + 1) < network_.steps())
@@ -59,6 +64,20 @@ class Grower {
     return true;
   }
 
+  // If nothing else reads what the group gives.
+  void append_pool() {
+    const int value = group_.steps.back() + 1, pool = first_reader_outside(value);
+    if (pool == network_.steps() || taken_[static_cast<size_t>(pool)] ||
+        !Chain::may_begin(network_.step(group_.steps.front())))
+      return;
+    const packed::Pool* operation = network_.step(pool).operation_as_Pool();
+    if (!operation || network_.readers()[static_cast<size_t>(value)].size() > 1) return;
+    for (const int step : group_.steps)
+      if (step + 1 != value && first_reader_outside(step + 1) < network_.steps()) return;
+    const int rows = network_.types()[static_cast<size_t>(value)].shape.height;
+    if (rows / kRowsForEachOfWindow >= operation->window()->kernel()) group_.steps.push_back(pool);
+  }
+
   const Network& network_;
   const std::vector<bool>& taken_;
   Group group_;
@@ -66,15 +85,32 @@ class Grower {
 
 }  // namespace
 
-Plan::Plan(const Network& network, Isa isa) {
-  put_together(network, isa);
-  place(network, isa != Isa::reference);
+int Group::band_rows() const {
+  return std::max(chain->block_rows() / windows->stride(), 1);
 }
 
-void Plan::put_together(const Network& network, Isa isa) {
+size_t Group::scratch_bytes(const Network& network) const {
+  if (!chain) return 0;
+  const size_t bytes = aligned(chain->scratch_bytes());
+  if (!has_band()) return bytes;
+  const ValueType& type = network.types()[static_cast<size_t>(before_pool())];
+  const int rows = windows->most_rows_under(band_rows());
+  return bytes + aligned(type.shape.row() * type.element_bytes() * static_cast<size_t>(rows));
+}
+
+Plan::Plan(const Network& network, Isa isa, const std::function<void()>& before_group) {
+  put_together(network, isa, before_group);
+  place(network, isa != Isa::reference);
+  for (const Group& group : groups_)
+    scratch_bytes_ = std::max(scratch_bytes_, group.scratch_bytes(network));
+}
+
+void Plan::put_together(const Network& network, Isa isa,
+                        const std::function<void()>& before_group) {
   std::vector<bool> taken(static_cast<size_t>(network.steps()));
   for (int step = 0; step < network.steps(); ++step) {
     if (taken[static_cast<size_t>(step)]) continue;
+    before_group();
     Group group;
     if (isa == Isa::reference) {
       group.steps = {step};
@@ -82,10 +118,16 @@ void Plan::put_together(const Network& network, Isa isa) {
       if (network.step(step).operation_as_CodeConv()) group.weights = network.weights(step);
     } else {
       group = Grower(network, taken).from(step);
-      if (Chain::may_begin(network.step(step)))
-        group.chain = std::make_unique<Chain>(network, group.steps, group.stored, isa);
-      else if (WindowStep::can(network.step(step)))
-        group.windows = std::make_unique<WindowStep>(network, step, isa);
+      const int last = group.steps.back();
+      if (WindowStep::can(network.step(last)))
+        group.windows = std::make_unique<WindowStep>(network, last, isa);
+      if (Chain::may_begin(network.step(step))) {
+        std::span<const int> steps = group.steps;
+        if (group.windows) steps = steps.first(steps.size() - 1);
+        const int given = steps.back() + 1;
+        group.chain = std::make_unique<Chain>(
+            network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa);
+      }
     }
     for (const int member : group.steps) taken[static_cast<size_t>(member)] = true;
     groups_.push_back(std::move(group));
@@ -132,13 +174,6 @@ void Plan::place(const Network& network, bool reuse) {
     bytes_ = std::max(bytes_, next.place + next.bytes);
     placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Placed::place), next);
   }
-}
-
-size_t Plan::scratch_bytes() const {
-  size_t bytes = 0;
-  for (const Group& group : groups_)
-    if (group.chain) bytes = std::max(bytes, aligned(group.chain->scratch_bytes()));
-  return bytes;
 }
 
 }  // namespace lowbit::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -18,18 +19,29 @@ struct Group {
   std::vector<int> steps;   // rising
   std::vector<int> stored;  // of the values that they give those that come to stand in memory
   // One of them; none: the one step is run in plain loops, if it is a CodeConv with these weights.
+  // Both: the last step is a pool of what the chain gives, of which a thread has a band of a few
+  // rows at a time.
   std::unique_ptr<Chain> chain;
   std::unique_ptr<WindowStep> windows;
   Weights weights;
 
   // What does most of the work.
   const char* kernel() const { return chain ? chain->name() : windows ? "windows" : "reference"; }
+  bool has_band() const { return chain && windows; }
+  // The value that the chain gives.
+  int before_pool() const { return steps[steps.size() - 2] + 1; }
+  // Rows of the pool at a time: as many as use what the chain computes at a time.
+  int band_rows() const;
+  // What a thread needs beside, aligned to 64 bytes: of the chain, then the band.
+  size_t scratch_bytes(const Network& network) const;
 };
 
 class Plan {
  public:
-  // isa: reference gives each step a group and each value a place of its own.
-  Plan(const Network& network, Isa isa);
+  // isa: reference gives each step a group and each value a place of its own. before_group: called
+  // before a group is made of its steps, when what was made of others is no longer looked at.
+  Plan(
+      const Network& network, Isa isa, const std::function<void()>& before_group = [] {});
 
   const std::vector<Group>& groups() const { return groups_; }
   // Where each value stands, in bytes; nothing for the image and for values that never stand
@@ -37,15 +49,15 @@ class Plan {
   const std::vector<std::optional<size_t>>& places() const { return places_; }
   size_t bytes() const { return bytes_; }
   // What a thread needs beside, aligned to 64 bytes.
-  size_t scratch_bytes() const;
+  size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  void put_together(const Network& network, Isa isa);
+  void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;
   std::vector<std::optional<size_t>> places_;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0, scratch_bytes_ = 0;
 };
 
 }  // namespace lowbit::runtime

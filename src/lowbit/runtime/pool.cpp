@@ -27,7 +27,7 @@ void wait_while(const std::atomic<T>& number, T value) {
 
 }  // namespace
 
-Pool::Pool(int threads) {
+Pool::Pool(int threads) : shares_(static_cast<size_t>(threads)) {
   try {
     for (int thread = 1; thread < threads; ++thread)
       workers_.emplace_back([this, thread] { work(thread); });
@@ -49,10 +49,13 @@ void Pool::end() {
 }
 
 void Pool::take_parts(int thread) {
-  for (;;) {
-    const int part = next_.fetch_add(1, std::memory_order_relaxed);
-    if (part >= parts_) return;
-    call_(body_, part, thread);
+  for (int other = 0; other < threads(); ++other) {
+    Share& share = shares_[static_cast<size_t>((thread + other) % threads())];
+    for (;;) {
+      const int part = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (part >= share.end) break;
+      call_(body_, part, thread);
+    }
   }
 }
 
@@ -72,8 +75,12 @@ void Pool::run(int parts, const void* body, Call call) {
   }
   body_ = body;
   call_ = call;
-  parts_ = parts;
-  next_.store(0, std::memory_order_relaxed);
+  for (int thread = 0, first = 0; thread < threads(); ++thread) {
+    Share& share = shares_[static_cast<size_t>(thread)];
+    share.next.store(first, std::memory_order_relaxed);
+    first += (parts - first) / (threads() - thread);
+    share.end = first;
+  }
   busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();

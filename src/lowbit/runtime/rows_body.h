@@ -147,32 +147,58 @@ LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
 #endif
 }
 
+// Of `pixels` pixels at once, for which a threshold is loaded once.
+template <size_t pixels, class Vector, class T, class Finish>
+LOWBIT_INLINE void count_thresholds_of(const RowCall& call, const T* thresholds, Finish finish,
+                                       const T* in, uint8_t* out) {
+  // Integers that are not above are those less that are: instruction sets have but that comparison.
+  constexpr bool kAbove = T{1} / 2 == 0;
+  const size_t steps = call.steps, per_pixel = call.channels;
+  // From one threshold of a channel to the next.
+  const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
+  for (size_t c = 0; c < whole; c += kLanes) {
+    Vector x[pixels];
+    Integers count[pixels];
+#pragma GCC unroll 4
+    for (size_t p = 0; p < pixels; ++p) {
+      x[p] = load<Vector>(in + p * per_pixel + c);
+      count[p] = Integers{} + (kAbove ? static_cast<int32_t>(steps) : 0);
+    }
+    for (size_t t = 0; t < steps; ++t) {
+      const Vector threshold = load<Vector>(thresholds + t * channels + c);
+#pragma GCC unroll 4
+      for (size_t p = 0; p < pixels; ++p)  // true is -1
+        count[p] += kAbove ? threshold > x[p] : -(threshold <= x[p]);
+    }
+#pragma GCC unroll 4
+    for (size_t p = 0; p < pixels; ++p) {
+      const Bytes codes = lowest_bytes(finish(count[p], c));
+      std::memcpy(out + p * per_pixel + c, &codes, sizeof codes);
+    }
+  }
+  for (size_t p = 0; p < pixels; ++p)
+    for (size_t c = whole; c < per_pixel; ++c) {
+      int32_t count = 0;
+      for (size_t t = 0; t < steps; ++t)
+        count += thresholds[t * channels + c] <= in[p * per_pixel + c];
+      out[p * per_pixel + c] = static_cast<uint8_t>(finish(count, c));
+    }
+}
+
 // The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
 // the code of it: of a vector of them at channel c, and of one.
 template <class Vector, class T, class Finish>
 LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
+  constexpr size_t kPixels = 4;
   const T* in = static_cast<const T*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
-  const size_t pixels = call.pixels, steps = call.steps, per_pixel = call.channels;
-  // From one threshold of a channel to the next.
-  const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
-  for (size_t pixel = 0; pixel < pixels; ++pixel) {
-    for (size_t c = 0; c < whole; c += kLanes) {
-      const Vector x = load<Vector>(in + c);
-      Integers count = {};
-      for (size_t t = 0; t < steps; ++t)
-        count -= load<Vector>(thresholds + t * channels + c) <= x;  // true is -1
-      const Bytes codes = lowest_bytes(finish(count, c));
-      std::memcpy(out + c, &codes, sizeof codes);
-    }
-    for (size_t c = whole; c < per_pixel; ++c) {
-      int32_t count = 0;
-      for (size_t t = 0; t < steps; ++t) count += thresholds[t * channels + c] <= in[c];
-      out[c] = static_cast<uint8_t>(finish(count, c));
-    }
-    in += per_pixel;
-    out += per_pixel;
-  }
+  size_t pixel = 0;
+  for (; pixel + kPixels <= call.pixels; pixel += kPixels)
+    count_thresholds_of<kPixels, Vector>(call, thresholds, finish, in + pixel * call.channels,
+                                         out + pixel * call.channels);
+  for (; pixel < call.pixels; ++pixel)
+    count_thresholds_of<1, Vector>(call, thresholds, finish, in + pixel * call.channels,
+                                   out + pixel * call.channels);
 }
 
 struct Plain {

@@ -11,6 +11,25 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+// The rows that the pool needs, a few at a time; what the next ones need, too, is kept.
+void run_band(const Group& group, std::span<Tensor> values, Rows rows, std::byte* scratch) {
+  Tensor& between = values[static_cast<size_t>(group.before_pool())];
+  between.data = scratch + aligned(group.chain->scratch_bytes());
+  const Channels channels{0, between.type.shape.channels};
+  int known = 0;  // the rows before are computed
+  for (int y = rows.first; y < rows.last; y += group.band_rows()) {
+    const Rows some{y, std::min(y + group.band_rows(), rows.last)};
+    const Rows needed = group.windows->rows_under(some);
+    if (known > needed.first)
+      std::memmove(between.data, between.row(needed.first),
+                   static_cast<size_t>(between.row(known) - between.row(needed.first)));
+    between.first_row = needed.first;
+    group.chain->run(values, {std::max(known, needed.first), needed.last}, channels, scratch);
+    group.windows->run(values, some);
+    known = needed.last;
+  }
+}
+
 }  // namespace
 
 void AlignedBytes::Free::operator()(std::byte* data) const {
@@ -30,9 +49,11 @@ std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byt
 }
 
 void run_part(const Network& network, const Group& group, const Parts& parts, int part,
-              std::span<const Tensor> values, std::byte* scratch) {
+              std::span<Tensor> values, std::byte* scratch) {
   const Rows rows = parts.rows(part);
-  if (group.chain)
+  if (group.has_band())
+    run_band(group, values, rows, scratch);
+  else if (group.chain)
     group.chain->run(values, rows, parts.channels(part), scratch);
   else if (group.windows)
     group.windows->run(values, rows);
@@ -47,26 +68,28 @@ Session::Session(const Network& network, const Plan& plan, int threads)
       bytes_(plan.bytes() + scratch_bytes_ * static_cast<size_t>(threads)),
       memory_(plan.bytes()),
       scratch_(scratch_bytes_ * static_cast<size_t>(threads)),
-      values_(values_in(network, plan, memory_.data())),
+      values_(static_cast<size_t>(threads), values_in(network, plan, memory_.data())),
       pool_(threads) {
   for (const Group& group : plan.groups()) parts_.emplace_back(network, group, threads);
 }
 
 void Session::run_group(const Group& group, const Parts& parts) {
   pool_.each(parts.count(), [&](int part, int thread) {
-    run_part(network_, group, parts, part, values_,
-             scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
+    const auto own = static_cast<size_t>(thread);
+    run_part(network_, group, parts, part, values_[own], scratch_.data() + own * scratch_bytes_);
   });
 }
 
 void Session::run(const uint8_t* image, float* logits, Watcher watch, void* context) {
-  values_.front().data = const_cast<uint8_t*>(image);  // which only Tensor makes writable
+  for (std::vector<Tensor>& values : values_)
+    values.front().data = const_cast<uint8_t*>(image);  // which only Tensor makes writable
   for (size_t i = 0; i < parts_.size(); ++i) {
     const Group& group = plan_.groups()[i];
     run_group(group, parts_[i]);
     if (watch) watch(context, *this, group);
   }
-  std::memcpy(logits, values_.back().data, values_.back().type.bytes());
+  const Tensor& last = values_.front().back();
+  std::memcpy(logits, last.data, last.type.bytes());
 }
 
 }  // namespace lowbit::runtime

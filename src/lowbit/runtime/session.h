@@ -31,9 +31,9 @@ class AlignedBytes {
 // The values of a run that has plan.bytes() at `memory`, without the image.
 std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byte* memory);
 
-// Does a part of a group; plan.scratch_bytes() at `scratch`.
+// Does a part of a group; plan.scratch_bytes() at `scratch`. values: the thread's own.
 void run_part(const Network& network, const Group& group, const Parts& parts, int part,
-              std::span<const Tensor> values, std::byte* scratch);
+              std::span<Tensor> values, std::byte* scratch);
 
 class Session {
  public:
@@ -47,7 +47,7 @@ class Session {
   void run(const uint8_t* image, float* logits, Watcher watch = nullptr, void* context = nullptr);
 
   // A value that stands in memory since its group was run, while a watcher is called.
-  const Tensor& value(int number) const { return values_[static_cast<size_t>(number)]; }
+  const Tensor& value(int number) const { return values_.front()[static_cast<size_t>(number)]; }
   // Bytes held.
   size_t bytes() const { return bytes_; }
 
@@ -58,8 +58,8 @@ class Session {
   const Plan& plan_;
   size_t scratch_bytes_, bytes_;
   AlignedBytes memory_, scratch_;
-  std::vector<Tensor> values_;
-  std::vector<Parts> parts_;  // of each group
+  std::vector<std::vector<Tensor>> values_;  // of each thread
+  std::vector<Parts> parts_;                 // of each group
   Pool pool_;
 };
 

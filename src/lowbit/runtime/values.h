@@ -30,16 +30,21 @@ struct ValueType {
   size_t bytes() const { return shape.count() * element_bytes(); }
 };
 
-// A value in memory, [height, width, channels], the channel fastest.
+// A value in memory, [height, width, channels], the channel fastest; or some of its rows.
 struct Tensor {
   ValueType type;
   void* data = nullptr;
+  int first_row = 0;  // at `data`
 
   float* reals() const { return static_cast<float*>(data); }
   uint8_t* codes() const { return static_cast<uint8_t*>(data); }
   // Where row `y` begins.
-  float* real_row(int y) const { return reals() + static_cast<size_t>(y) * type.shape.row(); }
-  uint8_t* code_row(int y) const { return codes() + static_cast<size_t>(y) * type.shape.row(); }
+  std::byte* row(int y) const {
+    return static_cast<std::byte*>(data) +
+           static_cast<size_t>(y - first_row) * type.shape.row() * type.element_bytes();
+  }
+  float* real_row(int y) const { return reinterpret_cast<float*>(row(y)); }
+  uint8_t* code_row(int y) const { return reinterpret_cast<uint8_t*>(row(y)); }
 };
 
 // Rows [first, last) of a value.

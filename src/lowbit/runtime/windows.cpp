@@ -1,7 +1,6 @@
 #include "lowbit/runtime/windows.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "lowbit/runtime/formulas.h"
 
@@ -69,13 +68,19 @@ void WindowStep::set_pool(const packed::Pool& pool, Isa isa) {
   finish_ = row_function(RowOperation::affine, isa);
 }
 
+std::pair<int64_t, int64_t> WindowStep::inside(int position, int size, int kernel) const {
+  const int64_t begin = int64_t{position} * stride_ - padding_;
+  return {std::max<int64_t>(begin, 0), std::min<int64_t>(begin + kernel, size)};
+}
+
+Rows WindowStep::rows_under(Rows rows) const {
+  return {static_cast<int>(inside(rows.first, in_.shape.height, height_).first),
+          static_cast<int>(inside(rows.last - 1, in_.shape.height, height_).second)};
+}
+
 // The greatest of the pixels inside the image, the first of equals: as in the plain loops the first
 // of all is compared with itself, too.
 void WindowStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
-  const auto inside = [&](int position, int size, int kernel) {
-    const int64_t begin = int64_t{position} * stride_ - padding_;
-    return std::pair{std::max<int64_t>(begin, 0), std::min<int64_t>(begin + kernel, size)};
-  };
   const size_t size = in_.element_bytes(), pixel = static_cast<size_t>(out_.shape.channels);
   const auto [top, bottom] = inside(y, in_.shape.height, height_);
   WindowCall call;
@@ -85,10 +90,8 @@ void WindowStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
   for (int x = 0; x < out_.shape.width; ++x) {
     const auto [left, right] = inside(x, in_.shape.width, width_);
     call.columns = static_cast<size_t>(right - left);
-    call.in = static_cast<const char*>(in.data) +
-              (static_cast<size_t>(top) * call.in_row + static_cast<size_t>(left) * pixel) * size;
-    call.out = static_cast<char*>(out.data) +
-               (static_cast<size_t>(y) * out_.shape.row() + static_cast<size_t>(x) * pixel) * size;
+    call.in = in.row(static_cast<int>(top)) + static_cast<size_t>(left) * pixel * size;
+    call.out = out.row(y) + static_cast<size_t>(x) * pixel * size;
     function_(call);
   }
 }
@@ -107,9 +110,8 @@ void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int
   const auto in_channels = static_cast<size_t>(in_.shape.channels);
   const auto out_channels = static_cast<size_t>(out_.shape.channels);
   const auto from_x = static_cast<size_t>(first * stride_ - before);
-  const size_t in_place = static_cast<size_t>(from_y) * in_.shape.row() + from_x * in_channels;
-  const size_t out_place =
-      static_cast<size_t>(y) * out_.shape.row() + static_cast<size_t>(first) * out_channels;
+  const std::byte* const from = in.row(static_cast<int>(from_y)) + from_x * in_channels * size;
+  float* const to = out.real_row(y) + static_cast<size_t>(first) * out_channels;
   const auto groups = static_cast<size_t>(calls_);
   const size_t inside = weights_.empty()
                             ? 0
@@ -123,8 +125,8 @@ void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int
   call.in_channels = inside;
   call.weights_row = out_channels;
   for (size_t group = 0; group < groups; ++group) {
-    call.in = static_cast<const char*>(in.data) + (in_place + group * inside) * size;
-    call.out = static_cast<char*>(out.data) + (out_place + group * call.channels) * size;
+    call.in = from + group * inside * size;
+    call.out = to + group * call.channels;
     if (!weights_.empty())
       call.weights = weights_.data() +
                      static_cast<size_t>(row * width_ + column) * inside * out_channels +

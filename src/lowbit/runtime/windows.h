@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lowbit/runtime/network.h"
@@ -18,11 +19,19 @@ class WindowStep {
   // isa is not `reference`.
   WindowStep(const Network& network, int step, Isa isa);
 
+  // From the windows of one row of the result to those of the next.
+  int stride() const { return stride_; }
+  // The most that run() reads for so many rows of the result.
+  int most_rows_under(int rows) const { return (rows - 1) * stride_ + height_; }
+  // What it reads for these.
+  Rows rows_under(Rows rows) const;
   void run(std::span<const Tensor> values, Rows rows) const;
 
  private:
   void set_convolution(const packed::RealConv& conv, Isa isa);
   void set_pool(const packed::Pool& pool, Isa isa);
+  // Of a side of the image the part that is under a window, which may reach beyond.
+  std::pair<int64_t, int64_t> inside(int position, int size, int kernel) const;
   void maximum_row(const Tensor& in, const Tensor& out, int y) const;
   void gather(const Tensor& in, const Tensor& out, int y, int row, int column) const;
   void end_row(const Tensor& out, int y) const;
