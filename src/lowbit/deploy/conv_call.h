@@ -21,7 +21,7 @@ struct ConvCall {
   const Node *input_quantizer = nullptr, *weight_quantizer = nullptr;
   int stride = 1, padding = 0, groups = 1;
   std::optional<Fold> fold;
-  torch::Tensor output;  // behind the norm, where there is one
+  torch::Tensor output;  // before the norm: its layer names what the program computes
 
   int out() const { return static_cast<int>(weight.size(0)); }
   int kernel() const { return static_cast<int>(weight.size(2)); }

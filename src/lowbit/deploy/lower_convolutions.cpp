@@ -208,7 +208,6 @@ std::optional<int> batch_norm(Builder& to, const Node& node) {
   if (before && before->op == "aten::conv2d" && to.trace().uses(x) == 1) {
     ConvCall call = conv_call(to, *before);
     call.fold = std::move(fold);
-    call.output = node.output;
     return lowered(to, call);
   }
   packed::AffineT affine;
