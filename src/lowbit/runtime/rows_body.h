@@ -2,6 +2,7 @@
 // LOWBIT_ROWS, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing here may
 // leave a function behind that another source could use, too.
 #include <cstring>
+#include <type_traits>
 
 #include "lowbit/runtime/formulas.h"
 #include "lowbit/runtime/rows.h"
@@ -152,7 +153,7 @@ template <size_t pixels, class Vector, class T, class Finish>
 LOWBIT_INLINE void count_thresholds_of(const RowCall& call, const T* thresholds, Finish finish,
                                        const T* in, uint8_t* out) {
   // Integers that are not above are those less that are: instruction sets have but that comparison.
-  constexpr bool kAbove = T{1} / 2 == 0;
+  constexpr bool kAbove = std::is_integral_v<T>;
   const size_t steps = call.steps, per_pixel = call.channels;
   // From one threshold of a channel to the next.
   const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
