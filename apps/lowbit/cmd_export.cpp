@@ -2,7 +2,11 @@
 // nothing was lost; lowbit tools export_onnx.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "command_line.h"
 #include "commands.h"
@@ -29,6 +33,20 @@
 namespace lowbit::app {
 namespace {
 
+template <class Value>
+using Names = std::vector<std::pair<std::string, Value>>;
+
+const Names<deploy::Ends> kEnds = {
+    {"int8", deploy::Ends::int8}, {"int4", deploy::Ends::int4}, {"float32", deploy::Ends::float32}};
+const Names<onnx::Weights> kOnnxWeights = {
+    {"int8", onnx::Weights::int8}, {"int4", onnx::Weights::int4}, {"int2", onnx::Weights::int2}};
+
+// name: one of the names.
+template <class Value>
+Value named(const Names<Value>& names, const std::string& name) {
+  return std::ranges::find(names, name, &Names<Value>::value_type::first)->second;
+}
+
 struct ExportCall {
   std::string checkpoint, output, onnx, onnx_weights = "int8", ends = "int8";
   int calibrate = 64, check = 256;
@@ -44,11 +62,11 @@ std::string beside(const std::string& checkpoint, const char* extension) {
 void add_export_options(CLI::App& app, ExportCall& call) {
   app.add_option("--onnx_weights", call.onnx_weights,
                  "of the ONNX file: int8, int4, int2 where they fit")
-      ->check(CLI::IsMember({"int8", "int4", "int2"}))
+      ->check(CLI::IsMember(kOnnxWeights))
       ->capture_default_str();
   app.add_option("--ends", call.ends,
                  "weights of full-precision layers: 8 bits, 4 but for the first, or as trained")
-      ->check(CLI::IsMember({"int8", "int4", "float32"}))
+      ->check(CLI::IsMember(kEnds))
       ->capture_default_str();
   app.add_option("--calibrate", call.calibrate, "training images that show the range of 8 bits")
       ->check(CLI::Range(1, 100000))
@@ -82,15 +100,10 @@ int resize_of(const config::DataOptions& options) {
   return data::is_streamed(options) ? static_cast<int>(data::shorter_side(options.input_size)) : 0;
 }
 
-deploy::Ends ends_of(const std::string& name) {
-  if (name == "float32") return deploy::Ends::float32;
-  return name == "int4" ? deploy::Ends::int4 : deploy::Ends::int8;
-}
-
 deploy::LowerOptions lower_options(const ExportCall& call, const models::Network& network,
                                    const config::DataOptions& data,
                                    const std::vector<std::string>& classes) {
-  return {.ends = ends_of(call.ends),
+  return {.ends = named(kEnds, call.ends),
           .mean = data.mean,
           .std = data.std,
           .network = network.description(),
@@ -120,17 +133,13 @@ void write_packed(const std::string& path, const packed::ModelT& model,
              static_cast<double>(size.float_bytes) / static_cast<double>(bytes.size()));
 }
 
-onnx::Weights onnx_weights(const std::string& name) {
-  if (name == "int2") return onnx::Weights::int2;
-  return name == "int4" ? onnx::Weights::int4 : onnx::Weights::int8;
-}
-
 void write_onnx(const ExportCall& call, const packed::ModelT& model,
                 const config::DataOptions& data) {
-  const std::string bytes = onnx::onnx_file(model, {.mean = data.mean,
-                                                    .std = data.std,
-                                                    .weights = onnx_weights(call.onnx_weights),
-                                                    .version = LOWBIT_VERSION});
+  const std::string bytes =
+      onnx::onnx_file(model, {.mean = data.mean,
+                              .std = data.std,
+                              .weights = named(kOnnxWeights, call.onnx_weights),
+                              .version = LOWBIT_VERSION});
   core::replace_file(call.onnx, bytes);
   fmt::print("{}: {} bytes\n", call.onnx, bytes.size());
 }

@@ -15,8 +15,9 @@ struct Fold {
 
 // A convolution or a linear layer, as both are one to the program.
 struct ConvCall {
-  torch::Tensor input, weight, bias;  // weight [O, I / groups, k, k]; bias undefined: none
-  torch::Tensor quantized_weight;     // what the pass used: the quantizer's result, or `weight`
+  torch::Tensor input, bias;  // bias undefined: none
+  // [O, I / groups, k, k]; what the pass used: the quantizer's result, or `weight`.
+  torch::Tensor weight, quantized_weight;
   // The quantizers that gave input and quantized_weight; null: none.
   const Node *input_quantizer = nullptr, *weight_quantizer = nullptr;
   int stride = 1, padding = 0, groups = 1;

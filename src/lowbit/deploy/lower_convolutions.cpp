@@ -46,7 +46,8 @@ ConvCall conv_call(const Builder& to, const Node& node) {
   call.weight_quantizer = quantizer_of(to.trace(), call.quantized_weight);
   call.weight =
       call.weight_quantizer ? call.weight_quantizer->inputs[0].toTensor() : call.quantized_weight;
-  if (call.weight.dim() == 2) call.weight = call.weight.unsqueeze(2).unsqueeze(3);
+  for (torch::Tensor* weight : {&call.weight, &call.quantized_weight})
+    if (weight->dim() == 2) *weight = weight->unsqueeze(2).unsqueeze(3);
   call.output = node.output;
   return call;
 }
@@ -147,7 +148,6 @@ Fold fold_of(const Node& node) {
 
 }  // namespace
 
-// [O, I, k, k] in the order of the program: [O][row][column][I].
 torch::Tensor in_program_order(const torch::Tensor& weight) {
   return weight.detach().permute({0, 2, 3, 1}).contiguous();
 }

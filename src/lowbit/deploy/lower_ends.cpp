@@ -104,9 +104,7 @@ int real_conv(Builder& to, const ConvCall& call) {
   conv.input = to.real(call.input);
   conv.window = window(call.kernel(), call.stride, call.padding);
   conv.groups = call.groups;
-  torch::Tensor weight = call.quantized_weight.detach();
-  if (weight.dim() == 2) weight = weight.unsqueeze(2).unsqueeze(3);
-  weight = in_program_order(weight).to(torch::kFloat64);
+  torch::Tensor weight = in_program_order(call.quantized_weight).to(torch::kFloat64);
   if (call.fold)
     weight = weight * torch::tensor(call.fold->factor, torch::kFloat64).view({-1, 1, 1, 1});
   conv.weight = numbers_of<float>(weight);
