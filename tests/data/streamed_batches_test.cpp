@@ -135,6 +135,32 @@ TEST_F(Streamed, AreTheSameWithAnyNumberOfThreadsAndFromAnyPlace) {
   }
 }
 
+// When an epoch has been given, the next one is begun: what is asked for then may be that or not.
+TEST_F(Streamed, AreTheSameWhateverFollowsTheLastBatchOfAnEpoch) {
+  const auto fresh = [&](int64_t epoch, int64_t first, int64_t count) {
+    const auto source = open(data());
+    source->start_epoch(epoch);
+    return batch_at(*source, first, count);
+  };
+  const auto source = open(data());
+  const auto give_whole_epoch = [&] {
+    source->start_epoch(1);
+    for (int64_t first = 0; first < kStreamedSamples; first += 8)
+      source->fetch(first, std::min<int64_t>(8, kStreamedSamples - first));
+  };
+  struct Next {
+    int64_t epoch, first, count;
+  };
+  for (const Next next : {Next{2, 0, 8}, {2, 0, 5}, {2, 3, 8}, {1, 0, 8}, {1, 16, 7}, {4, 0, 8}}) {
+    give_whole_epoch();
+    if (next.epoch != 1) source->start_epoch(next.epoch);
+    const Batch got = batch_at(*source, next.first, next.count);
+    const Batch expected = fresh(next.epoch, next.first, next.count);
+    EXPECT_TRUE(got.images.equal(expected.images)) << next.epoch << ' ' << next.first;
+    EXPECT_TRUE(got.targets.equal(expected.targets)) << next.epoch << ' ' << next.first;
+  }
+}
+
 TEST_F(Streamed, WithMoreAugmentationChangeColorsAndLight) {
   config::DataOptions options = data();
   const Batch plain = batch_at(*open(options), 0, 8);
@@ -243,14 +269,20 @@ TEST_F(Streamed, OnAGpuHaveTheBitsOfTheCpu) {
   config::DataOptions options = data();
   options.addition_augment = true;
   const auto cpu = open(options), gpu = open(options, torch::kCUDA);
+  torch::Tensor busy = torch::zeros({4096, 4096}, torch::kCUDA);
   for (int64_t epoch = 0; epoch < 3; ++epoch) {
     cpu->start_epoch(epoch);
     gpu->start_epoch(epoch);
     std::vector<Batch> batches;
-    for (int64_t first = 0; first + 4 <= kStreamedSamples; first += 4)
-      batches.push_back(batch_at(*gpu, first, 4, torch::TensorOptions(torch::kCUDA)));
+    const auto count = [](int64_t first) { return std::min<int64_t>(4, kStreamedSamples - first); };
+    for (int64_t first = 0; first < kStreamedSamples; first += 4) {
+      // Batches arrive long before they are used: none may be overwritten by the next.
+      for (int i = 0; i < 8; ++i) busy = busy.mm(busy);
+      batches.push_back(batch_at(*gpu, first, count(first), torch::TensorOptions(torch::kCUDA)));
+    }
     for (size_t i = 0; i < batches.size(); ++i) {
-      const Batch expected = batch_at(*cpu, static_cast<int64_t>(i) * 4, 4);
+      const auto first = static_cast<int64_t>(i) * 4;
+      const Batch expected = batch_at(*cpu, first, count(first));
       EXPECT_TRUE(batches[i].images.cpu().equal(expected.images)) << epoch << ' ' << i;
       EXPECT_TRUE(batches[i].targets.cpu().equal(expected.targets)) << epoch << ' ' << i;
     }

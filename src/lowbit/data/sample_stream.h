@@ -62,6 +62,10 @@ class SampleStream {
   // as it is until the next call).
   void start_epoch(int64_t epoch, std::span<const int64_t> order);
 
+  // When batch() has given the last batch of an epoch, which stays as it is until the next batch():
+  // begins with another epoch, in batches of `count` samples, of which there was one before.
+  void go_on_with(int64_t epoch, std::span<const int64_t> order, int64_t count);
+
   // Waits for the samples first .. first + count - 1 of the order. Batches of the same size that
   // follow each other are decoded ahead; anything else begins anew. The batch before this one is
   // given up. An Error (failure) naming the image and the reason if one cannot be read and is

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
@@ -60,19 +61,33 @@ StreamedBatches::StreamedBatches(const config::DataOptions& data, Split split,
 }
 
 void StreamedBatches::start_epoch(int64_t epoch) {
+  wanted_epoch_ = epoch;
+  decode(epoch);
+  epoch_.fill_(epoch);
+  first_ = -1;
+}
+
+void StreamedBatches::decode(int64_t epoch) {
+  if (epoch == decoded_epoch_) return;
   // The stream looks at the order while it decodes.
   stream_.stop();
   order_ = order_of_epoch(options_, size(), epoch);
   stream_.start_epoch(epoch, order_);
-  epoch_.fill_(epoch);
-  first_ = -1;
+  decoded_epoch_ = epoch;
+}
+
+// While the device has still a step or two, and the threads nothing.
+void StreamedBatches::begin_next_epoch() {
+  order_ = order_of_epoch(options_, size(), ++decoded_epoch_);
+  stream_.go_on_with(decoded_epoch_, order_, whole_batch_);
 }
 
 void StreamedBatches::fetch(int64_t first, int64_t count) {
   if (first == first_ && count == count_) return;
   // The stream decodes into the memory of the batch before this one next.
-  if (taken_) taken_->synchronize();
+  if (arrived_) arrived_->synchronize();
   first_ = -1;
+  decode(wanted_epoch_);
   const DecodedBatch& batch = stream_.batch(first, count);
   for (const SkippedImage& image : batch.skipped) {
     const std::string line = fmt::format("{}: {}", image.name, image.reason);
@@ -82,32 +97,55 @@ void StreamedBatches::fetch(int64_t first, int64_t count) {
   stage(batch, count);
   first_ = first;
   count_ = count;
+  if (first == 0) whole_batch_ = count;
+  const bool last = first + count == static_cast<int64_t>(order_.size());
+  if (last && whole_batch_ > 0 && options_.shuffle) begin_next_epoch();
 }
 
 void StreamedBatches::stage(const DecodedBatch& batch, int64_t count) {
-  const bool on_cpu = options_.device.is_cpu();
+  Samples used{batch.pixels_on_device.defined() ? batch.pixels_on_device : batch.pixels,
+               batch.labels, batch.indices, batch.lighting};
+  for (const auto part : kParts)
+    if ((used.*part).defined()) used.*part = (used.*part).narrow(0, 0, count);
   Staged& staged = staged_[count];
-  const auto bring = [&](torch::Tensor& to, const torch::Tensor& from) {
-    if (!from.defined()) return;
-    const torch::Tensor used = from.narrow(0, 0, count);
-    if (on_cpu) {
-      to = used;
-      return;
-    }
-    if (!to.defined()) to = torch::empty_like(used, torch::device(options_.device));
-    to.copy_(used, /*non_blocking=*/true);
+  if (options_.device.is_cpu())
+    staged.ready = used;
+  else
+    send(used, staged);
+}
+
+void StreamedBatches::send(const Samples& used, Staged& staged) {
+  const c10::impl::VirtualGuardImpl device(options_.device.type());
+  const c10::Stream steps = device.getStream(options_.device);
+  if (!way_) {
+    way_ = device.getStreamFromGlobalPool(options_.device);
+    arrived_.emplace(options_.device.type());
+    copied_.emplace(options_.device.type());
+  }
+  for (const auto part : kParts) {
+    const torch::Tensor& from = used.*part;
+    if (!from.defined()) continue;
+    // Made on a stream of its own, which may not have its memory back before it is copied.
+    if (!from.is_cpu()) from.record_stream(*way_);
+    if ((staged.ready.*part).defined()) continue;
+    staged.ready.*part = torch::empty_like(from, torch::device(options_.device));
+    staged.arriving.*part = torch::empty_like(from, torch::device(options_.device));
+    (staged.arriving.*part).record_stream(*way_);
+    copied_->record(steps);  // what had this memory before may still be at work
+  }
+  const auto copy = [&](Samples& to, const Samples& from) {
+    for (const auto part : kParts)
+      if ((from.*part).defined()) (to.*part).copy_(from.*part, /*non_blocking=*/true);
   };
-  bring(staged.pixels, batch.pixels_on_device.defined() ? batch.pixels_on_device : batch.pixels);
-  bring(staged.labels, batch.labels);
-  bring(staged.indices, batch.indices);
-  bring(staged.lighting, batch.lighting);
-  if (on_cpu) return;
-  const c10::Stream stream =
-      c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device);
-  // They belong to another stream, which may not have their memory back before they are copied.
-  if (batch.pixels_on_device.defined()) batch.pixels_on_device.record_stream(stream);
-  if (!taken_) taken_.emplace(options_.device.type());
-  taken_->record(stream);
+  {
+    const c10::StreamGuard guard(*way_);
+    copied_->block(*way_);
+    copy(staged.arriving, used);
+    arrived_->record(*way_);
+  }
+  arrived_->block(steps);
+  copy(staged.ready, staged.arriving);
+  copied_->record(steps);
 }
 
 void StreamedBatches::assemble(const torch::Tensor& images, const torch::Tensor& targets) {
@@ -116,14 +154,14 @@ void StreamedBatches::assemble(const torch::Tensor& images, const torch::Tensor&
     throw core::usage_error("{} samples are assembled, but {} were fetched", images.size(0),
                             first_ < 0 ? 0 : count_);
   const c10::DeviceGuard guard(options_.device);
-  const Staged& staged = staged_.at(count_);
+  const Samples& samples = staged_.at(count_).ready;
   kernels::AssembleBatch batch = batch_arguments(options_, images, targets);
-  batch.pixels = staged.pixels.const_data_ptr<uint8_t>();
-  batch.labels = staged.labels.const_data_ptr<int64_t>();
+  batch.pixels = samples.pixels.const_data_ptr<uint8_t>();
+  batch.labels = samples.labels.const_data_ptr<int64_t>();
   batch.image_count = count_;
   batch.epoch = epoch_.const_data_ptr<int64_t>();
-  batch.indices = staged.indices.const_data_ptr<int64_t>();
-  if (staged.lighting.defined()) batch.lighting = staged.lighting.const_data_ptr<float>();
+  batch.indices = samples.indices.const_data_ptr<int64_t>();
+  if (samples.lighting.defined()) batch.lighting = samples.lighting.const_data_ptr<float>();
   kernels::assemble_batch(options_.backend, batch, tensor::current_stream(options_.device));
 }
 

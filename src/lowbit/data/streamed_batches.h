@@ -3,6 +3,7 @@
 
 #include <c10/core/Event.h>
 
+#include <array>
 #include <map>
 #include <optional>
 
@@ -20,7 +21,8 @@ class StreamedBatches : public BatchSource {
   // fetch() is told the place.
   void set_cursor(int64_t) override {}
   // Waits until the threads have decoded the batch and the device has taken over the one before, so
-  // that the host is never further ahead than one step.
+  // that the host is never further ahead than two steps. On a GPU the batch travels beside the step
+  // before it.
   void fetch(int64_t first, int64_t count) override;
   // Reads what was fetched last, which is of the size of `images`.
   void assemble(const torch::Tensor& images, const torch::Tensor& targets) override;
@@ -36,19 +38,34 @@ class StreamedBatches : public BatchSource {
   StreamedBatches(const config::DataOptions& data, Split split, const BatchOptions& options,
                   const StreamOptions& stream);
 
-  // What assemble() reads, on the device: on a CPU the stream's own memory.
-  struct Staged {
+  // What comes with a batch; a tensor is undefined where there is no such thing.
+  struct Samples {
     torch::Tensor pixels, labels, indices, lighting;
   };
+  static constexpr std::array kParts{&Samples::pixels, &Samples::labels, &Samples::indices,
+                                     &Samples::lighting};
+  // What assemble() reads, on the device: on a CPU the stream's own memory. On a GPU it must not
+  // change while a step may still read it: a batch arrives in other memory and is then copied.
+  struct Staged {
+    Samples arriving, ready;
+  };
+  void decode(int64_t epoch);
+  void begin_next_epoch();
   void stage(const DecodedBatch& batch, int64_t count);
+  void send(const Samples& used, Staged& staged);
 
   BatchOptions options_;
   SampleStream stream_;
-  std::vector<int64_t> order_;
-  torch::Tensor epoch_;               // int64 [1] on the device
+  int64_t wanted_epoch_ = 0;
+  int64_t decoded_epoch_ = -1;  // what the stream is at: when all of an epoch is, the next one
+  std::vector<int64_t> order_;  // of that epoch
+  int64_t whole_batch_ = 0;     // samples of an epoch's first batch; 0: not known yet
+  torch::Tensor epoch_;         // int64 [1] on the device
   std::map<int64_t, Staged> staged_;  // by batch size: captured steps know the addresses
-  std::optional<c10::Event> taken_;   // the device has copied the last batch; none on a CPU
-  int64_t first_ = -1, count_ = 0;    // of the last batch; -1: none of this epoch
+  // Of a GPU alone: the way from host memory, the last batch has arrived, it was copied from there.
+  std::optional<c10::Stream> way_;
+  std::optional<c10::Event> arrived_, copied_;
+  int64_t first_ = -1, count_ = 0;  // of the last batch; -1: none of this epoch
   Skipped skipped_;
 };
 
