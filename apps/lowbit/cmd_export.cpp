@@ -53,6 +53,17 @@ struct ExportCall {
   Arguments network;  // options of lowbit train
 };
 
+// A network of two bits answers otherwise in doubtful cases as soon as a single code near a
+// threshold is another one: as well on the whole, but not the same.
+void explain_other_answers(const deploy::Proof& proof, const ExportCall& call) {
+  constexpr int64_t kExpectedOf = 1000;  // one image of so many, for float32 roundings
+  if (call.ends == "float32" || proof.disagreeing * kExpectedOf <= proof.images) return;
+  fmt::print(
+      "the other classes come of layers trained in full precision that have {} weights here; "
+      "--ends float32 leaves them as trained\n",
+      call.ends);
+}
+
 // The file's name where none is given.
 std::string beside(const std::string& checkpoint, const char* extension) {
   return checkpoint.substr(0, checkpoint.find(".pth")) + extension;
@@ -168,6 +179,7 @@ int export_as(const ExportCall& call, const train::Value& file) {
   const deploy::Proof proof = prove_on(prover, validation, call.check, data);
   model.checked = proof.text();
   fmt::print("{}\n", proof.text());
+  explain_other_answers(proof, call);
   if (!call.output.empty()) write_packed(call.output, model, network);
   if (!call.onnx.empty()) write_onnx(call, model, data);
   return 0;

@@ -39,9 +39,17 @@ TEST_F(Export, WritesAFileThatAnswersAsTheNetworkDoes) {
             answered.out.substr(0, answered.out.rfind(',')));
 }
 
-TEST_F(Export, IsSmallerWithEndsOfEightBits) {
-  ASSERT_EQ(export_to("float.lowbit", {"--ends", "float32"}).status, 0);
-  ASSERT_EQ(export_to("bytes.lowbit").status, 0);
+TEST_F(Export, IsSmallerWithEndsOfEightBitsWhichChangeAnswers) {
+  const Finished floats = export_to("float.lowbit", {"--ends", "float32"});
+  const Finished bytes = export_to("bytes.lowbit"),
+                 fewest = export_to("4.lowbit", {"--ends", "int4"});
+  for (const Finished* exported : {&floats, &bytes, &fewest}) {
+    ASSERT_EQ(exported->status, 0) << exported->err;
+    const bool others = std::stoi(number_after(exported->out, "network's for ")) > 0;
+    const bool explained = exported->out.find("--ends float32 leaves") != std::string::npos;
+    EXPECT_EQ(explained, others && exported != &floats) << exported->out;
+  }
+  EXPECT_THAT(bytes.out + fewest.out, HasSubstr("--ends float32 leaves"));
   EXPECT_LT(fs::file_size(folder_ / "bytes.lowbit"), fs::file_size(folder_ / "float.lowbit"));
   const Finished timed = run({"bench", "bytes.lowbit", "--seconds", "0.01", "--layers"});
   EXPECT_EQ(timed.status, 0) << timed.err;
