@@ -180,6 +180,15 @@ TEST(ParseRun, WarnsAboutQuantizerOptionsThatTheMethodDoesNotRead) {
               ElementsAre("command line: option '--fm_adaptive' has no effect: only weights are "
                           "normalized"));
   EXPECT_THAT(run(kLsq + "--wt_adaptive var-mean").warnings, IsEmpty());
+  EXPECT_THAT(run(kLsq + "--fm_grad_type Triangle").warnings,
+              ElementsAre("command line: option '--fm_grad_type' has no effect: only xnor has "
+                          "Triangle"));
+  EXPECT_THAT(run(kLsq + "--fm_grad_type STE-scale --wt_grad_type STE").warnings, IsEmpty());
+  EXPECT_THAT(run("--dataset fashion --keyword cbsa,dorefa --wt_enable --wt_bit 2 --wt_grad_type "
+                  "STE-scale")
+                  .warnings,
+              ElementsAre("command line: option '--wt_grad_type' has no effect: only lsq and "
+                          "non-uniform have STE-scale"));
 }
 
 TEST(ParseRun, RefusesImpossibleCombinations) {

@@ -290,11 +290,28 @@ class Resolver {
     if (tag == Tag::wt && quant.half_range && quant.method == Method::lsq)
       warn(find("--wt_half_range")->name.place(),
            "option '--wt_half_range' has no effect: lsq quantizes weights in full range");
-    const std::string reason = idle_normalization(tag, quant);
-    if (!reason.empty())
-      warn(find("--" + name + "_adaptive")->name.place(),
-           fmt::format("option '--{}_adaptive' has no effect: {}", name, reason));
+    warn_if_idle("--" + name + "_adaptive", idle_normalization(tag, quant));
+    warn_if_idle("--" + name + "_grad_type", idle_gradient(quant));
     check_levels(tag, name, quant);
+  }
+
+  // reason: why the option has no effect; "" where it has.
+  void warn_if_idle(const std::string& option, const std::string& reason) {
+    if (!reason.empty())
+      warn(find(option)->name.place(),
+           fmt::format("option '{}' has no effect: {}", option, reason));
+  }
+
+  // Why --<tag>_grad_type has no effect; "" where it has, or says what is done anyway.
+  static std::string idle_gradient(const QuantOptions& quant) {
+    const Method method = quant.method;
+    if (quant.grad_type == GradType::triangle && method != Method::xnor)
+      return "only xnor has Triangle";
+    // xnor refuses it.
+    if (quant.grad_type == GradType::ste_scale && method != Method::lsq &&
+        method != Method::non_uniform && method != Method::xnor)
+      return "only lsq and non-uniform have STE-scale";
+    return "";
   }
 
   // Why --<tag>_adaptive has no effect; "" where it has, or is none.
