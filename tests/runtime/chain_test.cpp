@@ -81,6 +81,7 @@ struct Layer {
       const Plan plan(network, isa);
       EXPECT_EQ(values_of(network, plan, 1, image)[number], plain[number]) << name_of(isa);
       compared = plan.groups().front().chain->compares_sums();
+      follows_lines = plan.groups().front().chain->follows_lines();
     }
     return compared.value();
   }
@@ -88,8 +89,15 @@ struct Layer {
   Draw draw{5};
   Program program;
   int last = 0;
+  bool follows_lines = false;  // the planned network
   std::vector<uint8_t> image;
 };
+
+std::vector<float> even(size_t count, float first, float step) {
+  std::vector<float> thresholds;
+  for (size_t i = 0; i < count; ++i) thresholds.push_back(first + static_cast<float>(i) * step);
+  return thresholds;
+}
 
 TEST(ComparedSums, GiveTheCodesOfTheFloatFunctionForEachSum) {
   for (const size_t thresholds : {1, 2, 3, 7, 15}) {
@@ -123,6 +131,39 @@ TEST(ComparedSums, GiveThemForThresholdsOfEachChannel) {
   for (int c = 0; c < kChannels; ++c)
     for (const float x : layer.draw.ascending(3)) thresholds.push_back(x);
   EXPECT_TRUE(layer.compares(thresholds, kChannels));
+}
+
+TEST(ComparedSums, FollowALineForEachChannelWhereThresholdsLieEvenly) {
+  for (const size_t thresholds : {3, 7, 15}) {
+    SCOPED_TRACE(thresholds);
+    const float step = 4 / static_cast<float>(thresholds);
+    Layer layer;  // of its flat channels some thresholds are out of reach
+    layer.affine();
+    EXPECT_TRUE(layer.compares(even(thresholds, -1.75f, step)));
+    EXPECT_TRUE(layer.follows_lines);
+
+    Layer each;
+    std::vector<float> of_channels;
+    for (int c = 0; c < kChannels; ++c) {
+      const float own_step = step * each.draw.real(0.01f, 1);
+      for (const float x : even(thresholds, each.draw.real(-1, 0), own_step))
+        of_channels.push_back(x);
+    }
+    EXPECT_TRUE(each.compares(of_channels, kChannels));
+    EXPECT_TRUE(each.follows_lines);
+  }
+}
+
+TEST(ComparedSums, FollowNoLineWhereThresholdsOfAChannelLieUnevenly) {
+  Layer all;
+  EXPECT_TRUE(all.compares({-1, -0.9f, -0.5f, 0, 0.75f}));
+  EXPECT_FALSE(all.follows_lines);
+  Layer one;
+  std::vector<float> thresholds;
+  for (int c = 0; c < kChannels; ++c)
+    for (float x : even(7, -1, 0.25f)) thresholds.push_back(c == 20 && x == 0 ? -0.125f : x);
+  EXPECT_TRUE(one.compares(thresholds, kChannels));
+  EXPECT_FALSE(one.follows_lines);
 }
 
 TEST(ComparedSums, AreNotUsedForFunctionsThatRiseAndFall) {
@@ -173,12 +214,12 @@ void expect_codes_of_plain_loops(const std::vector<float>& thresholds) {
 }
 
 TEST(ManyThresholds, GiveTheCodesOfThePlainLoopsFromEvenOnesToEqualOnes) {
-  std::vector<float> even, uneven = Draw(1).ascending(100, -5, 300);
-  for (int i = 0; i < 255; ++i) even.push_back(static_cast<float>(i) * 0.75f + 1);
-  std::vector<float> equal = even, infinite = even;
+  const std::vector<float> evenly = even(255, 1, 0.75f);
+  std::vector<float> uneven = Draw(1).ascending(100, -5, 300);
+  std::vector<float> equal = evenly, infinite = evenly;
   equal[7] = equal[8];
   infinite.front() = -kInfinity;
-  for (const auto& thresholds : {even, uneven, equal, infinite})
+  for (const auto& thresholds : {evenly, uneven, equal, infinite})
     expect_codes_of_plain_loops(thresholds);
 }
 

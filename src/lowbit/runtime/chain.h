@@ -33,6 +33,8 @@ class Chain {
   const char* name() const;
   // Whether codes come from comparing sums.
   bool compares_sums() const { return compares_sums_; }
+  // Whether they come from lines instead (lines.h).
+  bool follows_lines() const { return follows_lines_; }
   // Channels that run() is asked for begin at each that this divides, and end there or at the last
   // one.
   int channel_block() const;
@@ -60,18 +62,27 @@ class Chain {
     Stage stage;  // of its sums: scale or scale_more
   };
 
-  // So many thresholds are compared one after the other; more are looked up or searched.
+  // So many thresholds are compared one after the other, where there are no lines; more are
+  // searched.
   static constexpr size_t kMostCompared = 16;
+  // With fewer thresholds, of sums and of reals, comparisons take no longer than lines.
+  static constexpr size_t kFewestOfSums = 3, kFewestOfReals = 8;
   static bool all_finite(std::span<const float> numbers);
 
   // chain_stages.cpp
   void add_pairs(const Network& network, int step, Isa isa);
   void add_stage(const Network& network, int step, int before, Isa isa);
+  // As its operation wants it, when all its parameters are there.
+  static void set_operation(Stage& stage, RowOperation operation, Isa isa);
   // [groups][steps] thresholds, as the operation that it gives wants them.
   RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
                               size_t group_channels) const;
+  // Lines for them, if each group has some.
+  bool set_lines(Stage& stage, std::span<const float> thresholds, size_t steps,
+                 size_t group_channels) const;
   // chain_sums.cpp
   void compare_sums(Isa isa);
+  bool set_lines(Stage& stage) const;
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
   // chain.cpp
   RowCall call_of(const Stage& stage, Channels channels) const;
@@ -83,7 +94,7 @@ class Chain {
   Shape shape_;           // of all values
   int input_ = 0;         // the value that the first step reads
   int64_t most_sum_ = 0;  // no sum is larger, to either side
-  bool compares_sums_ = false;
+  bool compares_sums_ = false, follows_lines_ = false;
   size_t in_bytes_ = sizeof(float);  // of a number that the first stage reads
   std::vector<Pair> pairs_;          // of a convolution
   std::vector<Stage> stages_;        // behind the pairs; the stage of a single pair is the first

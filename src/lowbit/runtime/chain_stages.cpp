@@ -3,16 +3,17 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 
 #include "lowbit/runtime/chain.h"
 #include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/lines.h"
 
 namespace lowbit::runtime {
 namespace {
 
-// Parts of the numbers that thresholds are looked up by: of a group in proportion to them, and of
-// all groups together, within the second cache.
-constexpr size_t kFewestParts = 2, kMostParts = 16, kMostPartsOfGroups = size_t{1} << 14;
+// Lines are looked for where there are no more thresholds of all groups together.
+constexpr size_t kMostThresholds = size_t{1} << 14;
 
 using Numbers = flatbuffers::Vector<float>;
 
@@ -83,50 +84,6 @@ int64_t most_of(const packed::CodePlane& plane, int levels) {
 
 // ---- the stages ----
 
-// Thresholds by the parts of formulas::part_of that they are in.
-struct NumberParts {
-  // [groups][steps] thresholds, ascending. Empty `numbers`: they lie too close to each other.
-  NumberParts(const std::vector<float>& thresholds, size_t groups) {
-    const size_t steps = thresholds.size() / groups;
-    for (count = kFewestParts * steps; count <= kMostParts * steps; count *= 2) {
-      if (count * groups > kMostPartsOfGroups) break;
-      low.clear(), scale.clear(), numbers.clear(), lower.clear();
-      bool fit = true;
-      for (size_t group = 0; fit && group < groups; ++group)
-        fit = add(std::span(thresholds).subspan(group * steps, steps));
-      if (fit) return;
-    }
-    numbers.clear();
-  }
-
-  size_t count = 0;  // of a group
-  std::vector<float> low, scale, numbers;
-  std::vector<int32_t> lower;
-
- private:
-  bool add(std::span<const float> thresholds) {
-    low.push_back(thresholds.front());
-    scale.push_back(static_cast<float>(count) / (thresholds.back() - thresholds.front()));
-    if (!(std::isfinite(low.back()) && std::isfinite(scale.back()) && scale.back() > 0))
-      return false;
-    const size_t first = numbers.size();
-    numbers.resize(first + count, std::numeric_limits<float>::quiet_NaN());
-    for (const float threshold : thresholds) {
-      float& part =
-          numbers[first + static_cast<size_t>(formulas::part_of(threshold, low.back(), scale.back(),
-                                                                static_cast<float>(count - 1)))];
-      if (!std::isnan(part)) return false;
-      part = threshold;
-    }
-    int32_t below = 0;
-    for (size_t i = first; i < numbers.size(); ++i) {
-      lower.push_back(below);
-      below += std::isnan(numbers[i]) ? 0 : 1;
-    }
-    return true;
-  }
-};
-
 RowOperation operation_of(packed::Function function) {
   switch (function) {
     case packed::Function::relu:
@@ -160,6 +117,21 @@ RowOperation operation_of(packed::Arithmetic arithmetic, bool swapped) {
 
 }  // namespace
 
+void Chain::set_operation(Stage& stage, RowOperation operation, Isa isa) {
+  constexpr size_t kBeyond = 64 / sizeof(float);  // RowCall
+  for (std::vector<float>* numbers : {&stage.a, &stage.b, &stage.numbers})
+    if (!numbers->empty()) numbers->resize(numbers->size() + kBeyond);
+  for (std::vector<int32_t>* numbers : {&stage.sums, &stage.base, &stage.sign})
+    if (!numbers->empty()) numbers->resize(numbers->size() + kBeyond);
+  stage.call.a = stage.a.data();
+  stage.call.b = stage.b.data();
+  stage.call.numbers = stage.numbers.data();
+  stage.call.sums = stage.sums.data();
+  stage.call.base = stage.base.data();
+  stage.call.sign = stage.sign.data();
+  stage.function = row_function(operation, isa);
+}
+
 void Chain::add_pairs(const Network& network, int step, Isa isa) {
   const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
   const ValueType& in = network.types()[static_cast<size_t>(input_)];
@@ -176,10 +148,7 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
       stage.a.assign(first, first + static_cast<std::ptrdiff_t>(channels));
       const bool last = pairs_.size() + 1 == pairs;
       stage.b = by_channel(last ? conv.bias() : nullptr, shape_.channels, formulas::kNoShift);
-      stage.call.a = stage.a.data();
-      stage.call.b = stage.b.data();
-      stage.function =
-          row_function(pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
+      set_operation(stage, pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
       stage.result = step + 1;
       stage.monotone = all_finite(stage.a) && all_finite(stage.b);
       pairs_.push_back(std::move(pair));
@@ -190,24 +159,37 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
   if (pairs == 1) stages_.push_back(std::move(pairs_.front().stage));
 }
 
+bool Chain::set_lines(Stage& stage, std::span<const float> thresholds, size_t steps,
+                      size_t group_channels) const {
+  const size_t channels = static_cast<size_t>(shape_.channels);
+  if (steps < kFewestOfReals || thresholds.size() > kMostThresholds) return false;
+  std::optional<Lines> lines;
+  std::vector<float> factors, shifts;
+  float width = 0;
+  for (size_t c = 0; c < channels; ++c) {
+    if (c % group_channels == 0)
+      lines = lines_of_reals(thresholds.subspan(c / group_channels * steps, steps));
+    if (!lines) return false;
+    factors.push_back(lines->factor);
+    shifts.push_back(lines->shift);
+    width = std::max(width, lines->width);  // what holds between two lines holds between wider ones
+  }
+  stage.a = std::move(factors);
+  stage.b = std::move(shifts);
+  stage.call.low = width;
+  stage.call.high = static_cast<float>(steps);
+  return true;
+}
+
 RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
                                    size_t group_channels) const {
   const size_t channels = static_cast<size_t>(shape_.channels);
   stage.call.steps = steps;
-  if (steps > kMostCompared) {
-    NumberParts parts(thresholds, channels / group_channels);
-    if (parts.numbers.empty()) {
-      stage.numbers = std::move(thresholds);
-      stage.by_channel = false;
-      return RowOperation::search;
-    }
-    stage.a = std::move(parts.low);
-    stage.b = std::move(parts.scale);
-    stage.numbers = std::move(parts.numbers);
-    stage.sums = std::move(parts.lower);
-    stage.call.steps = parts.count;
+  const bool between_lines = set_lines(stage, thresholds, steps, group_channels);
+  if (between_lines || steps > kMostCompared) {
+    stage.numbers = std::move(thresholds);
     stage.by_channel = false;
-    return RowOperation::quantize_parts;
+    return between_lines ? RowOperation::between_lines : RowOperation::search;
   }
   stage.numbers.resize(steps * channels);
   for (size_t t = 0; t < steps; ++t)
@@ -267,11 +249,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
     stage.call.steps = stage.numbers.size() / static_cast<size_t>(levels->groups());
     stage.call.group_channels = channels / static_cast<size_t>(levels->groups());
   }
-  stage.call.a = stage.a.data();
-  stage.call.b = stage.b.data();
-  stage.call.numbers = stage.numbers.data();
-  stage.call.sums = stage.sums.data();
-  stage.function = row_function(operation, isa);
+  set_operation(stage, operation, isa);
   stages_.push_back(std::move(stage));
 }
 

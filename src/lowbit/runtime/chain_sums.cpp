@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lowbit/runtime/chain.h"
+#include "lowbit/runtime/lines.h"
 
 namespace lowbit::runtime {
 
@@ -26,6 +27,25 @@ void Chain::codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* code
     to.resize(sums.size());
     in = from.data();
   }
+}
+
+// Lines in the place of the thresholds, if each channel has one.
+bool Chain::set_lines(Stage& stage) const {
+  const size_t channels = static_cast<size_t>(shape_.channels), steps = stage.call.steps;
+  std::vector<float> factors, shifts;
+  std::vector<int32_t> thresholds(steps);
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t t = 0; t < steps; ++t) thresholds[t] = stage.sums[t * channels + c];
+    const std::optional<Lines> line = line_of_sums(thresholds, stage.sign[c] < 0, most_sum_);
+    if (!line) return false;
+    factors.push_back(line->factor);
+    shifts.push_back(line->shift);
+  }
+  stage.a = std::move(factors);
+  stage.b = std::move(shifts);
+  stage.call.high = static_cast<float>(steps);
+  stage.sums.clear(), stage.base.clear(), stage.sign.clear();
+  return true;
 }
 
 // Puts one comparing stage in the place of those up to the first codes, if they are a monotone
@@ -84,10 +104,8 @@ void Chain::compare_sums(Isa isa) {
       stage.sums[t * channels + c] = static_cast<int32_t>(low[c]);
   }
   stage.call.steps = steps;
-  stage.call.sums = stage.sums.data();
-  stage.call.base = stage.base.data();
-  stage.call.sign = stage.sign.data();
-  stage.function = row_function(RowOperation::compare, isa);
+  follows_lines_ = steps >= kFewestOfSums && set_lines(stage);
+  set_operation(stage, follows_lines_ ? RowOperation::line_of_sums : RowOperation::compare, isa);
   stages_.erase(stages_.begin(), stages_.begin() + static_cast<std::ptrdiff_t>(stages));
   stages_.insert(stages_.begin(), std::move(stage));
   compares_sums_ = true;

@@ -39,12 +39,14 @@ LOWBIT_INLINE float absolute(float x) {
 LOWBIT_INLINE float divide_root(float x, float low) {
   return 1 / __builtin_sqrtf(x + low);
 }
-// One of `last` + 1 equal parts of the numbers from `low` on, what is below or NaN in the first,
-// what is beyond in the last. It never falls where x rises, whatever the roundings.
-LOWBIT_INLINE int32_t part_of(float x, float low, float scale, float last) {
-  const float place = (x - low) * scale;
-  const float above = place > 0 ? place : 0;
-  return static_cast<int32_t>(above < last ? above : last);
+// Where x lies on a line, from 0 to `last`; of NaN 0. Its whole part is a code (lines.h). It is
+// monotone in x, whatever the roundings. Of one number or a vector.
+template <class Reals>
+LOWBIT_INLINE Reals place_on_line(const Reals& x, const Reals& factor, const Reals& shift,
+                                  const Reals& last) {
+  const Reals place = x * factor + shift, zero{};
+  const Reals above = place > zero ? place : zero;
+  return above < last ? above : last;
 }
 // What an average multiplies the sum over a window with.
 LOWBIT_INLINE float window_share(int kernel) {

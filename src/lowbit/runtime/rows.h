@@ -9,11 +9,12 @@
 namespace lowbit::runtime {
 
 enum class RowOperation {
-  scale,       // sums -> reals: a * sum + b
-  scale_more,  // sums -> reals: (out + a * sum) + b
-  compare,     // sums -> codes: base + sign * (number of the sum thresholds <= sum)
-  normalize,   // codes -> reals: code * a + b
-  affine,      // reals -> reals, from here on: x * a + b
+  scale,         // sums -> reals: a * sum + b
+  scale_more,    // sums -> reals: (out + a * sum) + b
+  compare,       // sums -> codes: base + sign * (number of the sum thresholds <= sum)
+  line_of_sums,  // sums -> codes: the whole part of a * sum + b between 0 and high (lines.h)
+  normalize,     // codes -> reals: code * a + b
+  affine,        // reals -> reals, from here on: x * a + b
   relu,
   clamp,        // between low and high
   leaky,        // a: slopes
@@ -26,7 +27,8 @@ enum class RowOperation {
   subtract_from,   // other - in
   divide_through,  // other / in
   quantize,        // reals -> codes: number of the thresholds <= x
-  quantize_parts,  // the same by the part of all numbers that x is in, which has one at most
+  between_lines,   // the same: the whole part of x * a + b and of x * a + (b + low), between 0 and
+                   // high, where both agree, and by the thresholds elsewhere (lines.h)
   search,          // the same by bisection, for many thresholds
   dequantize,      // codes -> reals
 };
@@ -39,18 +41,18 @@ struct RowCall {
   void* out = nullptr;
   size_t pixels = 0, channels = 0;
   size_t first_channel = 0, all_channels = 0;
-  // By channel; of `quantize_parts` by group, where the parts begin and how many are in 1.
+  // By channel; of `between_lines` from the first of all channels on. What goes by channel and the
+  // thresholds may be read up to a vector of 64 bytes beyond the last.
   const float *a = nullptr, *b = nullptr;
   float low = 0, high = 0;
   // Of the second operand: numbers from one pixel to the next, and from one channel to the next
   // (0 or 1).
   const float* other = nullptr;
   size_t other_pixel = 0, other_channel = 0;
-  // Thresholds of channel c: [steps][all_channels], of a group for `search`, which has
-  // [groups][steps]; by part of a group for `quantize_parts`, [groups][steps], NaN where there is
-  // none. Levels: [groups][steps].
+  // Thresholds of channel c: [steps][all_channels], of a group for `search` and `between_lines`,
+  // which have [groups][steps]. Levels: [groups][steps].
   const float* numbers = nullptr;
-  const int32_t* sums = nullptr;  // of `quantize_parts` the thresholds in lower parts
+  const int32_t* sums = nullptr;
   const int32_t *base = nullptr, *sign = nullptr;
   size_t steps = 0;
   size_t group_channels = 0;  // of a group

@@ -133,6 +133,15 @@ LOWBIT_INLINE Vector load(const T* from) {
   return vector;
 }
 
+// Up to kLanes numbers, mostly just as many.
+template <class T>
+LOWBIT_INLINE void copy(void* to, const void* from, size_t count) {
+  if (count == kLanes)
+    std::memcpy(to, from, kLanes * sizeof(T));
+  else
+    std::memcpy(to, from, count * sizeof(T));
+}
+
 // By conversion GCC takes vectors of up to 32 bytes apart into single numbers.
 LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
 #if LOWBIT_VECTOR > 32
@@ -141,30 +150,68 @@ LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
   typedef uint8_t All __attribute__((vector_size(LOWBIT_VECTOR)));
   const All bytes = load<All>(&numbers);
 #if LOWBIT_VECTOR == 32
-  return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 16, 20, 24, 28);
+  // Within each half, and then of both.
+  const All halves =
+      __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 16,
+                              20, 24, 28, 16, 20, 24, 28, 16, 20, 24, 28, 16, 20, 24, 28);
+  const Integers fours = load<Integers>(&halves);
+  const Integers together = __builtin_shufflevector(fours, fours, 0, 4, 0, 4, 0, 4, 0, 4);
+  return load<Bytes>(&together);
 #else
   return __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12);
 #endif
 #endif
 }
 
-// Of `pixels` pixels at once, for which a threshold is loaded once.
-template <size_t pixels, class Vector, class T, class Finish>
-LOWBIT_INLINE void count_thresholds_of(const RowCall& call, const T* thresholds, Finish finish,
-                                       const T* in, uint8_t* out) {
-  // Integers that are not above are those less that are: instruction sets have but that comparison.
-  constexpr bool kAbove = std::is_integral_v<T>;
-  const size_t steps = call.steps, per_pixel = call.channels;
-  // From one threshold of a channel to the next.
-  const size_t channels = call.all_channels, whole = per_pixel / kLanes * kLanes;
-  for (size_t c = 0; c < whole; c += kLanes) {
-    Vector x[pixels];
-    Integers count[pixels];
+// Codes: coder.codes gives those of a vector of channels from c on, for several pixels at once,
+// which share what goes by channel. At the end of a pixel it may read parameters of no channel.
+template <class Vector, class T, class Coder>
+LOWBIT_INLINE void code(const RowCall& call, const Coder& coder) {
+  constexpr size_t kPixels = 4;
+  const size_t per_pixel = call.channels, whole = per_pixel / kLanes * kLanes;
+  const size_t together = call.pixels / kPixels * kPixels;
+  const T* in = static_cast<const T*>(call.in);
+  uint8_t* out = static_cast<uint8_t*>(call.out);
+  Vector x[kPixels];
+  Integers codes[kPixels];
+  for (size_t first = 0; first < together * per_pixel; first += kPixels * per_pixel)
+    for (size_t c = 0; c < whole; c += kLanes) {
 #pragma GCC unroll 4
-    for (size_t p = 0; p < pixels; ++p) {
-      x[p] = load<Vector>(in + p * per_pixel + c);
-      count[p] = Integers{} + (kAbove ? static_cast<int32_t>(steps) : 0);
+      for (size_t p = 0; p < kPixels; ++p) x[p] = load<Vector>(in + first + p * per_pixel + c);
+      coder.template codes<kPixels>(x, c, codes);
+#pragma GCC unroll 4
+      for (size_t p = 0; p < kPixels; ++p) {
+        const Bytes bytes = lowest_bytes(codes[p]);
+        std::memcpy(out + first + p * per_pixel + c, &bytes, sizeof bytes);
+      }
     }
+  // The rest of each pixel, and of the pixels.
+  for (size_t pixel = whole < per_pixel ? 0 : together; pixel < call.pixels; ++pixel)
+    for (size_t c = pixel < together ? whole : 0; c < per_pixel; c += kLanes) {
+      const size_t count = per_pixel - c < kLanes ? per_pixel - c : kLanes;
+      x[0] = Vector{};
+      copy<T>(&x[0], in + pixel * per_pixel + c, count);
+      coder.template codes<1>(x, c, codes);
+      const Bytes bytes = lowest_bytes(codes[0]);
+      copy<uint8_t>(out + pixel * per_pixel + c, &bytes, count);
+    }
+}
+
+// The number of thresholds [steps][channels] that are not above x; `finish` makes the code of it.
+template <class T, class Finish>
+struct Counted {
+  const T* thresholds;
+  size_t steps, channels;  // of all, from one threshold of a channel to the next
+  Finish finish;
+
+  template <size_t pixels, class Vector>
+  LOWBIT_INLINE void codes(const Vector* x, size_t c, Integers* count) const {
+    // Integers that are not above are those less that are: instruction sets have but that
+    // comparison.
+    constexpr bool kAbove = std::is_integral_v<T>;
+#pragma GCC unroll 4
+    for (size_t p = 0; p < pixels; ++p)
+      count[p] = Integers{} + (kAbove ? static_cast<int32_t>(steps) : 0);
     for (size_t t = 0; t < steps; ++t) {
       const Vector threshold = load<Vector>(thresholds + t * channels + c);
 #pragma GCC unroll 4
@@ -172,81 +219,99 @@ LOWBIT_INLINE void count_thresholds_of(const RowCall& call, const T* thresholds,
         count[p] += kAbove ? threshold > x[p] : -(threshold <= x[p]);
     }
 #pragma GCC unroll 4
-    for (size_t p = 0; p < pixels; ++p) {
-      const Bytes codes = lowest_bytes(finish(count[p], c));
-      std::memcpy(out + p * per_pixel + c, &codes, sizeof codes);
-    }
+    for (size_t p = 0; p < pixels; ++p) count[p] = finish(count[p], c);
   }
-  for (size_t p = 0; p < pixels; ++p)
-    for (size_t c = whole; c < per_pixel; ++c) {
-      int32_t count = 0;
-      for (size_t t = 0; t < steps; ++t)
-        count += thresholds[t * channels + c] <= in[p * per_pixel + c];
-      out[p * per_pixel + c] = static_cast<uint8_t>(finish(count, c));
-    }
+};
+
+// lines.h says why.
+struct OnLine {
+  const float *factor, *shift;
+  float last;
+
+  template <size_t pixels, class Vector>
+  LOWBIT_INLINE void codes(const Vector* x, size_t c, Integers* codes) const {
+    const Reals factors = load<Reals>(factor + c), shifts = load<Reals>(shift + c);
+#pragma GCC unroll 4
+    for (size_t p = 0; p < pixels; ++p) codes[p] = on_line(x[p], factors, shifts, last);
+  }
+
+  template <class Vector>
+  LOWBIT_INLINE static Integers on_line(const Vector& x, const Reals& factor, const Reals& shift,
+                                        float last) {
+    return __builtin_convertvector(
+        formulas::place_on_line(__builtin_convertvector(x, Reals), factor, shift, Reals{} + last),
+        Integers);
+  }
+};
+
+LOWBIT_INLINE bool any(const Integers& numbers) {
+  uint64_t parts[sizeof numbers / sizeof(uint64_t)], all = 0;
+  std::memcpy(parts, &numbers, sizeof numbers);
+  for (const uint64_t part : parts) all |= part;
+  return all != 0;
 }
 
-// The number of thresholds [steps][channels] that are not above x, for each number; `finish` makes
-// the code of it: of a vector of them at channel c, and of one.
-template <class Vector, class T, class Finish>
-LOWBIT_INLINE void count_thresholds(const RowCall& call, const T* thresholds, Finish finish) {
-  constexpr size_t kPixels = 4;
-  const T* in = static_cast<const T*>(call.in);
-  uint8_t* out = static_cast<uint8_t*>(call.out);
-  size_t pixel = 0;
-  for (; pixel + kPixels <= call.pixels; pixel += kPixels)
-    count_thresholds_of<kPixels, Vector>(call, thresholds, finish, in + pixel * call.channels,
-                                         out + pixel * call.channels);
-  for (; pixel < call.pixels; ++pixel)
-    count_thresholds_of<1, Vector>(call, thresholds, finish, in + pixel * call.channels,
-                                   out + pixel * call.channels);
+// Codes that are too low, counted up.
+[[gnu::noinline]] void count_up(const RowCall& call, const float* x, size_t c, int32_t* codes) {
+  for (size_t i = 0; i < kLanes && c + i < call.channels; ++i) {
+    const float* thresholds = call.numbers + group_of(call, c + i) * call.steps;
+    while (static_cast<size_t>(codes[i]) < call.steps && thresholds[codes[i]] <= x[i]) ++codes[i];
+  }
 }
+
+struct BetweenLines {
+  const RowCall& call;
+
+  template <size_t pixels>
+  LOWBIT_INLINE void codes(const Reals* x, size_t c, Integers* codes) const {
+    const size_t channel = call.first_channel + c;
+    const Reals factor = load<Reals>(call.a + channel), under = load<Reals>(call.b + channel),
+                above = under + call.low;
+    Integers differ{};
+#pragma GCC unroll 4
+    for (size_t p = 0; p < pixels; ++p) {
+      codes[p] = OnLine::on_line(x[p], factor, under, call.high);
+      differ |= codes[p] ^ OnLine::on_line(x[p], factor, above, call.high);
+    }
+    if (!any(differ)) [[likely]]
+      return;
+    for (size_t p = 0; p < pixels; ++p) {
+      float numbers[kLanes];
+      int32_t counts[kLanes];
+      std::memcpy(numbers, &x[p], sizeof numbers);
+      std::memcpy(counts, &codes[p], sizeof counts);
+      count_up(call, numbers, c, counts);
+      codes[p] = load<Integers>(counts);
+    }
+  }
+};
 
 struct Plain {
-  template <class Count>
-  LOWBIT_INLINE Count operator()(const Count& count, size_t) const {
-    return count;
-  }
+  LOWBIT_INLINE Integers operator()(const Integers& count, size_t) const { return count; }
 };
 
 struct Directed {
   const int32_t *base, *sign;
-  LOWBIT_INLINE int32_t operator()(int32_t count, size_t c) const {
-    return base[c] + sign[c] * count;
-  }
   LOWBIT_INLINE Integers operator()(const Integers& count, size_t c) const {
     return load<Integers>(base + c) + load<Integers>(sign + c) * count;
   }
 };
 
 void quantize(const RowCall& call) {
-  count_thresholds<Reals>(call, call.numbers, Plain{});
+  code<Reals, float>(call,
+                     Counted<float, Plain>{call.numbers, call.steps, call.all_channels, Plain{}});
 }
 void compare(const RowCall& call) {
-  count_thresholds<Integers>(call, call.sums, Directed{call.base, call.sign});
+  code<Integers, int32_t>(
+      call,
+      Counted<int32_t, Directed>{call.sums, call.steps, call.all_channels, {call.base, call.sign}});
+}
+void line_of_sums(const RowCall& call) {
+  code<Integers, int32_t>(call, OnLine{call.a, call.b, call.high});
 }
 
-void quantize_parts(const RowCall& call) {
-  const float* in = static_cast<const float*>(call.in);
-  uint8_t* out = static_cast<uint8_t*>(call.out);
-  const float last = static_cast<float>(call.steps - 1);
-  const auto quantize = [last](float x, float low, float scale, const float* thresholds,
-                               const int32_t* lower) {
-    const int32_t part = formulas::part_of(x, low, scale, last);
-    return static_cast<uint8_t>(lower[part] + (thresholds[part] <= x ? 1 : 0));
-  };
-  const float *low = call.a, *scale = call.b, *thresholds = call.numbers;
-  const int32_t* lower = call.sums;
-  if (call.group_channels == call.all_channels) {
-    const size_t count = call.pixels * call.channels;
-    for (size_t i = 0; i < count; ++i) out[i] = quantize(in[i], *low, *scale, thresholds, lower);
-    return;
-  }
-  for_each_number(call, [&](size_t i, size_t c) {
-    const size_t group = group_of(call, c);
-    out[i] = quantize(in[i], low[group], scale[group], thresholds + group * call.steps,
-                      lower + group * call.steps);
-  });
+void between_lines(const RowCall& call) {
+  code<Reals, float>(call, BetweenLines{call});
 }
 
 void search(const RowCall& call) {
@@ -349,8 +414,8 @@ const WindowFunction kWindowFunctions[kWindowOperations] = {maximum, maximum_cod
 // In the order of RowOperation.
 extern const RowFunction kFunctions[kRowOperations];
 const RowFunction kFunctions[kRowOperations] = {
-    scale,    scale_more,     compare, normalize, affine,   relu,   clamp,         leaky,
-    absolute, divide_root,    add,     subtract,  multiply, divide, subtract_from, divide_through,
-    quantize, quantize_parts, search,  dequantize};
+    scale,  scale_more,    compare,        line_of_sums, normalize,     affine,   relu,
+    clamp,  leaky,         absolute,       divide_root,  add,           subtract, multiply,
+    divide, subtract_from, divide_through, quantize,     between_lines, search,   dequantize};
 
 }  // namespace lowbit::runtime::LOWBIT_ROWS

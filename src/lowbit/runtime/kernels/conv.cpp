@@ -82,7 +82,7 @@ bool is_depthwise(const ConvProblem& problem) {
   return problem.groups > 1 && problem.groups == problem.in && problem.groups == problem.out;
 }
 
-const TileSet& depthwise_of(Isa isa) {
+const DepthwiseSet& depthwise_of(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx2 || isa == Isa::avx512) return depthwise_avx2();
 #elif defined(__aarch64__)

@@ -9,17 +9,15 @@ namespace {
 
 struct Channels {
   using Words = int16x8_t;
+  using Factors = Words;
   using Wide = Halves<int32x4_t>;
-  static constexpr int lanes = 8;
+  static constexpr int lanes = 8, weight_bytes = 16;
 
   static Words zero() { return vdupq_n_s16(0); }
   static Wide wide_zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
   static Words load_weights(const uint8_t* from) { return vreinterpretq_s16_u8(vld1q_u8(from)); }
-  static Words load_bytes(const uint8_t* from) {
-    return vreinterpretq_s16_u16(vmovl_u8(vld1_u8(from)));
-  }
-  static Words multiply_add(Words sum, Words input, Words factor) {
-    return vmlaq_s16(sum, input, factor);
+  static Words multiply_add(Words sum, const uint8_t* input, ptrdiff_t, Factors factors) {
+    return vmlaq_s16(sum, vreinterpretq_s16_u16(vmovl_u8(vld1_u8(input))), factors);
   }
   static Wide add_widened(const Wide& wide, Words sum) {
     return {vaddw_s16(wide.low, vget_low_s16(sum)), vaddw_high_s16(wide.high, sum)};
@@ -32,9 +30,9 @@ struct Channels {
 
 }  // namespace
 
-const TileSet& depthwise_neon() {
-  static constexpr TileSet set = {"depthwise_6x8_neon", 6, 1, Channels::lanes,
-                                  LOWBIT_TILES_1X6(depthwise_tile, Channels)};
+const DepthwiseSet& depthwise_neon() {
+  static constexpr DepthwiseSet set = {
+      {"depthwise_6x8_neon", 6, 1, Channels::lanes, LOWBIT_TILES_1X6(depthwise_tile, Channels)}, 1};
   return set;
 }
 

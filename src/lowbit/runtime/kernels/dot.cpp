@@ -150,6 +150,64 @@ std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& 
   return make_tile_conv(problem, units, std::move(plan));
 }
 
+// The taps of a block of depthwise channels.
+class DepthwiseTaps {
+ public:
+  DepthwiseTaps(const ConvProblem& problem, const CodeUnits& units, int scale, int first, int lanes)
+      : problem_(problem),
+        largest_(units.largest),
+        scale_(scale),
+        first_(first),
+        lanes_(lanes),
+        count_(problem.kernel * problem.kernel),
+        row_bytes_(Window(problem, problem.in).row_bytes) {}
+
+  // Appends steps that have `used` of `taps` taps, and weights of 16 or, for two taps, 8 bits.
+  // False: a sum of 16 bits does not hold what a step may add.
+  bool append(int used, int taps, Bytes& weights, std::vector<Segment>& segments) const {
+    const int steps = (count_ + used - 1) / used;
+    const std::vector<bool> flush_after =
+        flushes(steps, lanes_, kNarrow, [&](int step, int channel) {
+          Range range{0, 0};
+          for (int tap = step * used; tap < (step + 1) * used; ++tap) {
+            const int product = largest_ * weight(tap, channel);
+            range.low += std::min(product, 0);
+            range.high += std::max(product, 0);
+          }
+          return range;
+        });
+    if (flush_after.empty()) return false;
+    for (int step = 0; step < steps; ++step) {
+      const int tap = step * used, second = std::min(tap + used, count_) - 1;
+      segments.push_back(
+          {place(tap), place(second) - place(tap), flush_after[static_cast<size_t>(step)]});
+      for (int channel = 0; channel < lanes_; ++channel) {
+        const int value = weight(tap, channel);
+        const int other = used == 2 ? weight(tap + 1, channel) : taps == 2 ? 0 : value >> 8;
+        weights.push_back(static_cast<uint8_t>(value));
+        weights.push_back(static_cast<uint8_t>(other));
+      }
+    }
+    return true;
+  }
+
+ private:
+  // 0 beyond the taps and the channels.
+  int weight(int tap, int channel) const {
+    const int out = first_ + channel;
+    if (tap >= count_ || out >= problem_.out) return 0;
+    return problem_.weights[static_cast<size_t>(out) * count_ + tap] / scale_;
+  }
+  int32_t place(int tap) const {
+    return static_cast<int32_t>(tap / problem_.kernel * row_bytes_) +
+           tap % problem_.kernel * problem_.in;
+  }
+
+  const ConvProblem& problem_;
+  int largest_, scale_, first_, lanes_, count_;
+  size_t row_bytes_;
+};
+
 }  // namespace
 
 std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const DotSet& set) {
@@ -160,44 +218,23 @@ std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet
   return make_dot<uint16_t>(problem, set, nullptr);
 }
 
-std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const TileSet& set) {
+std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const DepthwiseSet& set) {
   const CodeUnits units = code_units(problem);
-  const int scale = weight_scale(weight_values(problem)), taps = problem.kernel * problem.kernel;
-  TilePlan plan{.set = &set,
+  const int scale = weight_scale(weight_values(problem));
+  TilePlan plan{.set = &set.tiles,
                 .packing = std::make_unique<UnitPacking<uint8_t>>(units, problem.in),
-                .blocks = blocks_of(problem.out, set),
+                .blocks = blocks_of(problem.out, set.tiles),
                 .weights = {},
                 .table = {},
                 .scale = units.scale * scale,
                 .constant = std::vector<int32_t>(static_cast<size_t>(problem.out)),
                 .inputs_by_channel = true};
-  const Runs runs{.runs = problem.kernel,
-                  .steps = problem.kernel,
-                  .input_step = static_cast<size_t>(problem.in),
-                  .input_run = Window(problem, problem.in).row_bytes};
   for (Block& block : plan.blocks) {
-    const int channels = block.vectors * set.lanes;
-    const auto value = [&](int tap, int channel) {
-      const int out = block.first_out + channel;
-      return out < problem.out ? problem.weights[static_cast<size_t>(out) * taps + tap] / scale : 0;
-    };
+    const DepthwiseTaps taps(problem, units, scale, block.first_out, set.tiles.lanes);
     block.weights = plan.weights.size();
-    plan.weights.resize(block.weights + static_cast<size_t>(taps * channels) * sizeof(int16_t));
-    int16_t* weights = reinterpret_cast<int16_t*>(plan.weights.data() + block.weights);
-    for (int tap = 0; tap < taps; ++tap)
-      for (int channel = 0; channel < channels; ++channel)
-        *weights++ = static_cast<int16_t>(value(tap, channel));
-    const std::vector<bool> flush_after =
-        flushes(taps, channels, kNarrow, [&](int tap, int channel) {
-          const int product = units.largest * value(tap, channel);
-          return Range{std::min(product, 0), std::max(product, 0)};
-        });
-    // A segment of this kernel is one tap.
-    for (int tap = 0; tap < taps; ++tap) {
-      const size_t input =
-          tap / problem.kernel * runs.input_run + tap % problem.kernel * runs.input_step;
-      block.segments.push_back({static_cast<int32_t>(input), 1, flush_after[tap]});
-    }
+    // Two products may be too much for a sum of 16 bits.
+    if (set.taps == 1 || !taps.append(2, set.taps, plan.weights, block.segments))
+      taps.append(1, set.taps, plan.weights, block.segments);
   }
   return make_tile_conv(problem, units, std::move(plan));
 }

@@ -48,10 +48,10 @@ const TileSet& dot16_portable();
 const TileSet& dot16_avx2();
 const TileSet& dot16_neon();
 
-// Each channel by itself: a segment is one step, the input of a channel a byte, the weights 16-bit.
-// The sums are of 16 bits.
-const TileSet& depthwise_portable();
-const TileSet& depthwise_avx2();
-const TileSet& depthwise_neon();
+// Each channel by itself: a segment is one step, the input of a channel a byte. The sums are of 16
+// bits.
+const DepthwiseSet& depthwise_portable();
+const DepthwiseSet& depthwise_avx2();
+const DepthwiseSet& depthwise_neon();
 
 }  // namespace lowbit::runtime

@@ -30,6 +30,6 @@ std::unique_ptr<ConvKernel> make_dot8(const ConvProblem& problem, const DotSet& 
 std::unique_ptr<ConvKernel> make_dot16(const ConvProblem& problem, const TileSet& set);
 
 // As many groups as input and as output channels; any problem.
-std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const TileSet& set);
+std::unique_ptr<ConvKernel> make_depthwise(const ConvProblem& problem, const DepthwiseSet& set);
 
 }  // namespace lowbit::runtime

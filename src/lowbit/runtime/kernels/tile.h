@@ -11,7 +11,7 @@ namespace lowbit::runtime {
 // before.
 struct Segment {
   int32_t input;  // bytes from where the pixel's window begins
-  int32_t steps;
+  int32_t steps;  // of depthwise tiles, from the first tap of a step to the second, in bytes
   int32_t flush;  // whether the narrow sums must then be added to the wide ones, or might overflow
 };
 
@@ -46,6 +46,13 @@ struct DotSet {
   bool signed_input;
   int products;      // of a step in one sum of 16 bits; 0: sums have 32
   int fewest_steps;  // that such a sum holds: with fewer, other kernels are faster
+};
+
+// Tiles of depthwise convolutions. taps: of a step, with weights of 16 bits, [lanes], where it is
+// 1; where it is 2 with signed bytes, [lanes][2].
+struct DepthwiseSet {
+  TileSet tiles;
+  int taps;
 };
 
 // Pixels whose codes become indices of rows of a table: channels c, c + 1, ... of a group of

@@ -162,7 +162,7 @@ class TileConv : public ConvKernel {
     const int rest = out_ - block.first_out;
     const bool whole = rest >= block.vectors * plan_.set->lanes;
     int32_t* elsewhere[kMostPixels];
-    for (int i = 0; i < at.count; ++i)  // tiles count from channel 0
+    for (int i = 0; !whole && i < at.count; ++i)  // tiles count from channel 0
       elsewhere[i] = at.elsewhere + i * out_block() - block.first_out;
     plan_.set->tiles[block.vectors - 1][at.count - 1](
         {.inputs = at.inputs,

@@ -118,6 +118,8 @@ struct Bits : Channels {
 
 struct Depthwise : Channels {
   using Words = Integers;
+  using Factors = Words;
+  static constexpr int weight_bytes = 2 * kLanes;
 
   static Words load_weights(const uint8_t* from) {
     int16_t weights[kLanes];
@@ -126,13 +128,8 @@ struct Depthwise : Channels {
     for (int i = 0; i < lanes; ++i) words.at[i] = weights[i];
     return words;
   }
-  static Words load_bytes(const uint8_t* from) {
-    Words words;
-    for (int i = 0; i < lanes; ++i) words.at[i] = from[i];
-    return words;
-  }
-  static Words multiply_add(Words sum, const Words& input, const Words& factors) {
-    for (int i = 0; i < lanes; ++i) sum.at[i] += input.at[i] * factors.at[i];
+  static Words multiply_add(Words sum, const uint8_t* input, ptrdiff_t, const Factors& factors) {
+    for (int i = 0; i < lanes; ++i) sum.at[i] += input[i] * factors.at[i];
     return sum;
   }
 };
@@ -153,13 +150,14 @@ const PopcountSet& popcount_portable() {
   return set;
 }
 
-const TileSet& depthwise_portable() {
-  static constexpr TileSet set = {
-      "depthwise_2x8_portable",
-      2,
-      1,
-      kLanes,
-      {{depthwise_tile<Depthwise, 1, 1>, depthwise_tile<Depthwise, 2, 1>}}};
+const DepthwiseSet& depthwise_portable() {
+  static constexpr DepthwiseSet set = {
+      {"depthwise_2x8_portable",
+       2,
+       1,
+       kLanes,
+       {{depthwise_tile<Depthwise, 1, 1>, depthwise_tile<Depthwise, 2, 1>}}},
+      1};
   return set;
 }
 
