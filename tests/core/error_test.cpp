@@ -21,7 +21,7 @@ TEST(Error, KeepsThePlaceNearestToTheFault) {
   EXPECT_STREQ(error.what(), "inner:2: bad");
 }
 
-TEST(EditDistance, CountsASwapOfNeighboursAsOneEdit) {
+TEST(EditDistance, CountsASwapOfNeighborsAsOneEdit) {
   EXPECT_EQ(edit_distance("", "abc"), 3u);
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
   EXPECT_EQ(edit_distance("cbas", "cbsa"), 1u);

@@ -168,7 +168,7 @@ TEST(Jitter, BrightnessContrastAndSaturationAreBlends) {
   EXPECT_THAT(changed({.saturation = 0.6f}), ElementsAre(100, 100, 100, 200, 200, 200));
   std::vector<uint8_t> red{200, 0, 0};
   change_colors({.saturation = 0.5f}, red);
-  EXPECT_THAT(red, ElementsAre(130, 30, 30));  // its grey is 60
+  EXPECT_THAT(red, ElementsAre(130, 30, 30));  // its gray is 60
 }
 
 // The covariance of what is added: components times deviations, squared.

@@ -40,7 +40,7 @@ TEST_F(RequireFiles, LooksForTheFilesButNotIntoThem) {
   EXPECT_NO_THROW(require_files(options_for("cifar100", folder()), Split::train));
 }
 
-TEST(Fake, HasAHundredThousandSamplesLabelledInTurn) {
+TEST(Fake, HasAHundredThousandSamplesLabeledInTurn) {
   const ImageSet set = load(fake_options(8, 7), Split::train);
   EXPECT_EQ(set.size(), 100'000);
   EXPECT_EQ(set.pixels.sizes(), (std::vector<int64_t>{100'000, 8, 8, 3}));

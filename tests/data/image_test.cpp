@@ -78,7 +78,7 @@ TEST(Jpeg, IsPlainIfItIsBaselineAndWholeAsFarAsItsMarkersTell) {
   EXPECT_FALSE(is_plain(marker));
 }
 
-TEST(Jpeg, GreyBecomesThreeEqualChannels) {
+TEST(Jpeg, GrayBecomesThreeEqualChannels) {
   const Image image = decode_image(made_jpeg(8, 16, JCS_GRAYSCALE, halves(8, 16, {200}, {10})));
   expect_near(pixel(image, 0, 0), {200, 200, 200});
   expect_near(pixel(image, 0, 15), {10, 10, 10});
@@ -115,7 +115,7 @@ TEST(Jpeg, IsReadInPartAsTheWholeIs) {
   }
 }
 
-TEST(Jpeg, MissingBytesAreAnErrorAndNotGrey) {
+TEST(Jpeg, MissingBytesAreAnErrorAndNotGray) {
   const std::string file = made_jpeg(64, 64, JCS_RGB, halves(64, 64, kRed, kBlue));
   EXPECT_THAT(error_of(file.substr(0, file.size() - 60)), HasSubstr("JPEG: "));
   EXPECT_THAT(error_of(file.substr(0, 100)), HasSubstr("JPEG: "));

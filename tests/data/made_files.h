@@ -41,7 +41,7 @@ std::string tar(const std::vector<std::pair<std::string, std::string>>& members)
 // An idx file: magic 0x800 + number of sizes, sizes, then `data`.
 std::string idx(const std::vector<uint32_t>& sizes, const std::string& data);
 
-// Byte i is (7 i + start) mod 251: neighbours, rows and channels differ.
+// Byte i is (7 i + start) mod 251: neighbors, rows and channels differ.
 std::string counting_bytes(size_t count, size_t start);
 
 }  // namespace lowbit::data

@@ -66,7 +66,7 @@ def pictures():
         save(f"{subsampling[2:].replace(':', '')}.jpeg", smooth(157, 203, 3), quality=92,
              subsampling=subsampling)
     save("progressive.jpeg", smooth(140, 171, 3), progressive=True)
-    save("grey.jpeg", smooth(99, 80, 1))
+    save("gray.jpeg", smooth(99, 80, 1))
     save("cmyk.jpeg", smooth(120, 131, 4), "CMYK")
     save("restarts.jpeg", smooth(100, 130, 3), restart_marker_rows=1)
     exif = Image.Exif()
@@ -74,9 +74,9 @@ def pictures():
     save("turned.jpeg", smooth(60, 100, 3), exif=exif)
     save("line.jpeg", smooth(300, 1, 3))
     save("huge.png", smooth(31, 9001, 3))
-    save("grey.png", smooth(50, 60, 1))
+    save("gray.png", smooth(50, 60, 1))
     save("alpha.png", smooth(50, 61, 4), "RGBA")
-    save("grey-alpha.png", smooth(50, 62, 2), "LA")
+    save("gray-alpha.png", smooth(50, 62, 2), "LA")
     stream = io.BytesIO()
     Image.fromarray(smooth(70, 71, 3)).quantize(37).save(stream, "png", transparency=3)
     made["palette.png"] = stream.getvalue()
@@ -84,13 +84,13 @@ def pictures():
     Image.fromarray(smooth(70, 71, 1)).convert("1").save(stream, "png")
     made["bits.png"] = stream.getvalue()
     noise = RANDOM.bytes
-    made["grey16.png"] = png(20, 21, 0, 16, noise(20 * 21 * 2))
-    made["grey16-dark.png"] = png(20, 21, 0, 16, numpy.arange(420).astype(">u2").tobytes(),
+    made["gray16.png"] = png(20, 21, 0, 16, noise(20 * 21 * 2))
+    made["gray16-dark.png"] = png(20, 21, 0, 16, numpy.arange(420).astype(">u2").tobytes(),
                                   transparency(b"\0\2"))
-    made["grey16-alpha.png"] = png(20, 21, 4, 16, noise(20 * 21 * 4))
+    made["gray16-alpha.png"] = png(20, 21, 4, 16, noise(20 * 21 * 4))
     made["rgb16.png"] = png(20, 21, 2, 16, noise(20 * 21 * 6))
     made["rgba16.png"] = png(20, 21, 6, 16, noise(20 * 21 * 8))
-    made["grey2.png"] = png(20, 21, 0, 2, noise(5 * 21))
+    made["gray2.png"] = png(20, 21, 0, 2, noise(5 * 21))
     made["rgb-transparent.png"] = png(20, 21, 2, 8, noise(20 * 21 * 3), transparency(b"\0\1" * 3))
     return made
 

@@ -121,7 +121,7 @@ TEST(LineOfSums, HasThoseOfThresholdsThatNoSumReachesOrAllDo) {
 }
 
 TEST(LineOfSums, HasThoseOfSumsThatFloatsRound) {
-  // Of integers from 2^24 on float32 has the even ones: an odd one becomes that of its neighbours
+  // Of integers from 2^24 on float32 has the even ones: an odd one becomes that of its neighbors
   // which 4 divides.
   constexpr int64_t kMost = int64_t{1} << 26;
   OfSums even(0, 0, 15, kMost), odd = even;

@@ -36,7 +36,7 @@ void Error::compose() {
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the dynamic programme: the one before last serves the swap of neighbours.
+  // Three rows of the dynamic program: the one before last serves the swap of neighbors.
   std::vector<size_t> before, previous(b.size() + 1), current(b.size() + 1);
   std::iota(previous.begin(), previous.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {

@@ -53,7 +53,7 @@ Error failure(fmt::format_string<Args...> format, Args&&... args) {
   return {ErrorKind::failure, fmt::format(format, std::forward<Args>(args)...)};
 }
 
-// Number of single-character edits (insert, delete, replace, swap of neighbours) between two names.
+// Number of single-character edits (insert, delete, replace, swap of neighbors) between two names.
 size_t edit_distance(std::string_view a, std::string_view b);
 
 // The candidate nearest to `name` (case ignored), or "" if none is near enough to be meant: at most

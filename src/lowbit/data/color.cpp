@@ -10,7 +10,7 @@ namespace lowbit::data {
 namespace {
 
 using kernels::blend;
-using kernels::grey;
+using kernels::gray;
 
 void blend_all(std::span<uint8_t> pixels, uint8_t none, float factor) {
   std::array<uint8_t, 256> table;
@@ -21,13 +21,13 @@ void blend_all(std::span<uint8_t> pixels, uint8_t none, float factor) {
 
 void change_contrast(std::span<uint8_t> pixels, float factor) {
   uint64_t sum = 0;
-  for (size_t i = 0; i < pixels.size(); i += 3) sum += grey(&pixels[i]);
-  blend_all(pixels, kernels::mean_grey(sum, static_cast<int64_t>(pixels.size() / 3)), factor);
+  for (size_t i = 0; i < pixels.size(); i += 3) sum += gray(&pixels[i]);
+  blend_all(pixels, kernels::mean_gray(sum, static_cast<int64_t>(pixels.size() / 3)), factor);
 }
 
 void change_saturation(std::span<uint8_t> pixels, float factor) {
   for (size_t i = 0; i < pixels.size(); i += 3) {
-    const uint8_t none = grey(&pixels[i]);
+    const uint8_t none = gray(&pixels[i]);
     for (size_t channel = 0; channel < 3; ++channel)
       pixels[i + channel] = blend(none, pixels[i + channel], factor);
   }

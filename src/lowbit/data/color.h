@@ -14,7 +14,7 @@ using kernels::ColorJitter;
 ColorJitter draw_color_jitter(uint64_t seed, int64_t epoch, int64_t index);
 
 // Of pixels red, green, blue, as PIL's ImageEnhance rounds them: contrast is the distance from the
-// mean grey of all pixels, saturation that from a pixel's own grey.
+// mean gray of all pixels, saturation that from a pixel's own gray.
 void change_colors(const ColorJitter& jitter, std::span<uint8_t> pixels);
 
 // What the lighting of Krizhevsky et al. (2012) adds to a sample's red, green and blue, of values

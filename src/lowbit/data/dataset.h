@@ -1,4 +1,4 @@
-// Labelled images as a data set's files hold them: bytes, before augmentation and normalization.
+// Labeled images as a data set's files hold them: bytes, before augmentation and normalization.
 #pragma once
 
 #include <torch/types.h>

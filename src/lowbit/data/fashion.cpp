@@ -80,9 +80,9 @@ void require_fashion(const config::DataOptions& options, Split split) {
 ImageSet load_fashion(const config::DataOptions& options, Split split) {
   const std::filesystem::path folder = locate_folder(options.root, split);
   const FashionFiles files = files_of(split);
-  const torch::Tensor grey = read_images(folder, files.images);
-  const torch::Tensor labels = read_labels(folder, files.labels, grey.size(0));
-  const torch::Tensor pixels = torch::constant_pad_nd(grey, {kBorder, kBorder, kBorder, kBorder})
+  const torch::Tensor gray = read_images(folder, files.images);
+  const torch::Tensor labels = read_labels(folder, files.labels, gray.size(0));
+  const torch::Tensor pixels = torch::constant_pad_nd(gray, {kBorder, kBorder, kBorder, kBorder})
                                    .unsqueeze(3)
                                    .expand({-1, -1, -1, 3})
                                    .contiguous();

@@ -7,7 +7,7 @@
 
 namespace lowbit::data {
 
-// 28x28 grey, with a black border of 2 pixels, as three equal channels: the input of CIFAR
+// 28x28 gray, with a black border of 2 pixels, as three equal channels: the input of CIFAR
 // networks. options.root is the folder of the files or one of them; empty:
 // /usr/share/datasets/fashion-mnist,
 // ./data/fashion, ./data/fashion-mnist, ./data.

@@ -43,7 +43,7 @@ class Picture {
   // Whether read() knows fractions of the size: a JPEG's blocks can be decoded to fewer pixels.
   virtual bool has_fractions() const = 0;
 
-  // Whether decoders in hardware take it: a baseline JPEG of one scan, grey or with chroma that is
+  // Whether decoders in hardware take it: a baseline JPEG of one scan, gray or with chroma that is
   // whole or halved, and whole as far as its markers tell, since such a decoder does not say what
   // is damaged.
   virtual bool is_plain_jpeg() const { return false; }
@@ -60,8 +60,8 @@ class Picture {
 };
 
 // Reads the size. The format is that of the first bytes, whatever the file is called; `bytes`
-// outlive the picture. Grey, palette and CMYK become red, green, blue; transparency and the
-// orientation that a camera notes are dropped. Of 16 bits the lower half is dropped, but a grey
+// outlive the picture. Gray, palette and CMYK become red, green, blue; transparency and the
+// orientation that a camera notes are dropped. Of 16 bits the lower half is dropped, but a gray
 // picture of 16 bits is cut off at 255, as PIL does. An Error (failure) that says what is wrong if
 // the picture is cut off, damaged, of another format or has more than kMostPixels.
 std::unique_ptr<Picture> open_picture(std::string_view bytes);

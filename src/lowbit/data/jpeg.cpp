@@ -58,7 +58,7 @@ struct JpegWriter : JpegErrors {
   std::longjmp(errors->way_out, 1);
 }
 
-// libjpeg goes on with grey where data is missing or wrong: that is a damaged file here. Its other
+// libjpeg goes on with gray where data is missing or wrong: that is a damaged file here. Its other
 // warnings, such as bytes too many, concern nothing that is shown.
 void on_jpeg_warning(j_common_ptr state, int level) {
   if (level >= 0) return;
@@ -136,7 +136,7 @@ struct Columns {
   JDIMENSION first, count;
 };
 
-// Chroma is spread over its neighbours, so what stands at the edge of the part differs from the
+// Chroma is spread over its neighbors, so what stands at the edge of the part differs from the
 // picture: that much more is decoded.
 Columns wider(const Region& region, JDIMENSION width) {
   constexpr int64_t kMargin = 4;

@@ -1,4 +1,4 @@
-// The labelled pictures of a split, wherever they lie: a file each, or all of them packed in one.
+// The labeled pictures of a split, wherever they lie: a file each, or all of them packed in one.
 #pragma once
 
 #include <cstdint>

@@ -49,7 +49,7 @@ bool read_png_header(PngReader& reader) {
   return true;
 }
 
-bool is_grey_of_16_bits(const PngReader& reader) {
+bool is_gray_of_16_bits(const PngReader& reader) {
   return png_get_color_type(reader.state, reader.info) == PNG_COLOR_TYPE_GRAY &&
          png_get_bit_depth(reader.state, reader.info) == 16;
 }
@@ -64,26 +64,26 @@ void ask_for_rgb(png_structp state) {
 
 // Big-endian numbers of 16 bits at the start of each row become three bytes, from the right so
 // that none is overwritten before it is read.
-void cut_off_grey(uint8_t* row, int64_t width) {
+void cut_off_gray(uint8_t* row, int64_t width) {
   for (int64_t x = width - 1; x >= 0; --x) {
-    const uint8_t grey = row[2 * x] == 0 ? row[2 * x + 1] : 255;
-    row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = grey;
+    const uint8_t gray = row[2 * x] == 0 ? row[2 * x + 1] : 255;
+    row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = gray;
   }
 }
 
 // False, with reader.message, where libpng gives up.
 bool read_all(PngReader& reader, int64_t height, int64_t width, std::vector<uint8_t>& pixels) {
   if (setjmp(png_jmpbuf(reader.state))) return false;
-  const bool grey_of_16_bits = is_grey_of_16_bits(reader);
-  if (!grey_of_16_bits) ask_for_rgb(reader.state);
+  const bool gray_of_16_bits = is_gray_of_16_bits(reader);
+  if (!gray_of_16_bits) ask_for_rgb(reader.state);
   png_set_interlace_handling(reader.state);
   png_read_update_info(reader.state, reader.info);
   pixels.resize(static_cast<size_t>(height * width * 3));
   for (int64_t y = 0; y < height; ++y) reader.rows.push_back(pixels.data() + y * width * 3);
   png_read_image(reader.state, reader.rows.data());
   png_read_end(reader.state, nullptr);
-  if (grey_of_16_bits)
-    for (png_bytep row : reader.rows) cut_off_grey(row, width);
+  if (gray_of_16_bits)
+    for (png_bytep row : reader.rows) cut_off_gray(row, width);
   return true;
 }
 

@@ -76,7 +76,7 @@ void weighted_sum(const uint8_t* source, int64_t stride, const AxisFilter::Taps 
 }
 
 // Rows are resized this many at a time, turned so that they lie side by side: the sums of a pixel
-// are then over neighbouring bytes, which is what vector instructions can do.
+// are then over neighboring bytes, which is what vector instructions can do.
 constexpr int64_t kTogether = 16;
 
 // Turns 8x8 bytes: swaps quarters, then quarters of these, then single bytes.

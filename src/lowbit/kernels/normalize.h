@@ -1,6 +1,6 @@
 // Normalization of groups of weights and its inverse, in the form that math/normalize.h states.
 //
-// Types, errors, overlap and size 0 are as in lsq.h. Groups are stretches of neighbours:
+// Types, errors, overlap and size 0 are as in lsq.h. Groups are stretches of neighbors:
 // groups.run * groups.count = size. Statistics are summed in float64. A number that is not finite
 // makes its whole group NaN, as do equal elements.
 #pragma once

@@ -28,7 +28,7 @@ struct Output {
 };
 
 // Which group an element belongs to, by its place i in memory: (i / run) % count. `run` is the
-// number of neighbours in memory that share a group; run * count divides the size of the array.
+// number of neighbors in memory that share a group; run * count divides the size of the array.
 //   one group for all               run = size            count = 1
 //   weights [O, I, k, k], g groups  run = size / g        count = g
 //   features [N, C, H, W]           run = C / g * H * W   count = g

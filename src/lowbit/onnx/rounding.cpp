@@ -53,7 +53,7 @@ Rounding first_guess(std::span<const float> thresholds) {
 }  // namespace
 
 std::optional<Rounding> rounding_of(std::span<const float> thresholds) {
-  constexpr int kNeighbours = 2;
+  constexpr int kNeighbors = 2;
   const Rounding guess = first_guess(thresholds);
   if (!(guess.scale > 0)) return std::nullopt;
   std::optional<Rounding> best;
@@ -62,8 +62,8 @@ std::optional<Rounding> rounding_of(std::span<const float> thresholds) {
     const double scale = thresholds[k - 1] / step_of(k, guess.zero_point);
     Rounding rounding = guess;
     rounding.scale = static_cast<float>(scale);
-    for (int i = 0; i < kNeighbours; ++i) rounding.scale = std::nextafter(rounding.scale, 0.0F);
-    for (int i = -kNeighbours; i <= kNeighbours; ++i) {
+    for (int i = 0; i < kNeighbors; ++i) rounding.scale = std::nextafter(rounding.scale, 0.0F);
+    for (int i = -kNeighbors; i <= kNeighbors; ++i) {
       if (rounding.scale > 0 && is_near(thresholds, rounding)) {
         const int exact = exact_steps(thresholds, rounding);
         if (exact > most) best = rounding;

@@ -12,7 +12,7 @@ namespace lowbit::quant {
 // below thresholds[k].
 struct StepFunction {
   std::vector<float> thresholds;  // ascending, one fewer than levels
-  std::vector<float> levels;      // of code 0, 1, ...; neighbours differ
+  std::vector<float> levels;      // of code 0, 1, ...; neighbors differ
 
   // The number of thresholds that are <= x; of NaN 0.
   int code(float x) const;

@@ -44,7 +44,7 @@ torch::Tensor codec(int levels, int bits, bool half_range) {
   return vectors;
 }
 
-// [levels - 1, levels]: where between its two neighbours a threshold stands.
+// [levels - 1, levels]: where between its two neighbors a threshold stands.
 torch::Tensor threshold_multiplier(int levels, bool half_range, double scale) {
   torch::Tensor rows = torch::zeros({levels - 1, levels});
   for (int i = 1; i < levels; ++i) {

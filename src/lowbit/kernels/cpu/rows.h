@@ -1,4 +1,4 @@
-// Arrays as rows of neighbours: a sum over each row, and a loop over all elements that knows the
+// Arrays as rows of neighbors: a sum over each row, and a loop over all elements that knows the
 // row.
 #pragma once
 

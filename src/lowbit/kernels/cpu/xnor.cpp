@@ -46,7 +46,7 @@ void means_over_rows(const XnorForward& args) {
 // Columns are summed side by side, this many at a time.
 constexpr int64_t kColumns = 512;
 
-// `columns` <= kColumns neighbours, each with the `length` elements below it.
+// `columns` <= kColumns neighbors, each with the `length` elements below it.
 template <class T>
 void means_over_columns(const T* x, T* y, int64_t columns, const Means& means) {
   double sums[kColumns] = {};

@@ -7,7 +7,7 @@
 
 namespace lowbit::kernels::cuda {
 
-// W neighbouring elements, moved by one or two 16-byte accesses.
+// W neighboring elements, moved by one or two 16-byte accesses.
 template <class T, int W>
 struct alignas(sizeof(T) * W < 16 ? sizeof(T) * W : 16) Vector {
   T at[W];

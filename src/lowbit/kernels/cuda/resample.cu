@@ -66,13 +66,13 @@ __global__ void shorten_kernel(Resample args) {
   }
 }
 
-// The sum of the greys of all pixels, for every thread of the block.
-__device__ uint64_t sum_of_greys(const uint8_t* pixels, int64_t count) {
+// The sum of the grays of all pixels, for every thread of the block.
+__device__ uint64_t sum_of_grays(const uint8_t* pixels, int64_t count) {
   __shared__ unsigned long long sum;
   if (threadIdx.x == 0) sum = 0;
   __syncthreads();
   unsigned long long mine = 0;
-  for (int64_t i = threadIdx.x; i < count; i += blockDim.x) mine += grey(pixels + 3 * i);
+  for (int64_t i = threadIdx.x; i < count; i += blockDim.x) mine += gray(pixels + 3 * i);
   atomicAdd(&sum, mine);
   __syncthreads();
   return sum;
@@ -89,10 +89,10 @@ __global__ void color_kernel(Resample args) {
                          : change == 1 ? jitter.contrast
                                        : jitter.saturation;
     uint8_t none = 0;
-    if (change == 1) none = mean_grey(sum_of_greys(job.to, count), count);
+    if (change == 1) none = mean_gray(sum_of_grays(job.to, count), count);
     for (int64_t i = threadIdx.x; i < count; i += blockDim.x) {
       uint8_t* pixel = job.to + 3 * i;
-      if (change == 2) none = grey(pixel);
+      if (change == 2) none = gray(pixel);
       for (int c = 0; c < 3; ++c) pixel[c] = blend(none, pixel[c], factor);
     }
   }

@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
     store_values<N, X, Y>(args, begin + k, mean, gamma);
 }
 
-// A block has blockDim.x vectors of neighbouring columns; blockDim.y threads share a column.
+// A block has blockDim.x vectors of neighboring columns; blockDim.y threads share a column.
 // tiles: blocks side by side.
 template <int N, class X, class Y>
 __global__ void __launch_bounds__(kThreads) columns_kernel(XnorForward args, std::int64_t tiles) {

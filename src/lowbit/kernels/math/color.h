@@ -22,13 +22,13 @@ LOWBIT_HOST_DEVICE inline uint8_t blend(uint8_t none, uint8_t byte, float factor
 }
 
 // Pillow's "L" of red, green, blue: ITU-R 601 in 16 bits.
-LOWBIT_HOST_DEVICE inline uint8_t grey(const uint8_t* pixel) {
+LOWBIT_HOST_DEVICE inline uint8_t gray(const uint8_t* pixel) {
   return static_cast<uint8_t>((pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 0x8000) >>
                               16);
 }
 
-// What stands for no contrast: the mean of the greys of all pixels, of which this is the sum.
-LOWBIT_HOST_DEVICE inline uint8_t mean_grey(uint64_t sum, int64_t pixels) {
+// What stands for no contrast: the mean of the grays of all pixels, of which this is the sum.
+LOWBIT_HOST_DEVICE inline uint8_t mean_gray(uint64_t sum, int64_t pixels) {
   return static_cast<uint8_t>(static_cast<double>(sum) / static_cast<double>(pixels) + 0.5);
 }
 

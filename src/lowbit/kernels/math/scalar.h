@@ -7,7 +7,7 @@
 
 namespace lowbit::kernels {
 
-// Ties to the even neighbour. rint follows the rounding mode, which nothing here changes; unlike
+// Ties to the even neighbor. rint follows the rounding mode, which nothing here changes; unlike
 // round and roundeven it is one instruction everywhere.
 LOWBIT_HOST_DEVICE inline float round_half_even(float x) {
   return ::rintf(x);

@@ -51,7 +51,7 @@ struct ShortRows : Bytes {
   }
 };
 
-// Eight groups at a time, each in 64 bits: its codes become the bytes 0 .. group - 1. Neighbours
+// Eight groups at a time, each in 64 bits: its codes become the bytes 0 .. group - 1. Neighbors
 // are then joined: bytes to 16 bits, these to 32, and those to the index.
 void pack_groups(const RowIndices& row) {
   const int groups = (row.channels + row.group - 1) / row.group;

@@ -1,7 +1,7 @@
 // The convolution that all tiles share: it packs the input rows that a call needs, each code once,
 // and walks over tiles of output pixels and channels.
 //
-// Along a row of the window, the codes of neighbouring pixels lie one behind the other: a window is
+// Along a row of the window, the codes of neighboring pixels lie one behind the other: a window is
 // `kernel` runs, and a sum over (row, column, channel) needs no copy of the window.
 #pragma once
 
