@@ -18,6 +18,7 @@ void depthwise_tile(const Tile& tile) {
   for (int p = 0; p < pixels; ++p) sums[p] = V::zero();
   bool has_wide = false;  // mostly 16 bits hold all that there is
   const uint8_t* weights = tile.weights;
+  const int32_t scale = tile.scale;  // for which what is stored might be taken
   const uint8_t* inputs[pixels];
   for (int p = 0; p < pixels; ++p) inputs[p] = tile.inputs[p] + tile.first_input;
   for (int i = 0; i < tile.segment_count; ++i) {
@@ -36,7 +37,7 @@ void depthwise_tile(const Tile& tile) {
   }
 #pragma GCC unroll 6
   for (int p = 0; p < pixels; ++p)
-    V::store(V::add_widened(has_wide ? wide[p] : V::wide_zero(), sums[p]), tile.scale,
+    V::store(V::add_widened(has_wide ? wide[p] : V::wide_zero(), sums[p]), scale,
              tile.base[p] + tile.first, tile.out[p] + tile.first);
 }
 

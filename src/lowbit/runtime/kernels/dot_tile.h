@@ -14,13 +14,13 @@ namespace {
 template <class V, int pixels, int vectors>
 void dot_tile(const Tile& tile) {
   typename V::Sums sums[pixels][vectors];
-  typename V::Wide wide[pixels][vectors];
-  for (int p = 0; p < pixels; ++p) {
-    for (int v = 0; v < vectors; ++v) {
-      sums[p][v] = V::zero();
-      wide[p][v] = V::wide_zero();
-    }
-  }
+  typename V::Wide wide[pixels][vectors] = {};
+  for (int p = 0; p < pixels; ++p)
+    for (int v = 0; v < vectors; ++v) sums[p][v] = V::zero();
+  bool has_wide = false;  // short sums need none
+  const auto widened = [&](int p, int v) {
+    return V::add_widened(V::narrow && has_wide ? wide[p][v] : V::wide_zero(), sums[p][v]);
+  };
   const uint8_t* weights = tile.weights;
   for (int i = 0; i < tile.segment_count; ++i) {
     const Segment segment = tile.segments[i];
@@ -44,18 +44,18 @@ void dot_tile(const Tile& tile) {
     for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        wide[p][v] = V::add_widened(wide[p][v], sums[p][v]);
+        wide[p][v] = widened(p, v);
         sums[p][v] = V::zero();
       }
     }
+    has_wide = true;
   }
 #pragma GCC unroll 6
   for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       const int first = tile.first + v * V::lanes;
-      V::store(V::add_widened(wide[p][v], sums[p][v]), tile.scale, tile.base[p] + first,
-               tile.out[p] + first);
+      V::store(widened(p, v), tile.scale, tile.base[p] + first, tile.out[p] + first);
     }
   }
 }
