@@ -116,6 +116,16 @@ TEST_F(Export, ARunThatPacksEndsWithWhatExportGives) {
   EXPECT_EQ(read(folder_ / packed_), read(folder_ / "net.lowbit"));
 }
 
+TEST_F(Export, NeedsNoneOfTheFilesThatItsRunBeganFrom) {
+  const Finished tuned = run({"train", "config.lsq", "--epochs", "1", "--case", "tuned",
+                              "--pretrained", checkpoint_.string()});
+  ASSERT_EQ(tuned.status, 0) << tuned.err;
+  fs::remove(folder_ / checkpoint_);
+  const Finished exported = run(
+      {"export", "weights/resnet20/tuned-checkpoint.pth.tar", "-o", "net.lowbit", "--check", "20"});
+  EXPECT_EQ(exported.status, 0) << exported.err;
+}
+
 TEST_F(Export, ADamagedFileIsAnError) {
   ASSERT_EQ(export_to("net.lowbit").status, 0);
   std::string bytes = core::read_file(folder_ / "net.lowbit");
