@@ -4,7 +4,7 @@
 //
 // Where codes are a function of one sum for each channel, a monotone one, they come from comparing
 // the sum with integers: those at which that very function of float32 numbers, asked by bisection,
-// changes its code.
+// changes its code. Where these lie evenly, a line gives the same codes (lines.h).
 #pragma once
 
 #include <cstddef>
