@@ -36,22 +36,39 @@ size_t place(const Shape& shape, int y, int x, int c) {
 // For each pixel of the window of output pixel (y, x): body(row, column, inside, input_y, input_x).
 template <class Body>
 void for_each_tap(const packed::Window& window, const Shape& in, int y, int x, Body body) {
-  for (int row = 0; row < window.kernel(); ++row)
-    for (int column = 0; column < window.kernel(); ++column) {
-      const int64_t from_y = int64_t{y} * window.stride() - window.padding() + row;
-      const int64_t from_x = int64_t{x} * window.stride() - window.padding() + column;
+  const int kernel = window.kernel();
+  const int64_t first_y = int64_t{y} * window.stride() - window.padding();
+  const int64_t first_x = int64_t{x} * window.stride() - window.padding();
+  for (int row = 0; row < kernel; ++row)
+    for (int column = 0; column < kernel; ++column) {
+      const int64_t from_y = first_y + row, from_x = first_x + column;
       const bool inside = from_y >= 0 && from_y < in.height && from_x >= 0 && from_x < in.width;
       body(row, column, inside, static_cast<int>(from_y), static_cast<int>(from_x));
     }
 }
 
-// What a code stands for in a plane; 0 outside of its channels.
-int integer_of(const packed::CodePlane& plane, int channel, uint8_t code) {
-  const int inside = channel - plane.first_channel();
-  if (inside < 0 || inside >= plane.channels()) return 0;
-  if (plane.integers() && plane.integers()->size() > 0) return at(plane.integers(), code);
-  return code - at(plane.zero_points(), static_cast<size_t>(inside));
-}
+// What codes stand for in a plane; 0 outside of its channels. Fields of the file are read once:
+// that is most of the time of a sum else.
+class CodeIntegers {
+ public:
+  explicit CodeIntegers(const packed::CodePlane& plane)
+      : first_(plane.first_channel()), channels_(plane.channels()) {
+    if (plane.integers() && plane.integers()->size() > 0)
+      integers_ = plane.integers()->data();
+    else
+      zero_points_ = plane.zero_points()->data();
+  }
+  int of(int channel, uint8_t code) const {
+    const int inside = channel - first_;
+    if (inside < 0 || inside >= channels_) return 0;
+    return integers_ ? integers_[code] : code - zero_points_[inside];
+  }
+
+ private:
+  int first_, channels_;
+  const int8_t* integers_ = nullptr;
+  const uint8_t* zero_points_ = nullptr;
+};
 
 // Where the weights of an output channel that meet a pixel of the window begin.
 size_t weight_place(int c, int row, int column, int kernel, int channels) {
@@ -61,21 +78,33 @@ size_t weight_place(int c, int row, int column, int kernel, int channels) {
          static_cast<size_t>(channels);
 }
 
-int32_t sum_of_products(const packed::CodeConv& conv, const packed::CodePlane& plane,
-                        const std::vector<int8_t>& weights, const Tensor& in, const Tensor& out,
-                        int y, int x, int c) {
-  const int channels = in.type.shape.channels / conv.groups();
-  const int first = c / (out.type.shape.channels / conv.groups()) * channels;
+// What a convolution's loops need of its fields.
+struct ConvShape {
+  ConvShape(const packed::Window& of, int groups, const Tensor& in, const Tensor& out)
+      : window(of),
+        kernel(of.kernel()),
+        channels(in.type.shape.channels / groups),
+        out_channels(out.type.shape.channels / groups) {}
+
+  // The first input channel that output channel c sees.
+  int first_channel(int c) const { return c / out_channels * channels; }
+
+  const packed::Window& window;
+  int kernel, channels, out_channels;  // channels of a group
+};
+
+int32_t sum_of_products(const ConvShape& conv, const CodeIntegers& integers,
+                        const std::vector<int8_t>& weights, const Tensor& in, int y, int x, int c) {
+  const int first = conv.first_channel(c);
   int32_t sum = 0;
-  for_each_tap(*conv.window(), in.type.shape, y, x,
+  for_each_tap(conv.window, in.type.shape, y, x,
                [&](int row, int column, bool inside, int from_y, int from_x) {
                  if (!inside) return;
                  const uint8_t* codes = in.codes() + place(in.type.shape, from_y, from_x, first);
                  const int8_t* weight =
-                     weights.data() +
-                     weight_place(c, row, column, conv.window()->kernel(), channels);
-                 for (int i = 0; i < channels; ++i)
-                   sum += integer_of(plane, first + i, codes[i]) * weight[i];
+                     weights.data() + weight_place(c, row, column, conv.kernel, conv.channels);
+                 for (int i = 0; i < conv.channels; ++i)
+                   sum += integers.of(first + i, codes[i]) * weight[i];
                });
   return sum;
 }
@@ -83,35 +112,38 @@ int32_t sum_of_products(const packed::CodeConv& conv, const packed::CodePlane& p
 void run(const packed::CodeConv& conv, const Weights& weights, const Tensor& in, const Tensor& out,
          Rows rows) {
   const size_t channels = static_cast<size_t>(out.type.shape.channels);
+  const ConvShape shape(*conv.window(), conv.groups(), in, out);
   for_each_number(out, rows, [&](int y, int x, int c) {
     float result = 0;
     size_t pair = 0;
-    for (const packed::CodePlane* plane : *conv.codes())
+    for (const packed::CodePlane* plane : *conv.codes()) {
+      const CodeIntegers integers(*plane);
       for (const std::vector<int8_t>& plane_weights : weights) {
-        const int32_t sum = sum_of_products(conv, *plane, plane_weights, in, out, y, x, c);
+        const int32_t sum = sum_of_products(shape, integers, plane_weights, in, y, x, c);
         const float part = formulas::scaled(
             sum, at(conv.coefficients(), pair * channels + static_cast<size_t>(c)));
         result = pair == 0 ? part : result + part;
         ++pair;
       }
+    }
     out.reals()[place(out.type.shape, y, x, c)] =
         result + of_channel(conv.bias(), static_cast<size_t>(c), formulas::kNoShift);
   });
 }
 
 void run(const packed::RealConv& conv, const Tensor& in, const Tensor& out, Rows rows) {
-  const int channels = in.type.shape.channels / conv.groups();
+  const ConvShape shape(*conv.window(), conv.groups(), in, out);
+  const float* weights = conv.weight()->data();
   for_each_number(out, rows, [&](int y, int x, int c) {
-    const int first = c / (out.type.shape.channels / conv.groups()) * channels;
+    const int first = shape.first_channel(c);
     float sum = 0;
-    for_each_tap(*conv.window(), in.type.shape, y, x,
+    for_each_tap(shape.window, in.type.shape, y, x,
                  [&](int row, int column, bool inside, int from_y, int from_x) {
                    if (!inside) return;
                    const float* from = in.reals() + place(in.type.shape, from_y, from_x, first);
-                   const size_t weight =
-                       weight_place(c, row, column, conv.window()->kernel(), channels);
-                   for (int i = 0; i < channels; ++i)
-                     sum += from[i] * at(conv.weight(), weight + static_cast<size_t>(i));
+                   const float* weight =
+                       weights + weight_place(c, row, column, shape.kernel, shape.channels);
+                   for (int i = 0; i < shape.channels; ++i) sum += from[i] * weight[i];
                  });
     out.reals()[place(out.type.shape, y, x, c)] =
         sum + of_channel(conv.bias(), static_cast<size_t>(c), formulas::kNoShift);
