@@ -57,7 +57,9 @@ struct ExportCall {
 // threshold is another one: as well on the whole, but not the same.
 void explain_other_answers(const deploy::Proof& proof, const ExportCall& call) {
   constexpr int64_t kExpectedOf = 1000;  // one image of so many, for float32 roundings
-  if (call.ends == "float32" || proof.disagreeing * kExpectedOf <= proof.images) return;
+  if (named(kEnds, call.ends) == deploy::Ends::float32 ||
+      proof.disagreeing * kExpectedOf <= proof.images)
+    return;
   fmt::print(
       "the other classes come of layers trained in full precision that have {} weights here; "
       "--ends float32 leaves them as trained\n",

@@ -288,8 +288,7 @@ class Resolver {
       throw at(core::usage_error("'{0}' without '--{1}_bit' or '--{1}_level'", enable, name),
                where);
     if (tag == Tag::wt && quant.half_range && quant.method == Method::lsq)
-      warn(find("--wt_half_range")->name.place(),
-           "option '--wt_half_range' has no effect: lsq quantizes weights in full range");
+      warn_if_idle("--wt_half_range", "lsq quantizes weights in full range");
     warn_if_idle("--" + name + "_adaptive", idle_normalization(tag, quant));
     warn_if_idle("--" + name + "_grad_type", idle_gradient(quant));
     check_levels(tag, name, quant);

@@ -39,19 +39,35 @@ struct Bounds {
   }
 };
 
+// Those of the points, which are in the order of x, that a line may touch: beside a step up or
+// down, and the two ends. A monotone line that is right there is right between. Bounds by pairs of
+// all points would be the same, but are most of the time that opening a network takes.
+struct Corners {
+  Corners(std::span<const CodeAt> points, int steps) {
+    for (size_t i = 0; i < points.size(); ++i) {
+      const bool end = i == 0 || i + 1 == points.size();
+      const int code = points[i].code;
+      if (code > 0 && (end || points[i - 1].code < code || points[i + 1].code < code))
+        not_below.push_back(points[i]);
+      if (code < steps && (end || points[i - 1].code > code || points[i + 1].code > code))
+        below.push_back(points[i]);
+    }
+  }
+
+  std::vector<CodeAt> not_below, below;
+};
+
 // Of the factor: by each two corners on either side of the line.
 Bounds factors_of(std::span<const CodeAt> points, int steps) {
+  const Corners corners(points, steps);
   Bounds factors;
-  for (const CodeAt& under : points) {
-    if (under.code == 0) continue;
-    for (const CodeAt& above : points) {
-      if (above.code == steps) continue;
+  for (const CodeAt& under : corners.not_below)
+    for (const CodeAt& above : corners.below) {
       const double rise = above.code + 1 - under.code;
       const double run = static_cast<double>(above.x) - under.x;
       if (run > 0) factors.below(rise / run);
       if (run < 0) factors.not_below(rise / run);
     }
-  }
   return factors;
 }
 
@@ -116,11 +132,11 @@ std::optional<Lines> line_of_sums(std::span<const int32_t> thresholds, bool fall
     points.push_back({static_cast<float>(sum), falls ? steps - reached : reached});
   };
   add(-most);
-  add(most);
   for (const int64_t threshold : thresholds) {
     add(threshold - 1);
     add(threshold);
   }
+  add(most);
   return find_lines(points, steps, 0);
 }
 
