@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lowbit/config/parse.h"
+#include "lowbit/deploy/evaluate.h"
 #include "lowbit/deploy/packed_size.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/runtime/container.h"
@@ -66,9 +67,10 @@ TEST_P(EveryNetwork, BecomesAProgramThatGivesItsLogits) {
   const torch::Tensor pixels = noise_images(3, network->options().input_size);
   const torch::Tensor expected = network->forward(normalized(pixels));
   const Trace trace(*network, normalized(pixels));
-  EXPECT_TRUE(torch::allclose(trace.output().view_as(expected), expected));
+  constexpr double kBound = 0.02;
+  EXPECT_LT(testing_support::difference(trace.output(), expected), kBound);
   for (const Ends ends : {Ends::float32, Ends::int8, Ends::int4})
-    testing_support::proved_program(*network, trace, pixels, ends, 0.02);
+    testing_support::proved_program(*network, trace, pixels, ends, kBound);
 }
 
 const char* const kResNet =
@@ -89,6 +91,18 @@ INSTANTIATE_TEST_SUITE_P(
         cifar("xnor", "xnor", "--fm_bit 1 --wt_bit 1"), cifar("lq", "lq", "--fm_bit 2 --wt_bit 2"),
         cifar("ternary", "dorefa,non-uniform", "--fm_level 3 --wt_level 3 --fm_bit 2 --wt_bit 2")),
     [](const auto& given) { return given.param.name; });
+
+TEST(Normalize, IsTheImageAsNetworksSeeItToTheBit) {
+  const torch::NoGradGuard no_grad;
+  const auto network = network_of({"", words(kResNet)});
+  torch::Tensor pixels = noise_images(1, network->options().input_size);
+  pixels.view({-1, 3}).narrow(0, 0, 256).copy_(torch::arange(256).view({-1, 1}).expand({-1, 3}));
+  const Trace trace(*network, normalized(pixels));
+  const packed::ModelT model = lower(
+      trace, {.ends = Ends::float32, .mean = kMean, .std = kStd, .network = "", .classes = {}});
+  ASSERT_EQ(model.steps.front()->operation.type, packed::Operation::Normalize);
+  EXPECT_TRUE(torch::equal(evaluate(model, pixels)[1], normalized(pixels)));
+}
 
 // Numbers of the weights by what trains them: the first layer, the last one and shortcuts in full
 // precision, all others quantized.

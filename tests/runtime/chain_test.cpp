@@ -182,14 +182,14 @@ TEST(ComparedSums, AreNotUsedWhereNumbersGrowBeyondFloats) {
   EXPECT_FALSE(layer.compares({0.5f}));
 }
 
-// Codes by hundreds of thresholds for the numbers 0 .. 255 and, of the second channel, 0, infinite
-// ones and NaN.
+// Codes by hundreds of thresholds for about the numbers 0 .. 255 and, of the second channel, 0,
+// infinite ones and NaN.
 void expect_codes_of_plain_loops(const std::vector<float>& thresholds) {
   Program program(16, 16, 2);
   packed::NormalizeT normalize;
   normalize.input = 0;
-  normalize.factor = {1, 1e38f};
-  normalize.shift = {0, 0};
+  normalize.mean = {0, 0};
+  normalize.std = {1 / 255.0f, 1e-38f};
   int last = program.add(std::move(normalize), program.shape(0));
   const int finite = add_quantize(program, last, 1, thresholds);
   last = add_affine(program, last, {0.5f, 1e38f}, {});

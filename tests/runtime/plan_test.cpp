@@ -70,8 +70,8 @@ TEST(Plan, UsesMemoryOfValuesAgainThatAreNoLongerNeeded) {
   Program program(16, 16, 3);
   packed::NormalizeT normalize;
   normalize.input = 0;
-  normalize.factor.assign(3, 1);
-  normalize.shift.assign(3, 0);
+  normalize.mean.assign(3, 0);
+  normalize.std.assign(3, 1);
   int value = program.add(std::move(normalize), program.shape(0));
   for (int i = 0; i < 20; ++i) {
     packed::PoolT pool;

@@ -46,8 +46,8 @@ class Random {
     packed::NormalizeT normalize;
     normalize.input = some(Kind::code);
     const Shape shape = program_.shape(normalize.input);
-    normalize.factor = draw_.reals(static_cast<size_t>(shape.channels), -0.1f, 0.1f);
-    normalize.shift = draw_.reals(static_cast<size_t>(shape.channels));
+    normalize.mean = draw_.reals(static_cast<size_t>(shape.channels), 0, 1);
+    normalize.std = draw_.reals(static_cast<size_t>(shape.channels));
     return program_.add(std::move(normalize), shape);
   }
 

@@ -9,6 +9,12 @@
 
 namespace lowbit::testing_support {
 
+// Of logits, in units of the largest expected. A network that is traced adds floats where it adds
+// integers otherwise: a code next to a threshold may be the other one.
+inline double difference(const torch::Tensor& logits, const torch::Tensor& expected) {
+  return ((logits.view_as(expected) - expected).abs().max() / expected.abs().max()).item<double>();
+}
+
 // The program of a trace of `network`, which the runtime has every bit of, on pixels uint8
 // [B, H, W, 3]. With its ends in float32 it is the network but for roundings; a code next to a
 // threshold may be the other one, hence the bound, in units of the largest logit.

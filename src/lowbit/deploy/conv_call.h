@@ -8,7 +8,8 @@
 
 namespace lowbit::deploy {
 
-// factor * y + shift of the norm behind a convolution, per channel.
+// factor * y + shift of a norm, per channel: the float32 numbers that LibTorch makes of a
+// BatchNorm's parameters.
 struct Fold {
   std::vector<double> factor, shift;
 };
@@ -31,6 +32,9 @@ struct ConvCall {
   // With the norm's shift; `more` is added before the norm. Empty: nothing is added.
   std::vector<float> bias_with(const std::vector<double>& more = {}) const;
 };
+
+// As a step of its own: a real value that looks like `like`.
+int scaled_and_shifted(Builder& to, int value, const Fold& fold, const torch::Tensor& like);
 
 // [O, I, k, k] in the order of the program: [O][row][column][I].
 torch::Tensor in_program_order(const torch::Tensor& weight);

@@ -1,6 +1,9 @@
 #include "lowbit/deploy/evaluate.h"
 
+#include <ATen/Parallel.h>
+
 #include <array>
+#include <cmath>
 
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/bits.h"
@@ -20,6 +23,30 @@ torch::Tensor floats(const std::vector<float>& numbers) {
 // One number for each channel, or for all, to broadcast over [B, C, H, W].
 torch::Tensor per_channel(const std::vector<float>& numbers) {
   return floats(numbers).view({1, -1, 1, 1});
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define LOWBIT_FUSED_CLONES __attribute__((target_clones("default", "fma")))
+#else
+#define LOWBIT_FUSED_CLONES
+#endif
+
+// sum[i] + x[i] * weight, each with one rounding.
+LOWBIT_FUSED_CLONES void add_fused(float* sum, const float* x, float weight, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) sum[i] = std::fma(x[i], weight, sum[i]);
+}
+
+// sum [B, O, H, W] + x [B, O, H, W] * weights [O], for which LibTorch has no operation.
+void add_products(const torch::Tensor& sum, const torch::Tensor& x, const torch::Tensor& weights) {
+  const int64_t channels = sum.size(1), pixels = sum.size(2) * sum.size(3);
+  const torch::Tensor features = x.contiguous();
+  at::parallel_for(0, sum.size(0) * channels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane)
+      add_fused(sum.mutable_data_ptr<float>() + plane * pixels,
+                features.const_data_ptr<float>() + plane * pixels,
+                weights.const_data_ptr<float>()[plane % channels], pixels);
+  });
 }
 
 double largest(const torch::Tensor& integers) {
@@ -52,7 +79,8 @@ class Evaluator {
         return real_conv(*operation.AsRealConv());
       case Operation::Normalize: {
         const auto& o = *operation.AsNormalize();
-        return affine(value(o.input).to(torch::kFloat32), o.factor, o.shift);
+        return (value(o.input).to(torch::kFloat32) / 255 - per_channel(o.mean)) /
+               per_channel(o.std);
       }
       case Operation::Affine: {
         const auto& o = *operation.AsAffine();
@@ -163,9 +191,8 @@ class Evaluator {
           const torch::Tensor pixels =
               padded.index({Slice(), Slice(i, {}, inside), cut(row, shape_->height),
                             cut(column, shape_->width)});  // [B, groups, H', W']
-          const torch::Tensor each = pixels.repeat_interleave(per_group, 1);
-          const torch::Tensor w = weight.index({Slice(), row, column, i}).view({1, -1, 1, 1});
-          sum = sum + each * w;
+          add_products(sum, pixels.repeat_interleave(per_group, 1),
+                       weight.index({Slice(), row, column, i}).contiguous());
         }
     return affine(sum, {}, o.bias);
   }

@@ -136,17 +136,27 @@ bool is_convolution(const Node& node) {
 
 Fold fold_of(const Node& node) {
   const int64_t channels = node.output.size(1);
-  const auto parameter = [&](size_t i, double otherwise) {
+  const auto parameter = [&](size_t i, float otherwise) {
     return node.inputs[i].isTensor() && node.inputs[i].toTensor().defined()
-               ? node.inputs[i].toTensor().detach().to(torch::kFloat64)
-               : torch::full({channels}, otherwise, torch::kFloat64);
+               ? node.inputs[i].toTensor().detach().to(torch::kFloat32)
+               : torch::full({channels}, otherwise, torch::kFloat32);
   };
-  const torch::Tensor factor = parameter(1, 1) / (parameter(4, 1) + number(node, 7)).sqrt();
-  const torch::Tensor shift = parameter(2, 0) - parameter(3, 0) * factor;
-  return {numbers_of<double>(factor), numbers_of<double>(shift)};
+  const torch::Tensor factor = (parameter(4, 1) + number(node, 7)).rsqrt() * parameter(1, 1);
+  // With one rounding, as LibTorch's kernel is compiled.
+  const torch::Tensor shift = parameter(2, 0).to(torch::kFloat64) -
+                              parameter(3, 0).to(torch::kFloat64) * factor.to(torch::kFloat64);
+  return {numbers_of<double>(factor), numbers_of<double>(shift.to(torch::kFloat32))};
 }
 
 }  // namespace
+
+int scaled_and_shifted(Builder& to, int value, const Fold& fold, const torch::Tensor& like) {
+  packed::AffineT affine;
+  affine.input = value;
+  affine.factor.assign(fold.factor.begin(), fold.factor.end());
+  affine.shift.assign(fold.shift.begin(), fold.shift.end());
+  return to.emit(std::move(affine), like);
+}
 
 torch::Tensor in_program_order(const torch::Tensor& weight) {
   return weight.detach().permute({0, 2, 3, 1}).contiguous();
@@ -210,11 +220,7 @@ std::optional<int> batch_norm(Builder& to, const Node& node) {
     call.fold = std::move(fold);
     return lowered(to, call);
   }
-  packed::AffineT affine;
-  affine.input = to.real(x);
-  affine.factor.assign(fold.factor.begin(), fold.factor.end());
-  affine.shift.assign(fold.shift.begin(), fold.shift.end());
-  return to.emit(std::move(affine), node.output);
+  return scaled_and_shifted(to, to.real(x), fold, node.output);
 }
 
 }  // namespace lowbit::deploy

@@ -70,10 +70,8 @@ std::unique_ptr<packed::WeightPlaneT> plane_of(const torch::Tensor& integers, in
 
 int normalized_image(Builder& to) {
   packed::NormalizeT normalize;
-  for (size_t c = 0; c < 3; ++c) {
-    normalize.factor.push_back(static_cast<float>(byte_unit(to.options(), c)));
-    normalize.shift.push_back(static_cast<float>(byte_shift(to.options(), c)));
-  }
+  normalize.mean.assign(to.options().mean.begin(), to.options().mean.end());
+  normalize.std.assign(to.options().std.begin(), to.options().std.end());
   return to.emit(std::move(normalize), to.trace().input());
 }
 
@@ -104,12 +102,10 @@ int real_conv(Builder& to, const ConvCall& call) {
   conv.input = to.real(call.input);
   conv.window = window(call.kernel(), call.stride, call.padding);
   conv.groups = call.groups;
-  torch::Tensor weight = in_program_order(call.quantized_weight).to(torch::kFloat64);
-  if (call.fold)
-    weight = weight * torch::tensor(call.fold->factor, torch::kFloat64).view({-1, 1, 1, 1});
-  conv.weight = numbers_of<float>(weight);
-  conv.bias = call.bias_with();
-  return to.emit(std::move(conv), call.output);
+  conv.weight = numbers_of<float>(in_program_order(call.quantized_weight));
+  if (call.bias.defined()) conv.bias = numbers_of<float>(call.bias);
+  const int value = to.emit(std::move(conv), call.output);
+  return call.fold ? scaled_and_shifted(to, value, *call.fold, call.output) : value;
 }
 
 }  // namespace lowbit::deploy

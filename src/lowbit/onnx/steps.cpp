@@ -13,12 +13,36 @@ std::string feature_axes(Translation& to, const packed::MeanT& step) {
   return step.over_pixels ? to.graph.integers({1, 2, 3}) : to.graph.integers({1});
 }
 
+// To every `each` numbers so many zeros.
+std::vector<float> with_zeros(const std::vector<float>& numbers, int64_t each, int64_t zeros) {
+  std::vector<float> more;
+  for (auto first = numbers.begin(); first != numbers.end(); first += each) {
+    more.insert(more.end(), first, first + each);
+    more.insert(more.end(), static_cast<size_t>(zeros), 0.0F);
+  }
+  return more;
+}
+
+// ONNX Runtime adds the products of three input channels one channel after the other, those of
+// sixteen in the order of the program, as oneDNN does, too: then all give the same bits. It costs
+// the more, the larger the window is.
+int zero_channels(const packed::ValueT& in, const packed::RealConvT& step) {
+  constexpr int kTogether = 16, kLargestWindow = 3, kLargestSide = 64;
+  const bool small = step.window->kernel() <= kLargestWindow && in.width <= kLargestSide;
+  return small && step.groups == 1 && in.channels < kTogether ? kTogether - in.channels : 0;
+}
+
 Value real_conv(Translation& to, const packed::RealConvT& step) {
+  const packed::ValueT& in = to.shape(step.input);
   const int64_t side = step.window->kernel(), out = to.result().channels;
-  const Shape shape = {out, static_cast<int64_t>(step.weight.size()) / (out * side * side), side,
-                       side};
-  std::vector<std::string> inputs = {to.value(step.input).tensor,
-                                     to.graph.floats(channels_first(step.weight, shape), shape)};
+  const int64_t ins = in.channels / step.groups, zeros = zero_channels(in, step);
+  std::string x = to.value(step.input).tensor;
+  std::vector<float> weight = channels_first(step.weight, {out, ins, side, side});
+  if (zeros > 0) {
+    x = to.graph.add("Pad", {x, to.graph.integers({0, 0, 0, 0, 0, zeros, 0, 0})});
+    weight = with_zeros(weight, ins * side * side, zeros * side * side);
+  }
+  std::vector<std::string> inputs = {x, to.graph.floats(weight, {out, ins + zeros, side, side})};
   if (!step.bias.empty()) inputs.push_back(to.graph.floats(step.bias, {out}));
   return {to.graph.add(
       "Conv", inputs,
@@ -27,7 +51,8 @@ Value real_conv(Translation& to, const packed::RealConvT& step) {
 
 Value affine(Translation& to, const packed::AffineT& step) {
   std::string x = to.value(step.input).tensor;
-  if (!step.factor.empty()) x = to.graph.add("Mul", {x, to.per_channel(step.factor)});
+  // The factor first: otherwise ONNX Runtime multiplies it into the weights of a convolution.
+  if (!step.factor.empty()) x = to.graph.add("Mul", {to.per_channel(step.factor), x});
   return {to.add_shift(x, step.shift)};
 }
 

@@ -206,16 +206,15 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
   Stage stage;
   stage.result = number + 1;
   stage.gives_codes = type.kind == packed::Kind::code;
-  const auto affine = [&](const auto& parameters) {
-    stage.a = by_channel(parameters.factor(), shape_.channels, formulas::kNoFactor);
-    stage.b = by_channel(parameters.shift(), shape_.channels, formulas::kNoShift);
-    stage.monotone = all_finite(stage.a) && all_finite(stage.b);
-  };
   if (const auto* normalize = step.operation_as_Normalize()) {
     operation = RowOperation::normalize;
-    affine(*normalize);
+    stage.a = by_channel(normalize->mean(), shape_.channels, 0);
+    stage.b = by_channel(normalize->std(), shape_.channels, 1);
+    stage.monotone = all_finite(stage.a) && all_finite(stage.b) && !std::ranges::count(stage.b, 0);
   } else if (const auto* scaled = step.operation_as_Affine()) {
-    affine(*scaled);
+    stage.a = by_channel(scaled->factor(), shape_.channels, formulas::kNoFactor);
+    stage.b = by_channel(scaled->shift(), shape_.channels, formulas::kNoShift);
+    stage.monotone = all_finite(stage.a) && all_finite(stage.b);
   } else if (const auto* activation = step.operation_as_Activation()) {
     using packed::Function;
     const Function function = activation->function();

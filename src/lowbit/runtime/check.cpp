@@ -281,8 +281,8 @@ class Checker {
 
   ValueType give(const packed::Normalize& step) {
     const Shape& shape = input(step.input(), Kind::code).shape;
-    check_channels(parameter(step.factor()), shape.channels, false, false);
-    check_channels(parameter(step.shift()), shape.channels, false, false);
+    check_channels(parameter(step.mean()), shape.channels, false, false);
+    check_channels(parameter(step.std()), shape.channels, false, false);
     return reals(shape);
   }
 

@@ -17,6 +17,14 @@ inline constexpr float kNoShift = -0.0f;
 LOWBIT_INLINE float affine(float x, float factor, float shift) {
   return x * factor + shift;
 }
+// A byte of the image as the network was trained to see it.
+LOWBIT_INLINE float normalized(uint8_t byte, float mean, float std) {
+  return (static_cast<float>(byte) / 255 - mean) / std;
+}
+// Product and sum with one rounding.
+LOWBIT_INLINE float plus_product(float sum, float x, float weight) {
+  return __builtin_fmaf(x, weight, sum);
+}
 // The part of a pair of planes in what a convolution gives.
 LOWBIT_INLINE float scaled(int32_t sum, float coefficient) {
   return coefficient * static_cast<float>(sum);

@@ -19,9 +19,6 @@ struct CodeAt {
   int code;
 };
 
-// A line with just these codes goes between corners: it must not be below (x, code), unless that is
-// the first code, and must stay below (x, code + 1), unless that is the last.
-
 // What a number must not be below, and what it must stay below.
 struct Bounds {
   double low = -std::numeric_limits<double>::infinity();
@@ -39,9 +36,11 @@ struct Bounds {
   }
 };
 
-// Those of the points, which are in the order of x, that a line may touch: beside a step up or
-// down, and the two ends. A monotone line that is right there is right between. Bounds by pairs of
-// all points would be the same, but are most of the time that opening a network takes.
+// A line with just these codes must not be below (x, code), unless that is the first code, and must
+// stay below (x, code + 1), unless that is the last. Here are those of the points, which are in the
+// order of x, that it may touch: beside a step up or down, and the two ends. A monotone line that is
+// right there is right between. Bounds by pairs of all points would be the same, but are most of
+// the time that opening a network takes.
 struct Corners {
   Corners(std::span<const CodeAt> points, int steps) {
     for (size_t i = 0; i < points.size(); ++i) {

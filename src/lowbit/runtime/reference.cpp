@@ -143,7 +143,8 @@ void run(const packed::RealConv& conv, const Tensor& in, const Tensor& out, Rows
                    const float* from = in.reals() + place(in.type.shape, from_y, from_x, first);
                    const float* weight =
                        weights + weight_place(c, row, column, shape.kernel, shape.channels);
-                   for (int i = 0; i < shape.channels; ++i) sum += from[i] * weight[i];
+                   for (int i = 0; i < shape.channels; ++i)
+                     sum = formulas::plus_product(sum, from[i], weight[i]);
                  });
     out.reals()[place(out.type.shape, y, x, c)] =
         sum + of_channel(conv.bias(), static_cast<size_t>(c), formulas::kNoShift);
@@ -154,7 +155,7 @@ void run(const packed::Normalize& step, const Tensor& in, const Tensor& out, Row
   for_each_number(out, rows, [&](int y, int x, int c) {
     const size_t i = place(out.type.shape, y, x, c), channel = static_cast<size_t>(c);
     out.reals()[i] =
-        formulas::affine(in.codes()[i], at(step.factor(), channel), at(step.shift(), channel));
+        formulas::normalized(in.codes()[i], at(step.mean(), channel), at(step.std(), channel));
   });
 }
 

@@ -13,7 +13,7 @@ enum class RowOperation {
   scale_more,    // sums -> reals: (out + a * sum) + b
   compare,       // sums -> codes: base + sign * (number of the sum thresholds <= sum)
   line_of_sums,  // sums -> codes: the whole part of a * sum + b between 0 and high (lines.h)
-  normalize,     // codes -> reals: code * a + b
+  normalize,     // codes -> reals: (code / 255 - a) / b
   affine,        // reals -> reals, from here on: x * a + b
   relu,
   clamp,        // between low and high
@@ -69,8 +69,8 @@ enum class WindowOperation {
   maximum,        // of reals: of all places together, for one pixel
   maximum_codes,  // of codes
   sum,            // out + in
-  convolve,       // out + in[i] * weights[i][.], for each input channel i in turn
-  convolve_each,  // out + in * weights, channel by channel
+  convolve,       // out + in[i] * weights[i][.], one rounding, for each input channel i in turn
+  convolve_each,  // out + in * weights, one rounding, channel by channel
 };
 inline constexpr int kWindowOperations = static_cast<int>(WindowOperation::convolve_each) + 1;
 

@@ -58,7 +58,7 @@ void normalize(const RowCall& call) {
   float* out = static_cast<float*>(call.out);
   const float *a = call.a, *b = call.b;
   for_each_number(call, [=](size_t i, size_t c) {
-    out[i] = formulas::affine(static_cast<float>(in[i]), a[c], b[c]);
+    out[i] = formulas::normalized(in[i], a[c], b[c]);
   });
 }
 
@@ -385,7 +385,7 @@ void maximum_codes(const WindowCall& call) {
 }
 void convolve_each(const WindowCall& call) {
   gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
-    return sum + x * weights[c];
+    return formulas::plus_product(sum, x, weights[c]);
   });
 }
 
@@ -396,7 +396,8 @@ void convolve(const WindowCall& call) {
     const float* weights = call.weights;
     for (size_t i = 0; i < call.in_channels; ++i) {
       const float x = in[i];
-      for (size_t c = 0; c < call.channels; ++c) out[c] = out[c] + x * weights[c];
+      for (size_t c = 0; c < call.channels; ++c)
+        out[c] = formulas::plus_product(out[c], x, weights[c]);
       weights += call.weights_row;
     }
     in += call.in_pixel;
