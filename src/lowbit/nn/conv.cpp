@@ -16,12 +16,12 @@ void Conv2d::use_channels_last() {
 }
 
 torch::Tensor Conv2d::compute(const torch::Tensor& x) {
-  return convolve(x, weight_.to(x.scalar_type()), shape_.padding, shape_.groups);
+  const torch::ScalarType type = x.scalar_type();
+  return convolve(x, weight_.to(type), bias(type), shape_.padding, shape_.groups);
 }
 
-torch::Tensor Conv2d::convolve(const torch::Tensor& x, const torch::Tensor& weight, int64_t padding,
-                               int64_t groups) const {
-  const torch::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
+torch::Tensor Conv2d::convolve(const torch::Tensor& x, const torch::Tensor& weight,
+                               const torch::Tensor& bias, int64_t padding, int64_t groups) const {
   const auto conv = [&](const torch::Tensor& input, int64_t stride) {
     return torch::conv2d(input, weight, bias, stride, padding, /*dilation=*/1, groups);
   };

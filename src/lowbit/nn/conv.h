@@ -33,9 +33,14 @@ class Conv2d : public Layer {
  protected:
   // x [B, I, H, W] -> [B, O, H', W']
   torch::Tensor compute(const torch::Tensor& x) override;
-  // With the given weight, of the type of x, padding and groups instead of the layer's.
-  torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, int64_t padding,
-                         int64_t groups) const;
+  // With the given weight and bias (undefined: none), of the type of x, padding and groups instead
+  // of the layer's.
+  torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight,
+                         const torch::Tensor& bias, int64_t padding, int64_t groups) const;
+  // The layer's; undefined: none.
+  torch::Tensor bias(torch::ScalarType type) const {
+    return bias_.defined() ? bias_.to(type) : bias_;
+  }
 
  private:
   ConvShape shape_;

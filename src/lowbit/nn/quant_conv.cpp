@@ -2,7 +2,16 @@
 
 #include <algorithm>
 
+#include "lowbit/nn/whole_numbers.h"
+
 namespace lowbit::nn {
+namespace {
+
+torch::Tensor in_a_row(const std::vector<torch::Tensor>& tensors) {
+  return tensors.size() == 1 ? tensors.front() : torch::cat(tensors);
+}
+
+}  // namespace
 
 QuantConv2d::QuantConv2d(const ConvShape& shape, const config::ModelOptions& options,
                          bool full_precision)
@@ -41,11 +50,39 @@ torch::Tensor QuantConv2d::quantized_weight(torch::ScalarType type) {
   return quantizer ? quantizer->forward(weight(), type) : weight().to(type);
 }
 
+torch::Tensor QuantConv2d::convolve_quantized(const std::vector<QuantConv2d*>& convs,
+                                              const Features& features,
+                                              const std::vector<torch::Tensor>& weights,
+                                              int64_t groups) {
+  const QuantConv2d& first = *convs.front();
+  const torch::ScalarType type = features.tensor.scalar_type();
+  const auto in_floats = [&] {
+    return first.convolve(features.tensor, in_a_row(weights).to(type), first.bias(type),
+                          features.padding, groups);
+  };
+  const auto x = whole_numbers(first.quantizer(config::Tag::fm).get(), features.tensor);
+  if (!x || weights.front().scalar_type() != type) return in_floats();
+  std::vector<torch::Tensor> numbers, units;
+  for (size_t i = 0; i < convs.size(); ++i) {
+    const auto w = whole_numbers(convs[i]->quantizer(config::Tag::wt).get(), weights[i]);
+    if (!w) return in_floats();
+    numbers.push_back(w->numbers);
+    units.push_back(w->unit);
+  }
+  torch::Tensor sums =
+      first.convolve(x->numbers, in_a_row(numbers), /*bias=*/{}, features.padding, groups);
+  // Libraries for GPUs may choose an algorithm that transforms its inputs.
+  if (sums.is_cuda()) sums.round_();
+  sums.mul_((x->unit * in_a_row(units)).to(type).view({1, -1, 1, 1}));
+  const torch::Tensor bias = first.bias(type);
+  return bias.defined() ? sums.add_(bias.view({1, -1, 1, 1})) : sums;
+}
+
 torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
   const torch::ScalarType type = x.scalar_type();
   const Features features = quantized_input(x);
   const torch::Tensor y =
-      convolve(features.tensor, quantized_weight(type), features.padding, shape().groups);
+      convolve_quantized({this}, features, {quantized_weight(type)}, shape().groups);
   return quantizer(config::Tag::ot) ? quantizer(config::Tag::ot)->forward(y, type) : y;
 }
 
@@ -70,9 +107,7 @@ torch::Tensor QuantConv2d::forward_joined(const std::vector<QuantConv2d*>& convs
   const torch::ScalarType master = convs.front()->weight().scalar_type();
   std::vector<torch::Tensor> weights;
   for (QuantConv2d* conv : convs) weights.push_back(conv->quantized_weight(master));
-  const Features features = convs.front()->quantized_input(x);
-  return convs.front()->convolve(features.tensor, torch::cat(weights).to(x.scalar_type()),
-                                 features.padding, groups);
+  return convolve_quantized(convs, convs.front()->quantized_input(x), weights, groups);
 }
 
 }  // namespace lowbit::nn

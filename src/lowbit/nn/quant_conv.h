@@ -33,6 +33,12 @@ class QuantConv2d : public Conv2d, public QuantLayer {
     int64_t padding;
   };
 
+  // Of quantized features with the quantized weights of `convs`, one after the other, [O, I, k, k]
+  // each, of the master's type.
+  static torch::Tensor convolve_quantized(const std::vector<QuantConv2d*>& convs,
+                                          const Features& features,
+                                          const std::vector<torch::Tensor>& weights,
+                                          int64_t groups);
   bool pads_before_quantizing() const;
   Features quantized_input(const torch::Tensor& x) const;
   torch::Tensor quantized_weight(torch::ScalarType type);

@@ -156,6 +156,11 @@ class DorefaActivation : public Quantizer {
 
   bool maps_zero() const override { return true; }
 
+  torch::Tensor unit_of(const torch::Tensor&) const override {
+    const torch::Tensor unit = options().boundary / (level_num().to(torch::kFloat64) - 1);
+    return gamma_.defined() ? unit * gamma_.abs() : unit;
+  }
+
  private:
   DorefaSpecPtr spec_;
   torch::Tensor gamma_;
@@ -192,6 +197,14 @@ class DorefaWeight : public Quantizer {
     const torch::Tensor y = binary_ ? BinaryWeightFunction::apply(x, spec_, type)
                                     : WeightFunction::apply(x, level_num(), spec_, type);
     return gamma_.defined() ? scale_groups(y, gamma_) : y;
+  }
+
+  // A grid whose ends are not -1 and 1 has no level at a multiple of its steps.
+  torch::Tensor unit_of(const torch::Tensor& y) const override {
+    if (binary_) return magnitudes(y, groups());
+    if (options().boundary != 1) return {};
+    const torch::Tensor unit = 1 / (level_num().to(torch::kFloat64) - 1).view({1, 1, 1, 1});
+    return gamma_.defined() ? unit * gamma_.abs() : unit;
   }
 
  private:

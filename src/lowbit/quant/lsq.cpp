@@ -144,6 +144,12 @@ class Lsq : public Quantizer {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
   }
 
+  torch::Tensor unit_of(const torch::Tensor&) const override {
+    const torch::Tensor level_num = this->level_num().to(torch::kFloat64);
+    const bool symmetric = spec_->range == kernels::LsqRange::symmetric;
+    return clip_val_.to(torch::kFloat64).abs() / (symmetric ? level_num / 2 - 1 : level_num - 1);
+  }
+
   // Below four the symmetric form has no level but zero.
   int fewest_levels() const override {
     return spec_->range == kernels::LsqRange::symmetric ? 4 : 2;

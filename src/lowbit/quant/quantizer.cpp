@@ -30,6 +30,16 @@ bool Quantizer::is_fixed_function() const {
   return maps_by_fixed_function() && !warming && !options_.proxquant && !options_.loss_enable;
 }
 
+torch::Tensor Quantizer::unit(const torch::Tensor& y) const {
+  const bool warming = options_.stable > 0 && warms_up();
+  const bool restores =
+      options_.adaptive == config::Adaptive::var_mean && options_.adaptive_restore;
+  if (is_training() || warming || restores) return {};
+  torch::Tensor unit = unit_of(y);
+  if (shape_.tag != config::Tag::wt && unit.defined() && unit.numel() != 1) return {};
+  return unit;
+}
+
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
   ProbeScope::notify(*this, x);
   // What is warmed up, mixed or compared with its levels is the normalized weight.

@@ -32,6 +32,11 @@ class Quantizer : public torch::nn::Module {
   // statistics may depend. Without proxquant.
   virtual Lowering lower(const torch::Tensor& x) const = 0;
 
+  // The number, or one for each group of a weight ([g, 1, 1, 1]), that in evaluation all values of
+  // y = forward(x) are whole multiples of; for features one for all. Undefined: there is none, as
+  // in training and where `--stable` may return x itself, or the method has several at once.
+  torch::Tensor unit(const torch::Tensor& y) const;
+
   // The loss that the last forward pass adds to the training loss, a scalar; undefined: none, as
   // always in evaluation.
   const torch::Tensor& loss() const { return loss_; }
@@ -104,6 +109,8 @@ class Quantizer : public torch::nn::Module {
   virtual bool maps_zero() const { return false; }
   // is_fixed_function() of quantize().
   virtual bool maps_by_fixed_function() const { return false; }
+  // unit() of quantize().
+  virtual torch::Tensor unit_of(const torch::Tensor& y) const { return {}; }
   // Whether the method has a warm-up (--stable).
   virtual bool warms_up() const { return true; }
   // The fewest levels that the method quantizes to.

@@ -104,6 +104,11 @@ torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor) 
   return (split * factor.to(x.scalar_type()).reshape(per_group(split))).reshape(x.sizes());
 }
 
+torch::Tensor magnitudes(const torch::Tensor& y, int64_t groups) {
+  const torch::Tensor first = y.reshape({groups, -1}).select(1, 0);
+  return first.abs().to(torch::kFloat64).view({-1, 1, 1, 1});
+}
+
 WeightNormalization::WeightNormalization(const torch::Tensor& x, const Quantizer& quantizer)
     : groups_(quantizer.options().independent_norm ? 1 : quantizer.groups()),
       enabled_(quantizer.options().adaptive == config::Adaptive::var_mean),

@@ -16,6 +16,9 @@ torch::Tensor split_groups(const torch::Tensor& x, int64_t groups);
 // `factor` with one number per group times the groups of x [O, ...]; the product has the type of x.
 torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor);
 
+// The magnitude that all elements of a group of y [O, ...] share: [groups, 1, 1, 1], float64.
+torch::Tensor magnitudes(const torch::Tensor& y, int64_t groups);
+
 // --wt_adaptive var-mean: what is quantized is (x - mean) / std instead of x; with
 // `adaptive_restore` the result is multiplied by std again and mean is added. Mean and unbiased
 // standard deviation are those of a group (of the whole weight with `independent_norm`) and no

@@ -137,6 +137,12 @@ class Xnor : public Quantizer {
   }
   bool warms_up() const override { return false; }
 
+  torch::Tensor unit_of(const torch::Tensor& y) const override {
+    if (is_weight()) return magnitudes(y, groups());
+    if (spec_->factor != config::XnorFactor::none) return {};
+    return torch::ones({1}, y.options().dtype(torch::kFloat64));
+  }
+
  private:
   bool is_weight() const { return shape().tag == config::Tag::wt; }
 
