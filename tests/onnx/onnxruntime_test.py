@@ -32,8 +32,9 @@ CHECKPOINT = pathlib.Path(sys.argv.pop(3)).resolve() if len(sys.argv) > 3 else N
 PROGRAM = pathlib.Path(sys.argv.pop(2)).resolve()
 TEST_ONNX = pathlib.Path(sys.argv.pop(1)).resolve()
 FILES = os.environ.get("LOWBIT_ONNX_FILES")
-# Sums of float32 in another order end beyond a threshold now and then. In most networks none does;
-# in these, which have not been trained, one that does is seen in the logits.
+# Sums of integers are exact; those of reals (full precision, factors that depend on the input, and
+# the dequantized numbers of a convolution that was not fused) end beyond a threshold now and then,
+# which is seen in the logits of these networks, as they have not been trained.
 SAME, NEARLY = 1e-4, 0.05
 
 
@@ -112,12 +113,12 @@ class RecordedNetworks(Folder):
                     logits = session.logits(images)
                     found = abs(logits - expected).max() / abs(expected).max()
                     differences[fused].append(found)
-                    self.assertLess(found, 0.5 if fused else NEARLY)
+                    self.assertLess(found, NEARLY)
         for fused, found in differences.items():
             others = sum(difference > SAME for difference in found)
             print(f"{len(found)} sessions, the logits of {others} not within {SAME} of the largest"
                   f"{', fused' if fused else ''}")
-            self.assertLess(others, len(found) / (3 if fused else 10))
+            self.assertLess(others, len(found) / 12)
 
 
 class TrainedNetwork(Folder):

@@ -58,21 +58,23 @@ std::optional<double> settled(const Channel& channel, double unit, const OnlyUse
 
 }  // namespace
 
-std::vector<double> settled_bias(const WeightIntegers& weights, const SumUnits& units,
-                                 const CarriedWeights& carried, const OnlyUse& use) {
-  if (!use.quantize || use.quantize->thresholds.empty()) return units.bias;
+std::optional<std::vector<float>> settled_bias(const WeightIntegers& weights, const SumUnits& units,
+                                               const CarriedWeights& carried, const OnlyUse& use) {
+  if (!use.quantize || use.quantize->thresholds.empty()) return std::nullopt;
   const auto rounding = rounding_of(use.quantize->thresholds);
-  if (!rounding) return units.bias;
-  std::vector<double> bias = units.bias;
+  if (!rounding) return std::nullopt;
+  std::vector<float> bias(units.bias.begin(), units.bias.end());
   for (size_t o = 0; o < bias.size(); ++o) {
     if (units.coefficients[o] == 0) continue;
     double largest = 0;
     for (size_t i = 0; i < weights.each(); ++i)
       largest += std::abs(weights.integers[o * weights.each() + i]) * units.largest_input;
-    const Channel channel{units.coefficients[o], bias[o], largest};
+    const Channel channel{units.coefficients[o], units.bias[o], largest};
     // In float32, as runtimes multiply the two scales.
     const double unit = static_cast<double>(units.input_unit * carried.scales[o]);
-    bias[o] = settled(channel, unit, use, *rounding).value_or(bias[o]);
+    const std::optional<double> whole = settled(channel, unit, use, *rounding);
+    if (!whole) return std::nullopt;
+    bias[o] = static_cast<float>(*whole);
   }
   return bias;
 }

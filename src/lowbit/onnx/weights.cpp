@@ -14,14 +14,6 @@ namespace {
 constexpr double kLeastScale = 1e-30;
 constexpr int kLargestInt8 = 127, kZeroOfUnsigned = 128;
 
-std::string dequantize_weights(Translation& to, std::vector<std::string> inputs) {
-  return to.graph.add("DequantizeLinear", std::move(inputs), {{"axis", int64_t{0}}});
-}
-
-std::string scales_tensor(Translation& to, const std::vector<float>& scales) {
-  return to.graph.floats(scales, {static_cast<int64_t>(scales.size())});
-}
-
 // Runtimes round the bias of an integer convolution to a whole number of units of the sum. The unit
 // of low-bit weights is coarse: integers as large as 8 bits hold make it finer, and change nothing
 // else.
@@ -32,7 +24,47 @@ int largest_multiple(const WeightIntegers& weights, int largest_input) {
       std::max(1.0, std::floor(std::min(kLargestInt8 / largest, 0x1p30 / sum))));
 }
 
-CarriedWeights as_bytes(Translation& to, const WeightIntegers& weights, const SumUnits& units) {
+struct Carrier {
+  int bits;
+  proto::TensorProto::DataType with_sign, without_sign;
+};
+
+std::string packed_tensor(Translation& to, proto::TensorProto::DataType type, const Shape& shape,
+                          const std::vector<int>& numbers, int bits) {
+  std::vector<uint8_t> codes;
+  for (const int number : numbers)
+    codes.push_back(static_cast<uint8_t>(static_cast<unsigned>(number) & ((1U << bits) - 1)));
+  const std::vector<uint8_t> packed = runtime::pack_bits(codes, bits);
+  return to.graph.tensor(type, shape, {packed.begin(), packed.end()});
+}
+
+// None where the integers do not fit.
+std::optional<std::string> carry_narrow(Translation& to, const WeightIntegers& weights,
+                                        const Carrier& carrier) {
+  const int span = 1 << carrier.bits;
+  const auto [least, most] = std::ranges::minmax(weights.integers);
+  const int low = std::min<int>(least, 0), high = std::max<int>(most, 0);
+  if (high - low >= span) return std::nullopt;
+  const bool with_sign = low >= -span / 2 && high < span / 2;
+  std::vector<int> integers(weights.integers.begin(), weights.integers.end());
+  if (!with_sign)
+    for (int& integer : integers) integer -= low;
+  const auto type = with_sign ? carrier.with_sign : carrier.without_sign;
+  std::vector<std::string> inputs = {packed_tensor(to, type, weights.shape, integers, carrier.bits),
+                                     to.graph.number(1)};
+  if (!with_sign) inputs.push_back(packed_tensor(to, type, {}, {-low}, carrier.bits));
+  return to.graph.add("DequantizeLinear", std::move(inputs));
+}
+
+}  // namespace
+
+int WeightIntegers::largest() const {
+  int most = 0;
+  for (const int8_t integer : integers) most = std::max(most, std::abs(integer));
+  return most;
+}
+
+CarriedWeights scaled_bytes(const WeightIntegers& weights, const SumUnits& units) {
   // A bias of more units than this would not fit into the sum, as where BatchNorm has switched a
   // channel off: the unit is made larger then.
   constexpr double kMostBias = 0x1p29;
@@ -59,78 +91,34 @@ CarriedWeights as_bytes(Translation& to, const WeightIntegers& weights, const Su
       raw += static_cast<char>(static_cast<int>(integer) + zero);
     }
   }
+  return {weights.shape, std::move(raw), zero, std::move(scales)};
+}
+
+std::string dequantized(Translation& to, const CarriedWeights& weights) {
+  const bool with_sign = weights.zero_point == 0;
   const auto type = with_sign ? proto::TensorProto::INT8 : proto::TensorProto::UINT8;
-  std::vector<std::string> inputs = {to.graph.tensor(type, weights.shape, raw),
-                                     scales_tensor(to, scales)};
-  if (!with_sign)
-    inputs.push_back(to.graph.bytes(std::vector<uint8_t>(weights.out(), static_cast<uint8_t>(zero)),
-                                    {weights.shape[0]}));
-  return {dequantize_weights(to, std::move(inputs)), false, std::move(scales)};
-}
-
-struct Carrier {
-  int bits;
-  proto::TensorProto::DataType with_sign, without_sign;
-};
-
-std::string packed_tensor(Translation& to, proto::TensorProto::DataType type, const Shape& shape,
-                          const std::vector<int>& numbers, int bits) {
-  std::vector<uint8_t> codes;
-  for (const int number : numbers)
-    codes.push_back(static_cast<uint8_t>(static_cast<unsigned>(number) & ((1U << bits) - 1)));
-  const std::vector<uint8_t> packed = runtime::pack_bits(codes, bits);
-  return to.graph.tensor(type, shape, {packed.begin(), packed.end()});
-}
-
-// Negative scales are avoided, since not every runtime takes them: the integers change their sign.
-// None where the integers of a channel do not fit.
-std::optional<std::string> as_narrow(Translation& to, const WeightIntegers& weights,
-                                     const SumUnits& units, const Carrier& carrier) {
-  const int span = 1 << carrier.bits;
-  std::vector<float> scales;
-  std::vector<int> integers, zeros;
-  bool with_sign = true;
-  for (size_t o = 0; o < weights.out(); ++o) {
-    const double coefficient = units.coefficients[o] / static_cast<double>(units.input_unit);
-    scales.push_back(static_cast<float>(std::max(std::abs(coefficient), kLeastScale)));
-    const int sign = coefficient > 0 ? 1 : coefficient < 0 ? -1 : 0;
-    int low = 0, high = 0;
-    for (size_t i = 0; i < weights.each(); ++i) {
-      const int integer = sign * weights.integers[o * weights.each() + i];
-      low = std::min(low, integer);
-      high = std::max(high, integer);
-      integers.push_back(integer);
-    }
-    if (high - low >= span) return std::nullopt;
-    with_sign = with_sign && low >= -span / 2 && high < span / 2;
-    zeros.push_back(-low);
+  const Shape channels = {weights.shape[0]};
+  std::vector<std::string> inputs = {to.graph.tensor(type, weights.shape, weights.bytes),
+                                     to.graph.floats(weights.scales, channels)};
+  if (!with_sign) {
+    const std::vector<uint8_t> zeros(weights.scales.size(),
+                                     static_cast<uint8_t>(weights.zero_point));
+    inputs.push_back(to.graph.bytes(zeros, channels));
   }
-  const std::string scale = scales_tensor(to, scales);
-  if (with_sign)
-    return dequantize_weights(
-        to, {packed_tensor(to, carrier.with_sign, weights.shape, integers, carrier.bits), scale});
-  for (size_t i = 0; i < integers.size(); ++i) integers[i] += zeros[i / weights.each()];
-  return dequantize_weights(
-      to, {packed_tensor(to, carrier.without_sign, weights.shape, integers, carrier.bits), scale,
-           packed_tensor(to, carrier.without_sign, {weights.shape[0]}, zeros, carrier.bits)});
+  return to.graph.add("DequantizeLinear", std::move(inputs), {{"axis", int64_t{0}}});
 }
 
-}  // namespace
-
-int WeightIntegers::largest() const {
-  int most = 0;
-  for (const int8_t integer : integers) most = std::max(most, std::abs(integer));
-  return most;
-}
-
-CarriedWeights carry(Translation& to, const WeightIntegers& weights, const SumUnits& units) {
+std::string carry_integers(Translation& to, const WeightIntegers& weights) {
   constexpr Carrier kTwo = {2, proto::TensorProto::INT2, proto::TensorProto::UINT2};
   constexpr Carrier kFour = {4, proto::TensorProto::INT4, proto::TensorProto::UINT4};
   if (to.options.weights == Weights::int2)
-    if (const auto tensor = as_narrow(to, weights, units, kTwo)) return {*tensor, true, {}};
+    if (const auto tensor = carry_narrow(to, weights, kTwo)) return *tensor;
   if (to.options.weights != Weights::int8)
-    if (const auto tensor = as_narrow(to, weights, units, kFour)) return {*tensor, true, {}};
-  return as_bytes(to, weights, units);
+    if (const auto tensor = carry_narrow(to, weights, kFour)) return *tensor;
+  return to.graph.add("DequantizeLinear",
+                      {to.graph.tensor(proto::TensorProto::INT8, weights.shape,
+                                       {weights.integers.begin(), weights.integers.end()}),
+                       to.graph.number(1)});
 }
 
 }  // namespace lowbit::onnx

@@ -39,12 +39,20 @@ std::vector<Number> channels_first(const std::vector<Number>& weights, const Sha
   return turned;
 }
 
+// coefficients / input_unit * integers as 8 bits with a scale for each output channel, for a
+// convolution that a runtime makes one of integers: scales[o] * (bytes - zero_point).
 struct CarriedWeights {
-  std::string tensor;         // coefficients / input_unit * integers, float32 by DequantizeLinear
-  bool is_narrow = false;     // fewer than 8 bits
-  std::vector<float> scales;  // of 8 bits, [out]
+  Shape shape;
+  std::string bytes;  // int8, or uint8 with a zero point
+  int zero_point = 0;
+  std::vector<float> scales;  // [out]
 };
+CarriedWeights scaled_bytes(const WeightIntegers& weights, const SumUnits& units);
+// Them, float32.
+std::string dequantized(Translation& to, const CarriedWeights& weights);
 
-CarriedWeights carry(Translation& to, const WeightIntegers& weights, const SumUnits& units);
+// The integers themselves, float32, dequantized from the narrowest type that the options allow and
+// that holds them.
+std::string carry_integers(Translation& to, const WeightIntegers& weights);
 
 }  // namespace lowbit::onnx
