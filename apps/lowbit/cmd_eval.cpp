@@ -28,23 +28,13 @@ constexpr const char* eval_usage =
 
 constexpr int usual_batch = 100;  // images of a step, for runs that did not validate
 
-// A checkpoint serves on another machine than the one it was trained on.
 config::Configuration configuration_for(const train::Value& checkpoint, const std::string& path,
-                                        const Arguments& given) {
-  Arguments options = given;
-  if (train::has_description(checkpoint))
-    options.insert(options.begin(), {"--device", "auto", "--step", "auto"});
-  // The weights are those of this file, wherever the run had its own from.
-  if (train::has_description(checkpoint) || !given.empty())
-    options.insert(options.end(), {"--pretrained", std::filesystem::absolute(path).string()});
-  config::Configuration configuration =
-      configuration_of(checkpoint, path, options, /*for_network=*/false);
+                                        const Arguments& options) {
+  config::Configuration configuration = configuration_to_use(checkpoint, path, options);
   config::TrainOptions& run = configuration.options.train;
   run.evaluate = true;
-  // The network as it was saved, all of it.
-  run.resume = run.re_init = false;
-  run.resume_scope.clear();
-  run.unresume_scope.clear();
+  // The weights are those of this file, wherever the run had its own from.
+  run.pretrained = std::filesystem::absolute(path).string();
   if (configuration.options.data.val_batch < 1) configuration.options.data.val_batch = usual_batch;
   return configuration;
 }

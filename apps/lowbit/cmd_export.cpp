@@ -157,24 +157,10 @@ void write_onnx(const ExportCall& call, const packed::ModelT& model,
   fmt::print("{}: {} bytes\n", call.onnx, bytes.size());
 }
 
-// A checkpoint serves on another machine than the one it was trained on, and without the files that
-// its run began from.
-config::Configuration configuration_for(const train::Value& file, const ExportCall& call) {
-  Arguments options = call.network;
-  if (train::has_description(file)) options.insert(options.begin(), {"--device", "auto"});
-  config::Configuration configuration =
-      configuration_of(file, call.checkpoint, options, /*for_network=*/false);
-  config::TrainOptions& run = configuration.options.train;
-  run.pretrained.clear();
-  run.distill_teacher.clear();
-  run.resume = false;
-  return configuration;
-}
-
 // file: what is read from call.checkpoint
 int export_as(const ExportCall& call, const train::Value& file) {
   log_to_console();
-  config::Configuration configuration = configuration_for(file, call);
+  config::Configuration configuration = configuration_to_use(file, call.checkpoint, call.network);
   config::DataOptions& data = configuration.options.data;
   require_inputs(configuration.options);
   const train::LoadedNetwork loaded =

@@ -23,6 +23,20 @@ config::Configuration configuration_of(const train::Value& file, const std::stri
   return configuration;
 }
 
+config::Configuration configuration_to_use(const train::Value& file, const std::string& path,
+                                           const Arguments& options) {
+  Arguments all = options;
+  if (train::has_description(file)) all.insert(all.begin(), {"--device", "auto", "--step", "auto"});
+  config::Configuration configuration = configuration_of(file, path, all, /*for_network=*/false);
+  config::TrainOptions& run = configuration.options.train;
+  run.pretrained.clear();
+  run.distill_teacher.clear();
+  run.resume = run.re_init = false;
+  run.resume_scope.clear();
+  run.unresume_scope.clear();
+  return configuration;
+}
+
 // What a quantizer has not learned yet may be missing: the network it is put into was trained in
 // full precision. Anything else would be evaluated with random numbers.
 void require_weights(const train::LoadReport& report, const std::string& path) {

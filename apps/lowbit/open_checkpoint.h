@@ -16,6 +16,11 @@ namespace lowbit::app {
 config::Configuration configuration_of(const train::Value& file, const std::string& path,
                                        const Arguments& options, bool for_network);
 
+// The same to use the network that the file holds, on whatever machine: without the files that the
+// run began from (pretrained, distill_teacher, resume), without parts that it drew anew.
+config::Configuration configuration_to_use(const train::Value& file, const std::string& path,
+                                           const Arguments& options);
+
 // A usage error if the file does not give the network all of its weights: what is missing would be
 // random numbers.
 void require_weights(const train::LoadReport& report, const std::string& path);

@@ -51,11 +51,10 @@ void SampleStream::start_epoch(int64_t epoch, std::span<const int64_t> order) {
   order_ = order;
 }
 
-void SampleStream::go_on_with(int64_t epoch, std::span<const int64_t> order, int64_t count) {
+void SampleStream::go_on_with(int64_t epoch, std::span<const int64_t> order) {
   const std::lock_guard lock(mutex_);
   epoch_ = epoch;
   order_ = order;
-  batch_size_ = count;
   next_first_ = 0;
   open_slot();
   work_to_do_.notify_all();

@@ -63,8 +63,8 @@ class SampleStream {
   void start_epoch(int64_t epoch, std::span<const int64_t> order);
 
   // When batch() has given the last batch of an epoch, which stays as it is until the next batch():
-  // begins with another epoch, in batches of `count` samples, of which there was one before.
-  void go_on_with(int64_t epoch, std::span<const int64_t> order, int64_t count);
+  // begins with another epoch, in batches of the size that it was asked for last.
+  void go_on_with(int64_t epoch, std::span<const int64_t> order);
 
   // Waits for the samples first .. first + count - 1 of the order. Batches of the same size that
   // follow each other are decoded ahead; anything else begins anew. The batch before this one is

@@ -79,7 +79,7 @@ void StreamedBatches::decode(int64_t epoch) {
 // While the device has still a step or two, and the threads nothing.
 void StreamedBatches::begin_next_epoch() {
   order_ = order_of_epoch(options_, size(), ++decoded_epoch_);
-  stream_.go_on_with(decoded_epoch_, order_, whole_batch_);
+  stream_.go_on_with(decoded_epoch_, order_);
 }
 
 void StreamedBatches::fetch(int64_t first, int64_t count) {
@@ -97,9 +97,8 @@ void StreamedBatches::fetch(int64_t first, int64_t count) {
   stage(batch, count);
   first_ = first;
   count_ = count;
-  if (first == 0) whole_batch_ = count;
   const bool last = first + count == static_cast<int64_t>(order_.size());
-  if (last && whole_batch_ > 0 && options_.shuffle) begin_next_epoch();
+  if (last && options_.shuffle) begin_next_epoch();
 }
 
 void StreamedBatches::stage(const DecodedBatch& batch, int64_t count) {

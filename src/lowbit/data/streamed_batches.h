@@ -59,7 +59,6 @@ class StreamedBatches : public BatchSource {
   int64_t wanted_epoch_ = 0;
   int64_t decoded_epoch_ = -1;  // what the stream is at: when all of an epoch is, the next one
   std::vector<int64_t> order_;  // of that epoch
-  int64_t whole_batch_ = 0;     // samples of an epoch's first batch; 0: not known yet
   torch::Tensor epoch_;         // int64 [1] on the device
   std::map<int64_t, Staged> staged_;  // by batch size: captured steps know the addresses
   // Of a GPU alone: the way from host memory, the last batch has arrived, it was copied from there.

@@ -38,8 +38,8 @@ struct Bounds {
 
 // A line with just these codes must not be below (x, code), unless that is the first code, and must
 // stay below (x, code + 1), unless that is the last. Here are those of the points, which are in the
-// order of x, that it may touch: beside a step up or down, and the two ends. A monotone line that is
-// right there is right between. Bounds by pairs of all points would be the same, but are most of
+// order of x, that it may touch: beside a step up or down, and the two ends. A monotone line that
+// is right there is right between. Bounds by pairs of all points would be the same, but are most of
 // the time that opening a network takes.
 struct Corners {
   Corners(std::span<const CodeAt> points, int steps) {
