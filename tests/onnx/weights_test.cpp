@@ -7,13 +7,14 @@
 namespace lowbit::onnx {
 namespace {
 
-proto::TensorProto::DataType type_of(const std::vector<int8_t>& integers, Weights width) {
+proto::TensorProto::DataType type_of(const std::vector<int8_t>& integers, Weights width,
+                                     int largest_input = 3) {
   const packed::ModelT model;
   flatbuffers::FlatBufferBuilder file;
   file.Finish(packed::Model::Pack(file, &model));
   const Options options{.mean = {}, .std = {}, .weights = width, .version = "0"};
   Translation to{model, *packed::GetModel(file.GetBufferPointer()), options, {}, {}};
-  carry_integers(to, {integers, {1, static_cast<int64_t>(integers.size()), 1, 1}});
+  carry_integers(to, {integers, {1, static_cast<int64_t>(integers.size()), 1, 1}}, largest_input);
   const proto::GraphProto graph = to.graph.take();
   for (const proto::TensorProto& tensor : graph.initializer())
     if (tensor.dims_size() == 4)
@@ -29,6 +30,11 @@ TEST(Carry, TakesTheNarrowestTypeThatHoldsTheIntegers) {
   EXPECT_EQ(type_of({-7, 8}, Weights::int4), proto::TensorProto::UINT4);
   EXPECT_EQ(type_of({-1, 1}, Weights::int4), proto::TensorProto::INT4);
   EXPECT_EQ(type_of({-8, 8}, Weights::int4), proto::TensorProto::INT8);
+}
+
+TEST(Carry, IsUnsignedWherePairsOfProductsDoNotFitInto16Bits) {
+  EXPECT_EQ(type_of({-127, 127}, Weights::int8, 15), proto::TensorProto::INT8);
+  EXPECT_EQ(type_of({-127, 127}, Weights::int8, 255), proto::TensorProto::UINT8);
 }
 
 TEST(Carry, MakesTheUnitLargerWhereTheBiasWouldHaveTooManyOfIt) {

@@ -102,7 +102,8 @@ class CodeConv {
 
   std::string term_of(size_t p, size_t q) {
     const CodePlaneT& plane = *step_.codes[p];
-    std::vector<std::string> inputs = {input(plane, 1), carry_integers(to_, weights_[q])};
+    std::vector<std::string> inputs = {input(plane, 1),
+                                       carry_integers(to_, weights_[q], largest_of(plane))};
     if (is_image()) {
       std::vector<float> zeros;
       for (const double sum : zero_point_sums(plane, weights_[q]))

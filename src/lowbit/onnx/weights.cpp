@@ -1,9 +1,11 @@
 #include "weights.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/bits.h"
@@ -22,6 +24,31 @@ int largest_multiple(const WeightIntegers& weights, int largest_input) {
   const double sum = largest * largest_input * static_cast<double>(weights.each());
   return static_cast<int>(
       std::max(1.0, std::floor(std::min(kLargestInt8 / largest, 0x1p30 / sum))));
+}
+
+// Processors that add products of bytes in pairs to 16 bits do so for unsigned times signed ones
+// alone: weights whose sums do not fit there are unsigned.
+int zero_point_of(int largest_weight, int largest_input) {
+  const bool fits = 2 * largest_input * largest_weight <= std::numeric_limits<int16_t>::max();
+  return fits ? 0 : kZeroOfUnsigned;
+}
+
+// Dequantizes bytes [O, I / groups, k, k], int8 or, with a zero point, uint8. scales: one, or one
+// for each output channel.
+std::string dequantize_bytes(Translation& to, const Shape& shape, const std::string& bytes,
+                             int zero_point, std::span<const float> scales) {
+  const auto type = zero_point == 0 ? proto::TensorProto::INT8 : proto::TensorProto::UINT8;
+  const bool one = scales.size() == 1;
+  const Shape channels = one ? Shape{} : Shape{shape[0]};
+  std::vector<std::string> inputs = {to.graph.tensor(type, shape, bytes),
+                                     to.graph.floats(scales, channels)};
+  if (zero_point != 0) {
+    const std::vector<uint8_t> zeros(scales.size(), static_cast<uint8_t>(zero_point));
+    inputs.push_back(to.graph.bytes(zeros, channels));
+  }
+  return to.graph.add(
+      "DequantizeLinear", std::move(inputs),
+      one ? std::vector<Attribute>{} : std::vector<Attribute>{{"axis", int64_t{0}}});
 }
 
 struct Carrier {
@@ -69,11 +96,7 @@ CarriedWeights scaled_bytes(const WeightIntegers& weights, const SumUnits& units
   // channel off: the unit is made larger then.
   constexpr double kMostBias = 0x1p29;
   const int multiple = largest_multiple(weights, units.largest_input);
-  // Processors that add products of bytes in pairs to 16 bits do so for unsigned times signed ones
-  // alone: weights whose sums do not fit there are unsigned.
-  const bool with_sign =
-      2 * units.largest_input * multiple * weights.largest() <= std::numeric_limits<int16_t>::max();
-  const int zero = with_sign ? 0 : kZeroOfUnsigned;
+  const int zero = zero_point_of(multiple * weights.largest(), units.largest_input);
   std::vector<float> scales;
   std::string raw;
   for (size_t o = 0; o < weights.out(); ++o) {
@@ -95,30 +118,20 @@ CarriedWeights scaled_bytes(const WeightIntegers& weights, const SumUnits& units
 }
 
 std::string dequantized(Translation& to, const CarriedWeights& weights) {
-  const bool with_sign = weights.zero_point == 0;
-  const auto type = with_sign ? proto::TensorProto::INT8 : proto::TensorProto::UINT8;
-  const Shape channels = {weights.shape[0]};
-  std::vector<std::string> inputs = {to.graph.tensor(type, weights.shape, weights.bytes),
-                                     to.graph.floats(weights.scales, channels)};
-  if (!with_sign) {
-    const std::vector<uint8_t> zeros(weights.scales.size(),
-                                     static_cast<uint8_t>(weights.zero_point));
-    inputs.push_back(to.graph.bytes(zeros, channels));
-  }
-  return to.graph.add("DequantizeLinear", std::move(inputs), {{"axis", int64_t{0}}});
+  return dequantize_bytes(to, weights.shape, weights.bytes, weights.zero_point, weights.scales);
 }
 
-std::string carry_integers(Translation& to, const WeightIntegers& weights) {
+std::string carry_integers(Translation& to, const WeightIntegers& weights, int largest_input) {
   constexpr Carrier kTwo = {2, proto::TensorProto::INT2, proto::TensorProto::UINT2};
   constexpr Carrier kFour = {4, proto::TensorProto::INT4, proto::TensorProto::UINT4};
   if (to.options.weights == Weights::int2)
     if (const auto tensor = carry_narrow(to, weights, kTwo)) return *tensor;
   if (to.options.weights != Weights::int8)
     if (const auto tensor = carry_narrow(to, weights, kFour)) return *tensor;
-  return to.graph.add("DequantizeLinear",
-                      {to.graph.tensor(proto::TensorProto::INT8, weights.shape,
-                                       {weights.integers.begin(), weights.integers.end()}),
-                       to.graph.number(1)});
+  const int zero = zero_point_of(weights.largest(), largest_input);
+  std::string bytes;
+  for (const int8_t integer : weights.integers) bytes += static_cast<char>(integer + zero);
+  return dequantize_bytes(to, weights.shape, bytes, zero, std::array{1.0F});
 }
 
 }  // namespace lowbit::onnx

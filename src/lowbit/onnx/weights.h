@@ -52,7 +52,7 @@ CarriedWeights scaled_bytes(const WeightIntegers& weights, const SumUnits& units
 std::string dequantized(Translation& to, const CarriedWeights& weights);
 
 // The integers themselves, float32, dequantized from the narrowest type that the options allow and
-// that holds them.
-std::string carry_integers(Translation& to, const WeightIntegers& weights);
+// that holds them. largest_input: absolute value of the integers that they meet.
+std::string carry_integers(Translation& to, const WeightIntegers& weights, int largest_input);
 
 }  // namespace lowbit::onnx
