@@ -45,6 +45,9 @@ std::vector<Case> cases() {
              xnor = quantized("xnor", Method::xnor, 2);
   std::vector<Case> all = {lsq, dorefa, xnor, quantized("lsq_full_range", Method::lsq, 4, false),
                            quantized("pact", Method::pact, 16)};
+  all.push_back(quantized("fatnn", Method::non_uniform, 3));
+  all.push_back(quantized("fatnn_closed_form", Method::non_uniform, 3));
+  all.back().options.fm.closed_form = true;
   all.push_back(changed(lsq, "lsq_symmetric", [](config::QuantOptions& o) {
     o.level = 8;
     o.symmetry = true;
@@ -69,6 +72,8 @@ void age(torch::nn::Module& module) {
   for (auto& item : module.named_parameters())
     if (item.key().ends_with("clip_val") || item.key().ends_with("gamma"))
       item.value().uniform_(0.6, 1.4);
+  for (auto& item : module.named_buffers())
+    if (item.key().ends_with("basis")) item.value().fill_(0.7);
 }
 
 Tensor whole(const Tensor& quantized, const Tensor& unit) {

@@ -187,6 +187,11 @@ class NonUniform : public Quantizer {
   // counts them.
   bool maps_zero() const override { return !basis_.defined() && !spec_->ste_scale; }
 
+  torch::Tensor unit_of(const torch::Tensor& y) const override {
+    if (basis_.defined()) return basis_.to(torch::kFloat64);
+    return torch::ones({1}, y.options().dtype(torch::kFloat64));
+  }
+
  private:
   bool is_weight() const { return shape().tag == config::Tag::wt; }
 
