@@ -66,14 +66,14 @@ int dispatch(const Arguments& arguments) {
 
 // How OpenMP's threads wait for each other, a thousand times in a training step. To wake a sleeping
 // core takes longer than most of these waits, so they spin at first; not for long, as a spinning
-// thread may hold the core that the awaited one needs. Where a quota, not the number of cores,
-// limits the process, spinning would use it up. The library reads this when it is loaded, hence the
-// second start.
+// thread may hold the core that the awaited one needs: only where each has a core of its own. Where
+// a quota limits the process, spinning would use it up; fewer threads than cores are not pinned.
+// The library reads this when it is loaded, hence the second start.
 void set_up_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  const size_t cores = lowbit::core::allowed_cores().size();
-  const bool quota = static_cast<size_t>(lowbit::core::usable_cores()) < cores;
-  ::setenv("GOMP_SPINCOUNT", quota ? "0" : "20000", 1);
+  const bool pinned =
+      static_cast<size_t>(lowbit::core::wanted_threads()) == lowbit::core::allowed_cores().size();
+  ::setenv("GOMP_SPINCOUNT", pinned ? "20000" : "0", 1);
   // By its path, so that process lists show its name. On failure: go on, only slower.
   std::error_code unknown;
   ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), argv);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
@@ -18,6 +19,21 @@ TEST(UsableCores, FollowsTheAffinityMaskOfTheProcess) {
   ASSERT_TRUE(stay_on(before));
   EXPECT_EQ(allowed_cores(), before);
   EXPECT_GE(usable_cores(), 1);
+}
+
+TEST(WantedThreads, AreThoseOfOpenMPsVariable) {
+  const char* before = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = before ? before : "";
+  const auto wanted = [](const char* given) {
+    ::setenv("OMP_NUM_THREADS", given, 1);
+    return wanted_threads();
+  };
+  EXPECT_EQ(wanted("3"), 3);
+  EXPECT_EQ(wanted("5,2"), 5) << "the outermost loop's";
+  for (const char* none : {"", "0", "-1", "many"}) EXPECT_EQ(wanted(none), usable_cores()) << none;
+  ::unsetenv("OMP_NUM_THREADS");
+  EXPECT_EQ(wanted_threads(), usable_cores());
+  if (before) ::setenv("OMP_NUM_THREADS", kept.c_str(), 1);
 }
 
 TEST(ForEachInOrder, CallsTheBodyOnceForEveryNumber) {

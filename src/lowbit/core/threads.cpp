@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -60,6 +61,12 @@ int usable_cores() {
   if (const double limit = quota(); limit > 0)
     cores = std::min(cores, static_cast<int>(std::ceil(limit)));
   return std::max(cores, 1);
+}
+
+int wanted_threads() {
+  const char* given = std::getenv("OMP_NUM_THREADS");
+  const int threads = given ? std::atoi(given) : 0;
+  return threads > 0 ? threads : usable_cores();
 }
 
 void for_each_in_order(int threads, size_t count, const std::function<void(size_t)>& body) {

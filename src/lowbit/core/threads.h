@@ -19,6 +19,9 @@ bool stay_on(const std::vector<int>& cores);
 // its control group (versions 1 and 2), at least 1.
 int usable_cores();
 
+// Number of threads for loops in parallel: what OMP_NUM_THREADS says, otherwise usable_cores().
+int wanted_threads();
+
 // Calls body(i) for every i below `count` on `threads` >= 1 threads, which begin them in rising
 // order. Where bodies throw no further ones begin, and the exception of the lowest i is thrown
 // again here: which one that is does not depend on the threads.

@@ -10,6 +10,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
+#include "lowbit/core/threads.h"
 #include "lowbit/data/gpu_samples.h"
 #include "lowbit/data/imagenet.h"
 #include "lowbit/kernels/augment.h"
@@ -21,13 +22,16 @@ namespace {
 StreamOptions stream_options(const config::DataOptions& data, Split split,
                              const BatchOptions& options) {
   const bool train = split == Split::train;
+  // Launchers of several processes set OMP_NUM_THREADS to 1, which is not for these threads. Where
+  // the CPU trains the calling thread is pinned to one core.
+  const int most = std::max(core::usable_cores(), at::get_num_threads());
   return {.recipe = {.side = data.input_size,
                      .random = train,
                      .jitter = train && data.addition_augment,
                      .seed = options.seed},
           .lighting = train && data.addition_augment,
           .skip_damaged = data.skip_damaged,
-          .threads = std::clamp(data.workers, 1, at::get_num_threads()),
+          .threads = std::clamp(data.workers, 1, most),
           .pinned = !options.device.is_cpu()};
 }
 

@@ -139,8 +139,8 @@ struct DeviceScope::Stream {
 #endif
 
 DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& options) {
-  // Counted once: inside another scope this thread is pinned to one core.
-  static const int threads = core::usable_cores();
+  // Once: inside another scope this thread is pinned to one core.
+  static const int threads = core::wanted_threads();
   at::set_num_threads(threads);
   tensor::use_reference_kernels(options.reference_kernels);
   auto& context = at::globalContext();
