@@ -87,6 +87,54 @@ TEST(Plan, UsesMemoryOfValuesAgainThatAreNoLongerNeeded) {
   EXPECT_LE(Plan(network, best_isa()).bytes(), 2 * one + 64);
 }
 
+int add_binary(Program& program, packed::Arithmetic arithmetic, int a, int b) {
+  packed::BinaryT binary;
+  binary.arithmetic = arithmetic;
+  binary.a = a;
+  binary.b = b;
+  return program.add(std::move(binary), program.shape(a));
+}
+
+// Two residual blocks. again: what the first adds is needed once more behind its sum.
+struct Residual {
+  explicit Residual(uint32_t seed, bool again) {
+    Draw draw(seed);
+    kept = add_affine(program, add_code_conv(program, draw, 0, 8, 3, 1, 1, 1), {0.02f}, {1});
+    const int codes = add_quantize(program, kept, 1, {0, 1, 2});
+    int sum = added = add_binary(program, packed::Arithmetic::add,
+                                 add_code_conv(program, draw, codes, 8, 3, 1, 1, 1), kept);
+    if (again) sum = add_binary(program, packed::Arithmetic::multiply, added, kept);
+    const int next = add_quantize(program, sum, 1, {-1, 3, 5});
+    last = add_binary(program, packed::Arithmetic::add,
+                      add_code_conv(program, draw, next, 8, 3, 1, 1, 1), added);
+    add_mean(program, last);
+  }
+  Program program{12, 10, 3};
+  int kept = 0, added = 0, last = 0;
+};
+
+TEST(Plan, PutsASumInThePlaceOfASummandThatIsNoLongerNeeded) {
+  for (const bool again : {false, true})
+    for (uint32_t seed = 0; seed < 6; ++seed) {
+      SCOPED_TRACE(seed);
+      const Residual residual(seed, again);
+      const Program::File file = residual.program.file();
+      const Network network(open_sealed(file.span()));
+      const std::vector<uint8_t> image = image_of(residual.program, seed);
+      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+      for (const Isa isa : isas()) {
+        const Plan plan(network, isa);
+        const auto place = [&plan](int value) {
+          return plan.places().at(static_cast<size_t>(value)).value();
+        };
+        EXPECT_EQ(place(residual.added) == place(residual.kept), !again);
+        EXPECT_EQ(place(residual.last), 0u) << "the place of one of them";
+        for (const int threads : {1, 3})
+          EXPECT_GE(expect_same(network, plain, values_of(network, plan, threads, image)), 5);
+      }
+    }
+}
+
 TEST(Plan, PutsAConvolutionAndWhatFollowsNumberByNumberIntoOneGroup) {
   Draw draw(1);
   Program program(8, 8, 3);
@@ -94,10 +142,7 @@ TEST(Plan, PutsAConvolutionAndWhatFollowsNumberByNumberIntoOneGroup) {
   const int kept = add_affine(program, first, {2}, {1});
   const int codes = add_quantize(program, kept, 1, {0, 1, 2});
   const int second = add_code_conv(program, draw, codes, 8, 3, 1, 1, 1);
-  packed::BinaryT sum;
-  sum.a = second;
-  sum.b = kept;
-  const int added = program.add(std::move(sum), program.shape(second));
+  const int added = add_binary(program, packed::Arithmetic::add, second, kept);
   add_mean(program, added);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));

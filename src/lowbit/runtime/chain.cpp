@@ -67,6 +67,18 @@ const char* Chain::name() const {
   return pairs_.empty() ? "rows" : pairs_.front().kernel->name();
 }
 
+bool Chain::may_replace(int operand, int result) const {
+  bool read = false, given = false;
+  for (const Stage& stage : stages_) {
+    if (stage.other == operand) {
+      if (given) return false;
+      read = true;
+    }
+    given |= stage.result == result;
+  }
+  return read && given && operand != input_;
+}
+
 int Chain::channel_block() const {
   return pairs_.size() == 1 ? pairs_.front().kernel->out_block() : shape_.channels;
 }

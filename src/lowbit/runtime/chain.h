@@ -35,6 +35,10 @@ class Chain {
   bool compares_sums() const { return compares_sums_; }
   // Whether they come from lines instead (lines.h).
   bool follows_lines() const { return follows_lines_; }
+  // Whether `result`, one of the values that it gives, may stand where `operand` does, a value of
+  // the same type that nothing else needs any more: each number is read before the one in its place
+  // is written.
+  bool may_replace(int operand, int result) const;
   // Channels that run() is asked for begin at each that this divides, and end there or at the last
   // one.
   int channel_block() const;

@@ -1,11 +1,6 @@
 #include "lowbit/runtime/network.h"
 
 namespace lowbit::runtime {
-size_t weight_count(const packed::CodeConv& conv, const Shape& in, const Shape& out) {
-  const auto side = static_cast<size_t>(conv.window()->kernel());
-  return static_cast<size_t>(out.channels) * side * side *
-         static_cast<size_t>(in.channels / conv.groups());
-}
 
 Network::Network(const packed::Model& model, const Limits& limits)
     : model_(model), types_(check(model, limits)), readers_(types_.size()) {
@@ -16,12 +11,20 @@ Network::Network(const packed::Model& model, const Limits& limits)
     }
 }
 
+size_t Network::weight_count(int number) const {
+  const packed::CodeConv* conv = step(number).operation_as_CodeConv();
+  if (!conv) return 0;
+  const Shape &in = types_[static_cast<size_t>(conv->input())].shape,
+              &out = types_[static_cast<size_t>(number) + 1].shape;
+  const auto side = static_cast<size_t>(conv->window()->kernel());
+  return static_cast<size_t>(out.channels) * side * side *
+         static_cast<size_t>(in.channels / conv->groups());
+}
+
 Weights Network::weights(int number) const {
-  const packed::CodeConv& conv = *step(number).operation_as_CodeConv();
-  const size_t count = weight_count(conv, types_[static_cast<size_t>(conv.input())].shape,
-                                    types_[static_cast<size_t>(number) + 1].shape);
+  const size_t count = weight_count(number);
   Weights weights;
-  for (const packed::WeightPlane* plane : *conv.weights())
+  for (const packed::WeightPlane* plane : *step(number).operation_as_CodeConv()->weights())
     weights.push_back(integers_of(*plane, count));
   return weights;
 }

@@ -24,6 +24,8 @@ class Network {
   const std::vector<ValueType>& types() const { return types_; }
   // By what steps each value is read, in rising order.
   const std::vector<std::vector<int>>& readers() const { return readers_; }
+  // Number of weights in a plane of the step; 0 unless it is a CodeConv.
+  size_t weight_count(int step) const;
   // Of a step that is a CodeConv, unpacked for the caller: a network keeps none.
   Weights weights(int step) const;
 
@@ -32,8 +34,5 @@ class Network {
   std::vector<ValueType> types_;
   std::vector<std::vector<int>> readers_;
 };
-
-// Number of weights in a plane of the convolution.
-size_t weight_count(const packed::CodeConv& conv, const Shape& in, const Shape& out);
 
 }  // namespace lowbit::runtime

@@ -30,7 +30,7 @@ double time_of_part(const Network& network, const Group& group, int rows, int ch
   const packed::Window& window = *conv->window();
   const double packed = (rows - 1.0) * window.stride() + window.kernel();
   const double tiles = ceil_divided(rows * out.width, kTilePixels);
-  const double products = static_cast<double>(weight_count(*conv, in, out)) / out.channels;
+  const double products = static_cast<double>(network.weight_count(first)) / out.channels;
   return numbers + kCode * packed * static_cast<double>(in.row()) +
          kProduct * tiles * kTilePixels * channels * products;
 }

@@ -10,6 +10,17 @@ namespace {
 // rows under a window both.
 constexpr int kRowsForEachOfWindow = 8;
 
+// What waits for its turn, the largest first.
+struct Waiting {
+  size_t number, bytes;
+  int born = 0, dies = 0;  // of a value: numbers of groups
+  size_t place = 0;
+  size_t instead = 0;  // the value whose very place it may take; 0, the image: none
+};
+void largest_first(std::vector<Waiting>& all) {
+  std::ranges::stable_sort(all, std::greater(), &Waiting::bytes);
+}
+
 bool contains(const std::vector<int>& numbers, int number) {
   return std::ranges::find(numbers, number) != numbers.end();
 }
@@ -110,45 +121,55 @@ void Plan::put_together(const Network& network, Isa isa,
   std::vector<bool> taken(static_cast<size_t>(network.steps()));
   for (int step = 0; step < network.steps(); ++step) {
     if (taken[static_cast<size_t>(step)]) continue;
-    before_group();
     Group group;
     if (isa == Isa::reference) {
       group.steps = {step};
       group.stored = {step + 1};
-      if (network.step(step).operation_as_CodeConv()) group.weights = network.weights(step);
     } else {
       group = Grower(network, taken).from(step);
-      const int last = group.steps.back();
-      if (WindowStep::can(network.step(last)))
-        group.windows = std::make_unique<WindowStep>(network, last, isa);
-      if (Chain::may_begin(network.step(step))) {
-        std::span<const int> steps = group.steps;
-        if (group.windows) steps = steps.first(steps.size() - 1);
-        const int given = steps.back() + 1;
-        group.chain = std::make_unique<Chain>(
-            network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa);
-      }
     }
     for (const int member : group.steps) taken[static_cast<size_t>(member)] = true;
     groups_.push_back(std::move(group));
   }
   std::ranges::sort(groups_, {}, [](const Group& group) { return group.steps.back(); });
+
+  // A layer's integers take the most memory while it is made: the largest first, when there is
+  // little else, and what they leave is used by those that come after.
+  std::vector<Waiting> waiting;
+  for (size_t i = 0; i < groups_.size(); ++i)
+    waiting.push_back({i, network.weight_count(groups_[i].steps.front())});
+  largest_first(waiting);
+  for (const Waiting& next : waiting) {
+    before_group();
+    make(network, isa, groups_[next.number]);
+  }
 }
 
-// Values that are needed at the same time stand in different places; the largest find theirs first,
-// each as low as it can.
+void Plan::make(const Network& network, Isa isa, Group& group) {
+  const int first = group.steps.front(), last = group.steps.back();
+  if (isa == Isa::reference) {
+    if (network.step(first).operation_as_CodeConv()) group.weights = network.weights(first);
+    return;
+  }
+  if (WindowStep::can(network.step(last)))
+    group.windows = std::make_unique<WindowStep>(network, last, isa);
+  if (!Chain::may_begin(network.step(first))) return;
+  std::span<const int> steps = group.steps;
+  if (group.windows) steps = steps.first(steps.size() - 1);
+  const int given = steps.back() + 1;
+  group.chain = std::make_unique<Chain>(
+      network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa);
+}
+
+// Values that are needed at the same time stand in different places, but for a sum that takes the
+// place of a summand; the largest find theirs first, each as low as it can.
 void Plan::place(const Network& network, bool reuse) {
-  struct Placed {
-    size_t value, bytes;
-    int born, dies;  // numbers of groups
-    size_t place = 0;
-  };
   std::vector<int> group_of(static_cast<size_t>(network.steps()));
   for (size_t i = 0; i < groups_.size(); ++i)
     for (const int step : groups_[i].steps)
       group_of[static_cast<size_t>(step)] = static_cast<int>(i);
 
-  std::vector<Placed> waiting, placed;
+  std::vector<Waiting> waiting, placed;
   for (size_t i = 0; i < groups_.size(); ++i)
     for (const int stored : groups_[i].stored) {
       const auto value = static_cast<size_t>(stored);
@@ -157,22 +178,31 @@ void Plan::place(const Network& network, bool reuse) {
         dies = std::max(dies, group_of[static_cast<size_t>(reader)]);
       // The logits and, where nothing is used again, everything stay to the end.
       if (!reuse || stored == network.steps()) dies = static_cast<int>(groups_.size());
-      waiting.push_back(
-          {value, aligned(network.types()[value].bytes()), static_cast<int>(i), dies});
+      Waiting next{value, aligned(network.types()[value].bytes()), static_cast<int>(i), dies};
+      const Chain* chain = groups_[i].chain.get();
+      for (const Waiting& before : waiting)
+        if (chain && before.dies == next.born &&
+            network.types()[before.number] == network.types()[value] &&
+            chain->may_replace(static_cast<int>(before.number), stored))
+          next.instead = before.number;
+      waiting.push_back(next);
     }
-  std::ranges::stable_sort(waiting, std::greater(), &Placed::bytes);
+  largest_first(waiting);
 
   places_.resize(network.types().size());
-  for (Placed& next : waiting) {
-    for (const Placed& other : placed) {  // by place
+  for (Waiting& next : waiting) {
+    for (const Waiting& other : placed) {  // by place
       const bool together = other.born <= next.dies && next.born <= other.dies;
       if (!together) continue;
       if (other.place >= next.place + next.bytes) break;
-      next.place = std::max(next.place, other.place + other.bytes);
+      const bool same = other.number == next.instead || next.number == other.instead;
+      next.place = same && next.place <= other.place
+                       ? other.place
+                       : std::max(next.place, other.place + other.bytes);
     }
-    places_[next.value] = next.place;
+    places_[next.number] = next.place;
     bytes_ = std::max(bytes_, next.place + next.bytes);
-    placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Placed::place), next);
+    placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Waiting::place), next);
   }
 }
 

@@ -53,6 +53,7 @@ class Plan {
 
  private:
   void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
+  static void make(const Network& network, Isa isa, Group& group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;
