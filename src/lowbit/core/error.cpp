@@ -4,6 +4,8 @@
 #include <cctype>
 #include <numeric>
 
+#include "lowbit/core/printable.h"
+
 namespace lowbit::core {
 
 Error::Error(ErrorKind kind, std::string message) : kind_(kind), message_(std::move(message)) {
@@ -26,13 +28,14 @@ Error& Error::suggest(std::string_view nearest) {
 
 Error& Error::detail(std::string_view lines) {
   if (!details_.empty()) details_ += '\n';
-  details_ += lines;
+  details_ += printable_lines(lines);
   return *this;
 }
 
 void Error::compose() {
-  line_ = place_ + message_;
-  if (!nearest_.empty()) line_ += fmt::format("; did you mean '{}'?", nearest_);
+  std::string line = place_ + message_;
+  if (!nearest_.empty()) line += fmt::format("; did you mean '{}'?", nearest_);
+  line_ = printable(line);
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
