@@ -20,6 +20,8 @@ const std::map<std::string, Rule>& rules() {
   static const std::map<std::string, Rule> table = {
       {"core", {{}, false}},
       {"config", {{"core"}, false}},
+      {"graph", {{"config"}, false}},
+      {"passes", {{"graph"}, false}},
       {"events", {{"core"}, false}},
       {"kernels", {{"core"}, false}},
       {"tensor", {{"kernels"}, true}},
@@ -27,7 +29,7 @@ const std::map<std::string, Rule>& rules() {
       {"data", {{"config", "tensor", "distributed"}, true}},
       {"quant", {{"config", "tensor", "distributed"}, true}},
       {"nn", {{"quant"}, true}},
-      {"models", {{"nn"}, true}},
+      {"models", {{"nn", "passes"}, true}},
       {"train", {{"models", "data", "events"}, true}},
       {"report", {{"train"}, true}},
       {"runtime", {{"core"}, false}},
