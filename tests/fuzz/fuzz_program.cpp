@@ -13,7 +13,7 @@ namespace {
 
 using namespace lowbit::runtime;
 
-constexpr Limits kSmall{.bytes = 1 << 20, .operations = 1 << 20};
+constexpr Limits kSmall{.bytes = 1 << 24, .operations = 1 << 20};
 
 void open_and_run(std::span<const uint8_t> bytes) {
   const AlignedBytes file(bytes.size());

@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "lowbit/runtime/lowbit.h"
@@ -167,6 +170,91 @@ TEST_F(CInterface, SaysWhatIsWrongWithACall) {
   lowbit_close(model);
   lowbit_close(nullptr);
   lowbit_session_close(nullptr);
+}
+
+TEST_F(CInterface, CutsTheMiddleOfALongMessage) {
+  const std::string path = "/nonexistent/" + std::string(1000, 'a') + "\u00e4\u00f6";
+  lowbit_model* model = nullptr;
+  for (size_t cut = 0; cut < 4; ++cut) {  // at each byte of a character
+    const std::string name = path + std::string(cut, 'b') + std::string(300, 'c');
+    EXPECT_EQ(lowbit_open(name.c_str(), "auto", &model, &message_), LOWBIT_BAD_FILE);
+    EXPECT_THAT(message_.text, AllOf(testing::StartsWith("cannot read '/nonexistent/aaa"),
+                                     HasSubstr("a ... "), testing::EndsWith("No such file or directory")));
+  }
+  // A character of two bytes at each of the places where the text is cut.
+  for (size_t shift = 0; shift < 2; ++shift) {
+    std::string name = "/" + std::string(shift, 'x');
+    for (int i = 0; i < 1000; ++i) name += "\u00e4";
+    EXPECT_EQ(lowbit_open(name.c_str(), "auto", &model, &message_), LOWBIT_BAD_FILE);
+    const std::string text = message_.text;
+    const size_t gap = text.find(" ... ");
+    ASSERT_NE(gap, std::string::npos);
+    EXPECT_EQ(text.substr(gap - 2, 9), "\u00e4 ... \u00e4");
+  }
+}
+
+TEST_F(CInterface, EscapesNamesInMessages) {
+  program_.model.values[1]->name = "\x1b[31m\nforged";
+  program_.model.values[1]->channels += 1;
+  bytes_ = seal(program_.model);
+  lowbit_model* model = nullptr;
+  EXPECT_EQ(lowbit_open_bytes(bytes_.data(), bytes_.size(), "auto", &model, &message_),
+            LOWBIT_BAD_FILE);
+  EXPECT_THAT(message_.text, HasSubstr("step 0 (\\x1b[31m\\nforged): what it gives"));
+}
+
+TEST_F(CInterface, RunsInAForkedProcess) {
+  lowbit_model* model = open();
+  const std::vector<float> logits = run(model, 1);
+  lowbit_session* session = nullptr;
+  ASSERT_EQ(lowbit_session_open(model, 2, &session, &message_), LOWBIT_OK);
+  std::vector<float> found(logits.size());
+  ASSERT_EQ(lowbit_run(session, image_.data(), 3, found.data(), &message_), LOWBIT_OK);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto same = [&] {
+      return std::memcmp(found.data(), logits.data(), logits.size() * sizeof(float)) == 0;
+    };
+    std::ranges::fill(found, 0.0f);
+    bool right =
+        lowbit_run(session, image_.data(), 3, found.data(), nullptr) == LOWBIT_OK && same();
+    lowbit_session_close(session);
+    right &= lowbit_session_open(model, 2, &session, nullptr) == LOWBIT_OK;
+    std::ranges::fill(found, 0.0f);
+    right &= lowbit_run(session, image_.data(), 3, found.data(), nullptr) == LOWBIT_OK && same();
+    lowbit_session_close(session);
+    lowbit_close(model);
+    ::_exit(right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  lowbit_session_close(session);
+  lowbit_close(model);
+}
+
+// Every NaN is the same one.
+TEST(Session, GivesOneNan) {
+  for (const Isa isa : {Isa::reference, Isa::portable, best_isa()}) {
+    Program program(1, 1, 4);
+    Draw draw(1);
+    const int conv = add_code_conv(program, draw, 0, 4, 1, 1, 0, 1);
+    const float huge = std::numeric_limits<float>::max(), nan = std::bit_cast<float>(0xffc12345u);
+    const int large = add_affine(program, conv, {huge}, {huge, -huge, 1, nan});
+    const int larger = add_affine(program, large, {huge, huge, -huge, 1}, {huge});
+    packed::BinaryT difference;
+    difference.a = difference.b = larger;
+    difference.arithmetic = packed::Arithmetic::subtract;
+    program.add(std::move(difference), program.shape(larger));
+    const Program::File file = program.file();
+    const Network network(open_sealed(file.span()));
+    const std::vector<uint8_t> image(4, 200);
+    std::vector<float> logits(4);
+    const Plan plan(network, isa);
+    Session(network, plan, 1).run(image.data(), logits.data());
+    EXPECT_EQ(std::bit_cast<uint32_t>(logits[3]), 0x7fc00000u) << name_of(isa);
+    EXPECT_EQ(std::bit_cast<uint32_t>(logits[0]), 0x7fc00000u) << name_of(isa);
+  }
 }
 
 }  // namespace

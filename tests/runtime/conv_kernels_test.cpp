@@ -1,12 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
 
-#include "lowbit/core/error.h"
 #include "lowbit/runtime/kernels/conv.h"
 
 namespace lowbit::runtime {
@@ -234,57 +232,6 @@ TEST_P(Kernels, DoNotOverflowWhereAllProductsPushTheSameWay) {
 INSTANTIATE_TEST_SUITE_P(EveryIsa, Kernels,
                          testing::Values(Isa::portable, Isa::avx2, Isa::avx512, Isa::neon),
                          [](const auto& isa) { return std::string(name_of(isa.param)); });
-
-Case small_case() {
-  Case c{{.height = 3,
-          .width = 3,
-          .in = 2,
-          .out = 4,
-          .kernel = 3,
-          .stride = 1,
-          .padding = 1,
-          .groups = 1,
-          .code_integers = {},
-          .zero_points = {},
-          .weights = {}},
-         {},
-         {},
-         {},
-         {}};
-  Random random(5);
-  fill(c, all_values().front(), random, false);
-  return c;
-}
-
-TEST(ConvProblems, WithoutAMeaningAreRefused) {
-  Case c = small_case();
-  const auto refused = [&](auto change) {
-    ConvProblem problem = c.problem;
-    change(problem);
-    EXPECT_THROW(make_conv_kernel(problem, Isa::portable), core::Error);
-  };
-  refused([](ConvProblem& p) { p.height = 0; });
-  refused([](ConvProblem& p) { p.stride = 0; });
-  refused([](ConvProblem& p) { p.padding = -1; });
-  refused([](ConvProblem& p) { p.kernel = std::numeric_limits<int>::max(); });
-  refused([](ConvProblem& p) { p.groups = 3; });
-  refused([](ConvProblem& p) { p.groups = 2; });  // then there are too many weights
-  refused([](ConvProblem& p) { p.weights = p.weights.subspan(1); });
-  refused([](ConvProblem& p) { p.code_integers = {}; });  // nor are there zero points
-  refused([](ConvProblem& p) { p.height = p.width = 1, p.padding = 0; });
-}
-
-TEST(ConvProblems, WhoseSumsDoNotFit32BitsAreRefused) {
-  Case c = small_case();
-  c.problem.height = c.problem.width = c.problem.out = 1;
-  c.problem.in = 1 << 16;
-  c.integers.clear();
-  c.zero_points.assign(1 << 16, 255);
-  c.weights.assign(9 << 16, -128);
-  c.show();
-  EXPECT_NO_THROW(make_conv_kernel(small_case().problem, Isa::reference));
-  EXPECT_THROW(make_conv_kernel(c.problem, Isa::reference), core::Error);
-}
 
 }  // namespace
 }  // namespace lowbit::runtime

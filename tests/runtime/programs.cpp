@@ -1,16 +1,40 @@
 #include "programs.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lowbit::runtime {
 namespace {
 
 using packed::Kind;
 
+// What is extreme in a program.
+enum class Extreme { nothing, tall, wide, deep, windows, planes };
+
+// In plain loops, such a convolution takes some hundredths of a second.
+constexpr size_t kMostProducts = 5'000'000;
+
+Program image_of(Draw& draw, Extreme extreme) {
+  switch (extreme) {
+    case Extreme::tall:
+      return Program{draw.integer(1 << 14, 40'000), draw.integer(1, 2), 1};
+    case Extreme::wide:
+      return Program{draw.integer(1, 2), draw.integer(1 << 14, 40'000), 1};
+    case Extreme::deep:
+      return Program{1, 1, draw.integer(1 << 16, 110'000)};
+    case Extreme::windows:
+      return Program{draw.integer(65, 100), draw.integer(65, 100), 1};
+    default:
+      return Program{draw.integer(4, 12), draw.integer(4, 12), draw.of<int>({1, 3})};
+  }
+}
+
 class Random {
  public:
-  explicit Random(uint32_t seed)
-      : draw_(seed), program_(draw_.integer(4, 12), draw_.integer(4, 12), draw_.of<int>({1, 3})) {}
+  Random(uint32_t seed, bool extremes)
+      : draw_(seed),
+        extreme_(extremes ? static_cast<Extreme>(draw_.integer(1, 5)) : Extreme::nothing),
+        program_(image_of(draw_, extreme_)) {}
 
   Program grow(int steps) {
     while (program_.last() < steps) add_step();
@@ -21,18 +45,45 @@ class Random {
  private:
   // Values that are not too large to go on from; the latest most often, so that chains come about.
   int some(Kind kind) {
+    const size_t most = extreme_ == Extreme::nothing ? 20'000 : 120'000;
     std::vector<int> found;
     for (int number = 0; number <= program_.last(); ++number)
-      if (program_.value(number).kind == kind && program_.shape(number).count() <= 20000)
+      if (program_.value(number).kind == kind && program_.shape(number).count() <= most)
         found.push_back(number);
     if (found.empty()) return kind == Kind::code ? 0 : normalize();
     return draw_.chance(0.6) ? found.back() : draw_.of(found);
   }
 
-  int divisor(int number) {
+  // The side of a window in an image: now and then it is as large as the image, where windows are.
+  int kernel_in(const Shape& in) {
+    const int side = std::min(in.height, in.width);
+    if (extreme_ == Extreme::windows && draw_.chance(0.5)) return draw_.integer(1, side);
+    return draw_.integer(1, std::min(3, side));
+  }
+  int stride() {
+    return draw_.integer(1, extreme_ == Extreme::windows && draw_.chance(0.5) ? 80 : 2);
+  }
+  // As many channels as the most that a convolution of windows has time for.
+  int affordable(int out, const Shape& in, int kernel, int stride, int padding, int groups) {
+    const size_t windows = static_cast<size_t>((in.height + 2 * padding - kernel) / stride + 1) *
+                           static_cast<size_t>((in.width + 2 * padding - kernel) / stride + 1);
+    const size_t each = windows * static_cast<size_t>(kernel * kernel * (in.channels / groups));
+    return std::max(std::min(out / groups, static_cast<int>(kMostProducts / each) / groups), 1) *
+           groups;
+  }
+  bool too_many(const Shape& in, int kernel, int stride, int padding) {
+    const size_t windows = static_cast<size_t>((in.height + 2 * padding - kernel) / stride + 1) *
+                           static_cast<size_t>((in.width + 2 * padding - kernel) / stride + 1);
+    return windows * static_cast<size_t>(kernel * kernel * in.channels) > 4 * kMostProducts;
+  }
+
+  // Of many channels: few groups, or where `each` is allowed, one for each.
+  int divisor(int number, bool each = false) {
+    constexpr int kMany = 1000, kFew = 64;
     std::vector<int> found;
     for (int i = 1; i <= number; ++i)
-      if (number % i == 0) found.push_back(i);
+      if (number % i == 0 && (number < kMany || i <= kFew || (each && i == number)))
+        found.push_back(i);
     return draw_.of(found);
   }
 
@@ -54,27 +105,33 @@ class Random {
   void code_conv() {
     const int input = some(Kind::code);
     const Shape in = program_.shape(input);
-    const int kernel = draw_.integer(1, std::min({3, in.height, in.width}));
-    const int groups = divisor(in.channels);
-    add_code_conv(program_, draw_, input, groups * draw_.integer(1, 40 / groups + 1), kernel,
-                  draw_.integer(1, 2), draw_.integer(0, kernel - 1), groups,
-                  draw_.chance(0.3) ? 2 : 1, draw_.chance(0.3) ? 2 : 1);
+    const int kernel = kernel_in(in), groups = divisor(in.channels, true), steps = stride(),
+              padding = draw_.integer(0, std::min(kernel - 1, 3));
+    if (too_many(in, kernel, steps, padding)) return;
+    const int out =
+        affordable(groups * draw_.integer(1, 40 / groups + 1), in, kernel, steps, padding, groups);
+    const int most_planes = extreme_ == Extreme::planes ? 6 : 2;
+    const auto planes = [&] { return draw_.chance(0.3) ? draw_.integer(2, most_planes) : 1; };
+    const int of_codes = planes();
+    add_code_conv(program_, draw_, input, out, kernel, steps, padding, groups, of_codes, planes());
   }
 
   void real_conv() {
     packed::RealConvT conv;
     conv.input = some(Kind::real);
     const Shape in = program_.shape(conv.input);
-    const int kernel = draw_.integer(1, std::min({3, in.height, in.width}));
-    const int stride = draw_.integer(1, 2), padding = draw_.integer(0, kernel - 1);
-    conv.window = window(kernel, stride, padding);
-    conv.groups = divisor(in.channels);
-    const int out = conv.groups * draw_.integer(1, 12 / conv.groups + 1);
+    const int kernel = kernel_in(in), steps = stride(),
+              padding = draw_.integer(0, std::min(kernel - 1, 3));
+    if (too_many(in, kernel, steps, padding)) return;
+    conv.window = window(kernel, steps, padding);
+    conv.groups = divisor(in.channels, true);
+    const int out = affordable(conv.groups * draw_.integer(1, 12 / conv.groups + 1), in, kernel,
+                               steps, padding, conv.groups);
     conv.weight =
         draw_.reals(static_cast<size_t>(out * kernel * kernel * (in.channels / conv.groups)));
     if (draw_.chance(0.5)) conv.bias = draw_.reals(static_cast<size_t>(out));
-    program_.add(std::move(conv), {(in.height + 2 * padding - kernel) / stride + 1,
-                                   (in.width + 2 * padding - kernel) / stride + 1, out});
+    program_.add(std::move(conv), {(in.height + 2 * padding - kernel) / steps + 1,
+                                   (in.width + 2 * padding - kernel) / steps + 1, out});
   }
 
   void affine() {
@@ -143,16 +200,18 @@ class Random {
     pool.input = some(kind);
     const Shape in = program_.shape(pool.input);
     const int levels = program_.value(pool.input).levels;
-    const int kernel = draw_.integer(1, std::min({3, in.height, in.width}));
-    const int stride = draw_.integer(1, 3), padding = draw_.integer(0, kernel - 1);
-    pool.window = window(kernel, stride, padding);
+    const int kernel = kernel_in(in),
+              steps = extreme_ == Extreme::windows ? stride() : draw_.integer(1, 3),
+              padding = draw_.integer(0, std::min(kernel - 1, 3));
+    if (too_many(in, kernel, steps, padding)) return;
+    pool.window = window(kernel, steps, padding);
     pool.ceil = draw_.chance(0.5);
     pool.pooling = kind == Kind::real && draw_.chance(0.5) ? packed::Pooling::average
                                                            : packed::Pooling::maximum;
     const auto side = [&](int length) {
       const int rest = length + 2 * padding - kernel;
-      int count = rest / stride + 1;
-      if (pool.ceil && rest % stride != 0 && count * stride < length + padding) ++count;
+      int count = rest / steps + 1;
+      if (pool.ceil && rest % steps != 0 && count * steps < length + padding) ++count;
       return count;
     };
     const Shape out{side(in.height), side(in.width), in.channels};
@@ -251,13 +310,140 @@ class Random {
   }
 
   Draw draw_;
+  Extreme extreme_;
   Program program_;
 };
 
 }  // namespace
 
-Program random_program(uint32_t seed, int steps) {
-  return Random(seed).grow(steps);
+Program random_program(uint32_t seed, int steps, bool extremes) {
+  return Random(seed, extremes).grow(steps);
+}
+
+namespace {
+
+// Layers as training and export make them, of random weights.
+class Residual {
+ public:
+  Residual(const ResidualShape& shape, uint32_t seed)
+      : draw_(seed), shape_(shape), program_(shape.side, shape.side, 3) {}
+
+  Program build() {
+    int last = convolve(0, shape_.widths.front(), shape_.stem ? 7 : 3, shape_.stem ? 2 : 1, 8);
+    last = relu(last);
+    if (shape_.stem) last = pool(last);
+    for (const int width : shape_.widths)
+      for (int block = 0; block < shape_.blocks; ++block)
+        last = add_block(last, width, block == 0 && width != shape_.widths.front() ? 2 : 1);
+    last = add_mean(program_, last);
+    convolve(quantize(last, 8), shape_.classes, 1, 1, 8);
+    return std::move(program_);
+  }
+
+ private:
+  int convolve(int input, int out, int kernel, int stride, int bits) {
+    const Shape in = program_.shape(input);
+    const auto outs = static_cast<size_t>(out);
+    const size_t count = outs * static_cast<size_t>(kernel * kernel * in.channels);
+    packed::CodeConvT conv;
+    conv.input = input;
+    conv.window = window(kernel, stride, kernel / 2);
+    conv.groups = 1;
+    auto codes = std::make_unique<packed::CodePlaneT>();
+    codes->channels = in.channels;
+    const int levels = program_.value(input).levels;
+    if (levels == 256)
+      codes->zero_points.assign(static_cast<size_t>(in.channels), 0);
+    else
+      for (int code = 0; code < levels; ++code)
+        codes->integers.push_back(static_cast<int8_t>(code));
+    conv.codes.push_back(std::move(codes));
+    auto weights = std::make_unique<packed::WeightPlaneT>();
+    weights->bits = static_cast<uint8_t>(bits);
+    const int named = 1 << bits;
+    // Of one bit -1 and 1.
+    for (int code = 0; code < named; ++code)
+      weights->integers.push_back(static_cast<int8_t>(bits == 1 ? 2 * code - 1 : code - named / 2));
+    weights->data = pack_bits(draw_.codes(count, named), bits);
+    conv.weights.push_back(std::move(weights));
+    conv.coefficients = draw_.reals(outs, 0.001f, 0.01f);
+    conv.bias = draw_.reals(outs);
+    return program_.add(std::move(conv),
+                        {(in.height - 1) / stride + 1, (in.width - 1) / stride + 1, out});
+  }
+
+  int relu(int input) {
+    packed::ActivationT activation;
+    activation.input = input;
+    activation.function = packed::Function::relu;
+    return program_.add(std::move(activation), program_.shape(input));
+  }
+
+  int pool(int input) {
+    packed::PoolT step;
+    step.input = input;
+    step.window = window(3, 2, 1);
+    const Shape in = program_.shape(input);
+    return program_.add(std::move(step),
+                        {(in.height - 1) / 2 + 1, (in.width - 1) / 2 + 1, in.channels});
+  }
+
+  int quantize(int input, int bits) {
+    std::vector<float> thresholds;
+    for (int step = 1; step < 1 << bits; ++step)
+      thresholds.push_back((static_cast<float>(step) - 0.5f) * 4 / static_cast<float>(1 << bits));
+    return add_quantize(program_, input, 1, std::move(thresholds));
+  }
+
+  int add_block(int input, int width, int stride) {
+    const int codes = quantize(input, shape_.bits);
+    const int first = relu(convolve(codes, width, 3, stride, shape_.bits));
+    const int second = convolve(quantize(first, shape_.bits), width, 3, 1, shape_.bits);
+    packed::BinaryT sum;
+    sum.a = second;
+    sum.b = stride == 1 ? input : convolve(codes, width, 1, stride, shape_.bits);
+    return relu(program_.add(std::move(sum), program_.shape(second)));
+  }
+
+  Draw draw_;
+  const ResidualShape& shape_;
+  Program program_;
+};
+
+}  // namespace
+
+Program residual_program(const ResidualShape& shape, uint32_t seed) {
+  return Residual(shape, seed).build();
+}
+
+std::vector<Isa> isas() {
+  std::vector<Isa> found;
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon})
+    if (has_isa(isa)) found.push_back(isa);
+  return found;
+}
+
+std::string difference_of(const Program& program, uint32_t seed, const std::vector<int>& threads) {
+  const Program::File file = program.file();
+  const Network network(open_sealed(file.span()));
+  const std::vector<uint8_t> image = Draw(seed).codes(program.shape(0).count(), 256);
+  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+  for (const Isa isa : isas()) {
+    const Plan plan(network, isa);
+    for (const int count : threads) {
+      const std::string how = std::string(name_of(isa)) + ", threads " + std::to_string(count);
+      const auto planned = values_of(network, plan, count, image);
+      for (size_t i = 1; i < plain.size(); ++i)
+        if (!planned[i].empty() && planned[i] != plain[i])
+          return how + ": value " + std::to_string(i) + " of " +
+                 EnumNameOperation(network.step(static_cast<int>(i) - 1).operation_type());
+      std::vector<float> logits(network.types().back().shape.count());
+      Session(network, plan, count).run(image.data(), logits.data());
+      if (std::memcmp(logits.data(), plain.back().data(), plain.back().size()) != 0)
+        return how + ": logits of a run without visits";
+    }
+  }
+  return "";
 }
 
 std::vector<std::vector<uint8_t>> values_of(const Network& network, const Plan& plan, int threads,

@@ -188,11 +188,29 @@ inline int add_mean(Program& program, int input) {
   return program.add(std::move(mean), {1, 1, program.shape(input).channels});
 }
 
-// A program of about `steps` steps over all operations that ends in logits.
-Program random_program(uint32_t seed, int steps);
+// A program of about `steps` steps over all operations that ends in logits. extremes: it is very
+// tall, wide or deep, or has large windows, or many planes.
+Program random_program(uint32_t seed, int steps, bool extremes = false);
+
+// A residual network of the shape of ResNet-18 (widths 64, 128, 256, 512, two blocks each, a stem
+// with a pool) or, without the stem's stride and pool, of ResNet-20, with random weights: codes and
+// weights of `bits` bits but for the first and the last layer, which have 8.
+struct ResidualShape {
+  int side = 224, classes = 1000, bits = 4, blocks = 2;
+  std::vector<int> widths{64, 128, 256, 512};
+  bool stem = true;
+};
+Program residual_program(const ResidualShape& shape, uint32_t seed = 1);
 
 // All values that come to stand in memory during a run, by number; empty where none did.
 std::vector<std::vector<uint8_t>> values_of(const Network& network, const Plan& plan, int threads,
                                             const std::vector<uint8_t>& image);
+
+// The instruction sets of this machine but `reference`.
+std::vector<Isa> isas();
+
+// How the program differs between the plain loops and an instruction set with some of the numbers
+// of threads, in a value or in the logits; "" if it does not. Throws what opening it throws.
+std::string difference_of(const Program& program, uint32_t seed, const std::vector<int>& threads);
 
 }  // namespace lowbit::runtime

@@ -49,13 +49,13 @@ TEST(Seeds, AreProgramsThatCanBeRunAndHaveAllOperations) {
   EXPECT_EQ(operations.size(), 12u);
 }
 
-// Of all bits of the logits; any NaN is one, as which of its forms comes out is left to the
-// machine.
+// Of all bits of the logits.
 uint64_t number_of(const std::vector<uint8_t>& logits) {
   uint64_t number = 1;
   for (size_t i = 0; i < logits.size(); i += sizeof(float)) {
     float logit;
     std::memcpy(&logit, logits.data() + i, sizeof logit);
+    // The numbers below were taken when NaNs still had many forms.
     number = 31 * number + (std::isnan(logit) ? 1 : std::bit_cast<uint32_t>(logit));
   }
   return number;

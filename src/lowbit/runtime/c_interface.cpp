@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lowbit/core/error.h"
@@ -43,24 +44,27 @@ struct Bytes {
 };
 
 struct lowbit_model {
+  // An Error if there is no such file.
   template <class... Args>
-  explicit lowbit_model(runtime::Isa isa_, Args... bytes_of)
-      : isa(isa_),
-        bytes(bytes_of...),
-        network(runtime::open_sealed(bytes.span)),
-        plan(network, isa, [this] { bytes.let_go(); }) {
+  explicit lowbit_model(Args... bytes_of) : bytes(bytes_of...) {}
+
+  // An Error if the bytes are no network that can be run.
+  void open(runtime::Isa with) {
+    isa = with;
+    network.emplace(runtime::open_sealed(bytes.span));
+    plan.emplace(*network, isa, [this] { bytes.let_go(); });
     bytes.let_go();
   }
 
-  runtime::Isa isa;
   Bytes bytes;
-  runtime::Network network;
-  runtime::Plan plan;
+  runtime::Isa isa{};
+  std::optional<runtime::Network> network;
+  std::optional<runtime::Plan> plan;
 };
 
 struct lowbit_session {
   lowbit_session(const lowbit_model& of, int threads)
-      : model(of), session(of.network, of.plan, threads) {}
+      : model(of), session(*of.network, *of.plan, threads) {}
 
   const lowbit_model& model;
   runtime::Session session;
@@ -68,19 +72,36 @@ struct lowbit_session {
 
 namespace {
 
-lowbit_status say(lowbit_message* message, lowbit_status status, const char* text) {
-  if (message) {
-    const size_t length = std::min(std::strlen(text), sizeof message->text - 1);
-    std::memcpy(message->text, text, length);
-    message->text[length] = '\0';
+// The reason stands at the end of a text: of one that is longer than a message the middle is left
+// out, in whole characters.
+lowbit_status say(lowbit_message* message, lowbit_status status, std::string_view text) {
+  if (!message) return status;
+  constexpr std::string_view kGap = " ... ";
+  constexpr size_t kRoom = sizeof message->text - 1;
+  const auto within_character = [&](size_t at) { return (text[at] & 0xC0) == 0x80; };
+  char* to = message->text;
+  if (text.size() > kRoom) {
+    size_t head = kRoom / 3, tail = text.size() - (kRoom - head - kGap.size());
+    while (head > 0 && within_character(head)) --head;
+    while (tail < text.size() && within_character(tail)) ++tail;
+    to = std::ranges::copy(text.substr(0, head), to).out;
+    to = std::ranges::copy(kGap, to).out;
+    text.remove_prefix(tail);
   }
+  *std::ranges::copy(text, to).out = '\0';
   return status;
 }
+
+// The first exception of a thread asks for thread-local data of the C++ library, which is part of
+// this one. Where a library has data of this kind, the system allocates all of it with the thread;
+// otherwise it does so at the first use, and ends the process if there is no memory.
+[[gnu::tls_model("initial-exec")]] thread_local char allocated_with_the_thread;
 
 // Does it; what it throws becomes the status, `refused` where the fault is the caller's or a
 // file's.
 template <class Body>
 lowbit_status guarded(lowbit_message* message, lowbit_status refused, const Body& body) {
+  asm volatile("" : : "r"(&allocated_with_the_thread));
   try {
     body();
     return LOWBIT_OK;
@@ -110,28 +131,30 @@ runtime::Isa isa_named(const char* kernels) {
       .suggest(lowbit::core::nearest_name(name, names));
 }
 
+// path: nullptr where the bytes are no file's.
 template <class... Args>
-lowbit_status open_model(const char* kernels, lowbit_model** model, lowbit_message* message,
-                         Args... bytes) {
+lowbit_status open_model(const char* path, const char* kernels, lowbit_model** model,
+                         lowbit_message* message, Args... bytes_of) {
   if (!model) return say(message, LOWBIT_BAD_ARGUMENT, "there is no place for the model");
   *model = nullptr;
   runtime::Isa isa{};
   const lowbit_status status =
       guarded(message, LOWBIT_BAD_ARGUMENT, [&] { isa = isa_named(kernels); });
   if (status != LOWBIT_OK) return status;
-  return guarded(message, LOWBIT_BAD_FILE, [&] { *model = new lowbit_model(isa, bytes...); });
+  return guarded(message, LOWBIT_BAD_FILE, [&] {
+    auto opened = std::make_unique<lowbit_model>(bytes_of...);
+    try {
+      opened->open(isa);
+    } catch (lowbit::core::Error& error) {
+      if (path) error.at(path);
+      throw;
+    }
+    *model = opened.release();
+  });
 }
 
 const char* text_of(const flatbuffers::String* text) {
   return text ? text->c_str() : "";
-}
-
-// The group that has the step, and the place of it in the plan.
-const runtime::Group& group_of(const lowbit_model& model, int step) {
-  const auto& groups = model.plan.groups();
-  return *std::ranges::find_if(groups, [&](const runtime::Group& group) {
-    return std::ranges::find(group.steps, step) != group.steps.end();
-  });
 }
 
 using Clock = std::chrono::steady_clock;
@@ -151,18 +174,13 @@ struct Visit {
 lowbit_status lowbit_open(const char* path, const char* kernels, lowbit_model** model,
                           lowbit_message* message) {
   if (!path) return say(message, LOWBIT_BAD_ARGUMENT, "there is no path");
-  const lowbit_status status = open_model(kernels, model, message, path);
-  if (status == LOWBIT_BAD_FILE && message && !std::strstr(message->text, path)) {
-    const std::string text = std::string(path) + ": " + message->text;
-    say(message, status, text.c_str());
-  }
-  return status;
+  return open_model(path, kernels, model, message, path);
 }
 
 lowbit_status lowbit_open_bytes(const void* bytes, size_t size, const char* kernels,
                                 lowbit_model** model, lowbit_message* message) {
   if (!bytes) return say(message, LOWBIT_BAD_ARGUMENT, "there are no bytes");
-  return open_model(kernels, model, message, bytes, size);
+  return open_model(nullptr, kernels, model, message, bytes, size);
 }
 
 void lowbit_close(lowbit_model* model) {
@@ -170,7 +188,7 @@ void lowbit_close(lowbit_model* model) {
 }
 
 void lowbit_describe(const lowbit_model* model, lowbit_description* description) {
-  const runtime::Network& network = model->network;
+  const runtime::Network& network = *model->network;
   const runtime::Shape& image = network.types().front().shape;
   const auto* preprocessing = network.model().preprocessing();
   *description = {image.height,
@@ -185,15 +203,15 @@ void lowbit_describe(const lowbit_model* model, lowbit_description* description)
 }
 
 const char* lowbit_class_name(const lowbit_model* model, int index) {
-  const auto* names = model->network.model().classes();
-  if (index < 0 || index >= model->network.types().back().shape.channels) return nullptr;
+  const auto* names = model->network->model().classes();
+  if (index < 0 || index >= model->network->types().back().shape.channels) return nullptr;
   if (!names || names->size() == 0) return "";
   return names->Get(static_cast<unsigned>(index))->c_str();
 }
 
 lowbit_status lowbit_describe_value(const lowbit_model* model, int number, lowbit_value* value,
                                     lowbit_message* message) {
-  const runtime::Network& network = model->network;
+  const runtime::Network& network = *model->network;
   if (number < 0 || number > network.steps())
     return say(message, LOWBIT_BAD_ARGUMENT, "there is no value of that number");
   const runtime::ValueType& type = network.types()[static_cast<size_t>(number)];
@@ -209,7 +227,7 @@ lowbit_status lowbit_describe_value(const lowbit_model* model, int number, lowbi
             "",
             -1};
   if (number == 0) return LOWBIT_OK;
-  const runtime::Group& group = group_of(*model, number - 1);
+  const runtime::Group& group = model->plan->group_of(number - 1);
   value->operation = lowbit::packed::EnumNameOperation(network.step(number - 1).operation_type());
   value->kernel = group.kernel();
   value->group = group.steps.back();
@@ -225,7 +243,8 @@ lowbit_status lowbit_session_open(const lowbit_model* model, int threads, lowbit
   if (threads < 0 || threads > kMostThreads)
     return say(message, LOWBIT_BAD_ARGUMENT, "threads are 0, for all cores, to 1024");
   return guarded(message, LOWBIT_FAILED, [&] {
-    *session = new lowbit_session(*model, threads ? threads : lowbit::core::usable_cores());
+    const int cores = lowbit::core::usable_cores();
+    *session = new lowbit_session(*model, threads ? std::min(threads, cores) : cores);
   });
 }
 
@@ -241,7 +260,7 @@ lowbit_status lowbit_run(lowbit_session* session, const uint8_t* images, int cou
                          lowbit_message* message) {
   if (!session || count < 0 || (count > 0 && (!images || !logits)))
     return say(message, LOWBIT_BAD_ARGUMENT, "there is no session, image or place for logits");
-  const auto& types = session->model.network.types();
+  const auto& types = session->model.network->types();
   for (int i = 0; i < count; ++i) {
     session->session.run(images, logits);
     images += types.front().bytes();
@@ -271,7 +290,7 @@ lowbit_status lowbit_run_timed(lowbit_session* session, const uint8_t* image, do
   if (!session || !image || !seconds || !logits)
     return say(message, LOWBIT_BAD_ARGUMENT,
                "there is no session, image or place for times or logits");
-  std::fill_n(seconds, session->model.network.steps(), 0.0);
+  std::fill_n(seconds, session->model.network->steps(), 0.0);
   Timing timing{seconds, Clock::now()};
   const auto watch = [](void* what, const runtime::Session&, const runtime::Group& group) {
     Timing& clock = *static_cast<Timing*>(what);

@@ -31,7 +31,7 @@ bool Chain::may_begin(const packed::Step& step) {
 }
 
 Chain::Chain(const Network& network, std::span<const int> steps, std::span<const int> stored,
-             Isa isa) {
+             Isa isa, int64_t& trials) {
   input_ = inputs_of(network.step(steps.front())).front();
   shape_ = network.types()[static_cast<size_t>(steps.front()) + 1].shape;
   in_bytes_ = network.types()[static_cast<size_t>(input_)].element_bytes();
@@ -40,14 +40,13 @@ Chain::Chain(const Network& network, std::span<const int> steps, std::span<const
     if (network.step(step).operation_type() == packed::Operation::CodeConv)
       add_pairs(network, step, isa);
     else
-      add_stage(network, step, before, isa);
+      add_stage(network, step, before, isa, trials);
     before = step + 1;
   }
-  for (const int value : stored) {
-    for (Stage& stage : stages_) stage.stored |= stage.result == value;
-    if (pairs_.size() > 1) pairs_.back().stage.stored |= pairs_.back().stage.result == value;
-  }
-  if (pairs_.size() == 1) compare_sums(isa);
+  const auto is_stored = [&](int value) { return std::ranges::binary_search(stored, value); };
+  for (Stage& stage : stages_) stage.stored = is_stored(stage.result);
+  if (pairs_.size() > 1) pairs_.back().stage.stored = is_stored(pairs_.back().stage.result);
+  if (pairs_.size() == 1) compare_sums(isa, trials);
 
   const size_t row = shape_.row();
   block_numbers_ =
@@ -67,16 +66,10 @@ const char* Chain::name() const {
   return pairs_.empty() ? "rows" : pairs_.front().kernel->name();
 }
 
-bool Chain::may_replace(int operand, int result) const {
-  bool read = false, given = false;
-  for (const Stage& stage : stages_) {
-    if (stage.other == operand) {
-      if (given) return false;
-      read = true;
-    }
-    given |= stage.result == result;
-  }
-  return read && given && operand != input_;
+bool Chain::spend(int64_t& trials, int64_t needed) {
+  if (needed > trials) return false;
+  trials -= needed;
+  return true;
 }
 
 int Chain::channel_block() const {
@@ -108,7 +101,7 @@ RowCall Chain::call_of(const Stage& stage, Channels channels) const {
 }
 
 // Of some channels the numbers of a pixel lie side by side, and not those of the next.
-void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y, Channels channels,
+void Chain::run_row(const Values& values, const std::byte* in, int y, Channels channels,
                     std::byte* tiles) const {
   const auto all = static_cast<size_t>(shape_.channels);
   const int pixels = channels.count() == all ? segment_pixels_ : 1;
@@ -139,7 +132,7 @@ void Chain::run_row(std::span<const Tensor> values, const std::byte* in, int y, 
   }
 }
 
-void Chain::run_block(std::span<const Tensor> values, Rows rows, Channels channels,
+void Chain::run_block(const Values& values, Rows rows, Channels channels,
                       std::byte* scratch) const {
   std::byte* sums = scratch + kernel_bytes_;
   std::byte* reals = sums + sums_bytes_;
@@ -169,8 +162,7 @@ void Chain::run_block(std::span<const Tensor> values, Rows rows, Channels channe
     run_row(values, in, y, channels, tiles);
 }
 
-void Chain::run(std::span<const Tensor> values, Rows rows, Channels channels,
-                std::byte* scratch) const {
+void Chain::run(const Values& values, Rows rows, Channels channels, std::byte* scratch) const {
   const size_t row = static_cast<size_t>(shape_.width) * channels.count();
   const int block =
       static_cast<int>(std::min<size_t>(block_numbers_ / row, static_cast<size_t>(shape_.height)));

@@ -24,10 +24,16 @@ class Chain {
   static bool may_begin(const packed::Step& step);
   static bool may_follow(const packed::Step& step);
 
+  // Comparisons and lines are looked for by so many trials in a network, some thirty times what
+  // large ones take: opening any network takes seconds at most.
+  static constexpr int64_t kMostTrials = int64_t{1} << 30;
+
   // steps: each but the first reads what the one before it gives, and of other steps of the chain
-  // nothing. stored: those of their values that come to stand in memory, the last one among them.
-  // isa is not `reference`.
-  Chain(const Network& network, std::span<const int> steps, std::span<const int> stored, Isa isa);
+  // nothing. stored, rising: those of their values that come to stand in memory, the last one among
+  // them. isa is not `reference`. trials: how many are left for it and for chains that are made
+  // later; where there are too few, its steps are done as they are in the program.
+  Chain(const Network& network, std::span<const int> steps, std::span<const int> stored, Isa isa,
+        int64_t& trials);
 
   // What does most of the work: "lookup_6x64_avx2", "rows".
   const char* name() const;
@@ -35,10 +41,6 @@ class Chain {
   bool compares_sums() const { return compares_sums_; }
   // Whether they come from lines instead (lines.h).
   bool follows_lines() const { return follows_lines_; }
-  // Whether `result`, one of the values that it gives, may stand where `operand` does, a value of
-  // the same type that nothing else needs any more: each number is read before the one in its place
-  // is written.
-  bool may_replace(int operand, int result) const;
   // Channels that run() is asked for begin at each that this divides, and end there or at the last
   // one.
   int channel_block() const;
@@ -46,7 +48,7 @@ class Chain {
   int block_rows() const { return static_cast<int>(block_numbers_ / shape_.row()); }
   // What run() needs at `scratch`, aligned to 64 bytes.
   size_t scratch_bytes() const;
-  void run(std::span<const Tensor> values, Rows rows, Channels channels, std::byte* scratch) const;
+  void run(const Values& values, Rows rows, Channels channels, std::byte* scratch) const;
 
  private:
   // One pass over a part of a row.
@@ -75,24 +77,25 @@ class Chain {
 
   // chain_stages.cpp
   void add_pairs(const Network& network, int step, Isa isa);
-  void add_stage(const Network& network, int step, int before, Isa isa);
+  void add_stage(const Network& network, int step, int before, Isa isa, int64_t& trials);
+  // Whether there are so many trials left, which are then spent.
+  static bool spend(int64_t& trials, int64_t needed);
   // As its operation wants it, when all its parameters are there.
   static void set_operation(Stage& stage, RowOperation operation, Isa isa);
   // [groups][steps] thresholds, as the operation that it gives wants them.
   RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
-                              size_t group_channels) const;
+                              size_t group_channels, int64_t& trials) const;
   // Lines for them, if each group has some.
   bool set_lines(Stage& stage, std::span<const float> thresholds, size_t steps,
-                 size_t group_channels) const;
+                 size_t group_channels, int64_t& trials) const;
   // chain_sums.cpp
-  void compare_sums(Isa isa);
+  void compare_sums(Isa isa, int64_t& trials);
   bool set_lines(Stage& stage) const;
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
   // chain.cpp
   RowCall call_of(const Stage& stage, Channels channels) const;
-  void run_block(std::span<const Tensor> values, Rows rows, Channels channels,
-                 std::byte* scratch) const;
-  void run_row(std::span<const Tensor> values, const std::byte* in, int y, Channels channels,
+  void run_block(const Values& values, Rows rows, Channels channels, std::byte* scratch) const;
+  void run_row(const Values& values, const std::byte* in, int y, Channels channels,
                std::byte* tiles) const;
 
   Shape shape_;           // of all values

@@ -160,9 +160,11 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
 }
 
 bool Chain::set_lines(Stage& stage, std::span<const float> thresholds, size_t steps,
-                      size_t group_channels) const {
+                      size_t group_channels, int64_t& trials) const {
   const size_t channels = static_cast<size_t>(shape_.channels);
-  if (steps < kFewestOfReals || thresholds.size() > kMostThresholds) return false;
+  if (steps < kFewestOfReals || thresholds.size() > kMostThresholds ||
+      !spend(trials, static_cast<int64_t>(thresholds.size() * steps * 2)))
+    return false;
   std::optional<Lines> lines;
   std::vector<float> factors, shifts;
   float width = 0;
@@ -182,10 +184,10 @@ bool Chain::set_lines(Stage& stage, std::span<const float> thresholds, size_t st
 }
 
 RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
-                                   size_t group_channels) const {
+                                   size_t group_channels, int64_t& trials) const {
   const size_t channels = static_cast<size_t>(shape_.channels);
   stage.call.steps = steps;
-  const bool between_lines = set_lines(stage, thresholds, steps, group_channels);
+  const bool between_lines = set_lines(stage, thresholds, steps, group_channels, trials);
   if (between_lines || steps > kMostCompared) {
     stage.numbers = std::move(thresholds);
     stage.by_channel = false;
@@ -198,7 +200,7 @@ RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, 
   return RowOperation::quantize;
 }
 
-void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
+void Chain::add_stage(const Network& network, int number, int before, Isa isa, int64_t& trials) {
   const packed::Step& step = network.step(number);
   const ValueType& type = network.types()[static_cast<size_t>(number) + 1];
   const size_t channels = static_cast<size_t>(shape_.channels);
@@ -239,7 +241,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa) {
     std::vector<float> thresholds;
     if (quantize->thresholds())
       thresholds.assign(quantize->thresholds()->begin(), quantize->thresholds()->end());
-    operation = set_thresholds(stage, std::move(thresholds), steps, group_channels);
+    operation = set_thresholds(stage, std::move(thresholds), steps, group_channels, trials);
     stage.call.group_channels = group_channels;
   } else if (const auto* levels = step.operation_as_Dequantize()) {
     operation = RowOperation::dequantize;

@@ -51,7 +51,7 @@ bool Chain::set_lines(Stage& stage) const {
 // Puts one comparing stage in the place of those up to the first codes, if they are a monotone
 // function of the sum alone. Each is monotone in float32, too, where no number between is infinite:
 // rounding is monotone.
-void Chain::compare_sums(Isa isa) {
+void Chain::compare_sums(Isa isa, int64_t& trials) {
   size_t stages = 0;
   while (stages < stages_.size() && stages_[stages].monotone && !stages_[stages].stored) ++stages;
   if (stages == 0 || stages == stages_.size() || !stages_[stages].gives_codes ||
@@ -59,6 +59,10 @@ void Chain::compare_sums(Isa isa) {
     return;
   const Stage& last = stages_[stages++];
   const size_t channels = static_cast<size_t>(shape_.channels), steps = last.call.steps;
+  // Each stage for each bit of a sum, and the corners of lines.
+  constexpr size_t kSumBits = 32;
+  const size_t needed = channels * (steps + 1) * (stages * kSumBits + steps);
+  if (!spend(trials, static_cast<int64_t>(needed))) return;
   const auto most = static_cast<int32_t>(most_sum_);
   std::vector<uint8_t> lowest(channels), highest(channels), codes(channels);
   std::vector<int32_t> sums(channels, -most);

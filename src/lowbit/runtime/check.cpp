@@ -1,6 +1,7 @@
 #include "lowbit/runtime/check.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <initializer_list>
 #include <limits>
@@ -14,12 +15,14 @@ namespace {
 
 using packed::Kind;
 
-constexpr int64_t kMostNumbers = std::numeric_limits<int>::max();  // of a value or a parameter
-constexpr int kMostSteps = 1 << 16;
-constexpr int kMostPlanePairs = 1 << 12;
-constexpr int kLongestSide = 1 << 15;  // of a window
-constexpr int kMostLevels = 256;
+constexpr int kMostResize = 1 << 15;
 constexpr int kImageLevels = 256;
+
+// What a plan holds at most, for accounting: of a step, its lists and parameters of constant size;
+// of a kernel, the same, and a table where it gives so many channels. Weights are filled up to
+// vectors of so many channels.
+constexpr int64_t kStepBytes = 1 << 11, kKernelBytes = 1 << 12, kTableBytes = 1 << 18;
+constexpr int64_t kFewestForTable = 9, kVectorChannels = 64, kBytesOfWeight = 4;
 
 template <class T>
 int64_t size_of(const flatbuffers::Vector<T>* vector) {
@@ -45,6 +48,7 @@ class Checker {
     }
     step_ = -1;
     check_result();
+    spend_bytes(scratch_);
     return std::move(types_);
   }
 
@@ -64,7 +68,8 @@ class Checker {
   int64_t product(std::initializer_list<int64_t> factors) const {
     int64_t result = 1;
     for (const int64_t factor : factors) {
-      require(factor == 0 || result <= kMostNumbers / factor, "more than 2^31 numbers");
+      require(factor == 0 || result <= kMostNumbers / factor, "it has more than {} numbers",
+              kMostNumbers);
       result *= factor;
     }
     return result;
@@ -75,19 +80,44 @@ class Checker {
     left -= amount;
   }
   void spend_bytes(int64_t amount) { spend(left_.bytes, amount, "memory"); }
+  // So many times so many, which may be beyond 64 bits.
+  void spend_bytes(int64_t amount, int64_t times) {
+    require(times == 0 || amount <= left_.bytes / times, "it takes more memory than a program may");
+    spend_bytes(amount * times);
+  }
   void spend_operations(int64_t amount) { spend(left_.operations, amount, "time"); }
 
   void add(const ValueType& type) {
     const int64_t numbers = count(type.shape);
-    spend_bytes(numbers * static_cast<int64_t>(type.element_bytes()));
+    spend_bytes(static_cast<int64_t>(aligned(type.bytes())) + kStepBytes);
     spend_operations(numbers);
+    // A block of sums, of reals, and two tiles.
+    needs_scratch(4 * std::max<int64_t>(static_cast<int64_t>(type.shape.row()), 1 << 15) *
+                  int64_t{sizeof(float)});
     types_.push_back(type);
   }
 
+  // The most of any step is paid for at the end: steps use the same.
+  void needs_scratch(int64_t bytes) { scratch_ = std::max(scratch_, bytes); }
+
+  // Of a value, whose sizes are checked.
   int64_t count(const Shape& shape) const {
     require(shape.height >= 1 && shape.width >= 1 && shape.channels >= 1,
             "a tensor of {} x {} x {}", shape.height, shape.width, shape.channels);
+    require(
+        shape.height <= kMostSide && shape.width <= kMostSide && shape.channels <= kMostChannels,
+        "a tensor of {} x {} x {}: at most {} rows and columns and {} channels are allowed",
+        shape.height, shape.width, shape.channels, kMostSide, kMostChannels);
     return product({shape.height, shape.width, shape.channels});
+  }
+  // Of height, width and channels that were not yet.
+  Shape shape_of(int64_t height, int64_t width, int64_t channels) const {
+    const int64_t most = std::max({height, width, channels});
+    require(most <= kMostNumbers, "it has more than {} numbers", kMostNumbers);
+    const Shape shape{static_cast<int>(height), static_cast<int>(width),
+                      static_cast<int>(channels)};
+    count(shape);
+    return shape;
   }
 
   ValueType declared(int number) const {
@@ -113,7 +143,7 @@ class Checker {
     require(
         !preprocessing || preprocessing->resize() == 0 ||
             (preprocessing->resize() >= std::max(types_[0].shape.height, types_[0].shape.width) &&
-             preprocessing->resize() <= kLongestSide),
+             preprocessing->resize() <= kMostResize),
         "pictures cannot be resized to {}", preprocessing ? preprocessing->resize() : 0);
   }
 
@@ -129,6 +159,9 @@ class Checker {
     require(type.kind == kind, "it reads {}", kind == Kind::real ? "codes" : "reals");
     return type;
   }
+  // int32, and one more value that no sum has.
+  static constexpr int64_t kMostSum = std::numeric_limits<int32_t>::max() - 1;
+
   static ValueType reals(const Shape& shape) { return {Kind::real, shape, 0}; }
 
   // A parameter: its length, which is paid for.
@@ -142,9 +175,10 @@ class Checker {
   Shape windowed(const Shape& in, const packed::Window* window, bool ceil) const {
     require(window, "it has no window");
     const int kernel = window->kernel(), stride = window->stride(), padding = window->padding();
-    require(kernel >= 1 && kernel <= kLongestSide && stride >= 1 && stride <= kLongestSide &&
-                padding >= 0 && padding < kernel,
+    require(kernel >= 1 && stride >= 1 && padding >= 0 && padding < kernel,
             "a window of {} by steps of {} in a padding of {}", kernel, stride, padding);
+    require(kernel <= kMostWindow && stride <= kMostWindow,
+            "a window of {} by steps of {}: at most {} are allowed", kernel, stride, kMostWindow);
     const auto side = [&](int64_t length) {
       const int64_t rest = length + 2 * int64_t{padding} - kernel;
       require(rest >= 0, "a window of {} in an image of {} x {} with a padding of {}", kernel,
@@ -172,15 +206,17 @@ class Checker {
   // Shape of the result and number of weights.
   template <class Conv>
   std::pair<Shape, int64_t> convolved(const Conv& conv, const Shape& in, int64_t out) {
-    Shape shape = windowed(in, conv.window(), false);
-    require(out >= 1 && out <= kMostNumbers, "it gives {} channels", out);
-    shape.channels = static_cast<int>(out);
+    const Shape pixels = windowed(in, conv.window(), false);
+    require(out >= 1, "it gives {} channels", out);
+    const Shape shape = shape_of(pixels.height, pixels.width, out);
     check_groups(conv.groups(), in.channels);
     check_groups(conv.groups(), shape.channels);
     check_channels(parameter(conv.bias()), shape.channels, false, true);
-    const int side = conv.window()->kernel();
-    count(shape);
-    return {shape, product({out, side, side, in.channels / conv.groups()})};
+    const int64_t side = conv.window()->kernel(),
+                  each = side * side * (in.channels / conv.groups());
+    require(each <= kMostInputs, "{} weights of an output channel: at most {} are allowed", each,
+            kMostInputs);
+    return {shape, product({out, each})};
   }
 
   // For each number of the result as many products as there are weights of its channel.
@@ -190,53 +226,89 @@ class Checker {
     spend_operations(each * count(out));
   }
 
-  // The greatest size of an integer of the plane.
+  // The greatest size of an integer of the plane, or distance between two.
   int64_t check_code_plane(const packed::CodePlane& plane, const ValueType& in) {
     require(plane.first_channel() >= 0 && plane.channels() >= 1 &&
                 plane.first_channel() <= in.shape.channels - plane.channels(),
             "channels from {} on, {} of them, of {}", plane.first_channel(), plane.channels(),
             in.shape.channels);
     const int64_t integers = parameter(plane.integers());
-    int64_t most = 0;
-    if (integers > 0) {
-      require(integers >= in.levels && integers <= kMostLevels, "{} integers for {} levels",
-              integers, in.levels);
-      for (const int8_t integer : *plane.integers())
-        most = std::max<int64_t>(most, std::abs(integer));
-      return most;
+    if (integers == 0) {
+      check_channels(parameter(plane.zero_points()), plane.channels(), false, false);
+      return kImageLevels - 1;  // kernels take such codes for bytes of an image
     }
-    check_channels(parameter(plane.zero_points()), plane.channels(), false, false);
-    for (const uint8_t zero_point : *plane.zero_points())
-      most = std::max<int64_t>({most, zero_point, in.levels - 1 - zero_point});
-    return most;
+    require(integers >= in.levels && integers <= kMostLevels, "{} integers for {} levels", integers,
+            in.levels);
+    const auto [low, high] = std::ranges::minmax(*plane.integers());
+    return std::max<int64_t>({-low, high, int64_t{high} - low});
   }
 
-  // The greatest size of an integer of the plane.
-  int64_t check_weight_plane(const packed::WeightPlane& plane, int64_t weights) {
+  // The greatest sum of the sizes of an output channel's integers.
+  int64_t check_weight_plane(const packed::WeightPlane& plane, int64_t weights, int64_t each,
+                             int64_t most_code) {
     spend_bytes(weights);
-    if (size_of(plane.data()) == 0) return 1;
+    if (size_of(plane.data()) == 0) return each;
     const int bits = plane.bits();
     require(bits >= 1 && bits <= 8, "weights of {} bits", bits);
     const int64_t bytes = static_cast<int64_t>(packed_bytes(static_cast<size_t>(weights), bits));
     require(parameter(plane.data()) == bytes, "{} bytes for {} weights of {} bits",
             size_of(plane.data()), weights, bits);
     const int64_t integers = parameter(plane.integers());
-    if (integers == 0) {
-      require(bits == 8, "weights of {} bits without their integers", bits);
-      return 128;
-    }
+    require(integers > 0 || bits == 8, "weights of {} bits without their integers", bits);
     require(integers <= int64_t{1} << bits, "{} integers for {} bits", integers, bits);
+    const std::span<const uint8_t> data(plane.data()->data(), plane.data()->size());
     // Codes that all have an integer need not be looked at.
-    if (integers < int64_t{1} << bits) {
-      const std::span<const uint8_t> data(plane.data()->data(), plane.data()->size());
+    if (integers > 0 && integers < int64_t{1} << bits)
       for (int64_t i = 0; i < weights; ++i)
         require(unpack_bits(data, static_cast<size_t>(i), bits) < integers,
                 "a weight whose code has no integer");
-    }
+    std::array<int64_t, 256> sizes{};
+    for (int64_t code = 0; code < int64_t{1} << bits; ++code)
+      if (integers == 0)
+        sizes[static_cast<size_t>(code)] = std::abs(int64_t{static_cast<int8_t>(code)});
+      else if (code < integers)
+        sizes[static_cast<size_t>(code)] =
+            std::abs(int64_t{plane.integers()->Get(static_cast<unsigned>(code))});
+    // Mostly the simple bound, of which each part is at its largest, says enough.
+    const int64_t simple = std::ranges::max(sizes) * each;
+    if (simple * most_code <= kMostSum) return simple;
     int64_t most = 0;
-    for (const int8_t integer : *plane.integers())
-      most = std::max<int64_t>(most, std::abs(integer));
+    for (int64_t first = 0; first < weights; first += each) {
+      int64_t sum = 0;
+      for (int64_t i = first; i < first + each; ++i)
+        sum += sizes[unpack_bits(data, static_cast<size_t>(i), bits)];
+      most = std::max(most, sum);
+    }
     return most;
+  }
+
+  // Of all instruction sets' kernels for the pairs of planes.
+  void spend_kernels(const packed::CodeConv& conv, const Shape& in, const Shape& out, int64_t each,
+                     int64_t pairs) {
+    const int64_t side = conv.window()->kernel(), border = 2 * int64_t{conv.window()->padding()};
+    const int64_t height = in.height + border, width = in.width + border;
+    require(width * in.channels <= kMostUnderWindow / side,
+            "{} numbers under a row of windows: at most {} are allowed", side * width * in.channels,
+            kMostUnderWindow);
+    const bool depthwise = conv.groups() == in.channels && conv.groups() == out.channels;
+    const int64_t groups = depthwise ? 1 : conv.groups();
+    require(groups * pairs <= left_kernels_,
+            "more than {} pairs of planes in groups of convolutions are not allowed", kMostKernels);
+    left_kernels_ -= groups * pairs;
+    const int64_t outs = out.channels / groups, vectors = outs + kVectorChannels;
+    // Offsets by the taps of a window that are inside of the image.
+    const int64_t most_taps = 2 * side + 1;
+    const int64_t offsets =
+        std::min<int64_t>(out.height, most_taps) * std::min<int64_t>(out.width, most_taps) +
+        (side + 1) * (side + 1);
+    const int64_t of_kernel =
+        vectors * (each * kBytesOfWeight + offsets * int64_t{sizeof(int32_t)}) + kKernelBytes +
+        (outs >= kFewestForTable ? kTableBytes : 0);
+    spend_bytes(of_kernel, groups * pairs);
+    spend_bytes(2 * out.channels * int64_t{sizeof(float)}, pairs);
+    // The image as a kernel packs it, a group's part of it, and its sums.
+    needs_scratch(height * width * (2 * in.channels + 4) + count(in) +
+                  2 * count(out) * int64_t{sizeof(int32_t)});
   }
 
   ValueType give(const packed::CodeConv& conv) {
@@ -249,32 +321,37 @@ class Checker {
     require(coefficients % (codes * planes) == 0, "{} coefficients for {} pairs of planes",
             coefficients, codes * planes);
     const auto [shape, weights] = convolved(conv, in.shape, coefficients / (codes * planes));
-    int64_t most_code = 0, most_weight = 0;
+    const int64_t each = weights / shape.channels;
+    int64_t most_code = 1;
     for (const packed::CodePlane* plane : *conv.codes())
       most_code = std::max(most_code, check_code_plane(*plane, in));
     for (const packed::WeightPlane* plane : *conv.weights())
-      most_weight = std::max(most_weight, check_weight_plane(*plane, weights));
-    // int32, and one more value that no sum has.
-    constexpr int64_t kMostSum = std::numeric_limits<int32_t>::max() - 1;
-    const int64_t most_product = std::max<int64_t>(most_code * most_weight, 1);
-    require(weights / shape.channels <= kMostSum / most_product, "its sums need more than 32 bits");
+      require(check_weight_plane(*plane, weights, each, most_code) <= kMostSum / most_code,
+              "its sums need more than 32 bits");
     spend_products(shape, weights, codes * planes);
-    spend_bytes(product({shape.width, shape.channels}) * codes * planes);
+    spend_kernels(conv, in.shape, shape, each, codes * planes);
     return reals(shape);
   }
 
   ValueType give(const packed::RealConv& conv) {
     const ValueType& in = input(conv.input(), Kind::real);
     require(conv.window() && conv.window()->kernel() >= 1 &&
-                conv.window()->kernel() <= kLongestSide && conv.groups() >= 1,
-            "it has no window or no groups");
+                conv.window()->kernel() <= kMostWindow && conv.groups() >= 1,
+            "it has no window of 1 to {} or no groups", kMostWindow);
     const int side = conv.window()->kernel();
     const int64_t each = product({side, side, in.shape.channels / conv.groups()});
     const int64_t all = parameter(conv.weight());
     require(each >= 1 && all % each == 0, "{} weights, which {} does not divide", all, each);
     const auto [shape, weights] = convolved(conv, in.shape, all / each);
     spend_products(shape, weights, 1);
+    spend_bytes(weights * int64_t{sizeof(float)});
+    spend_by_channel(shape);
     return reals(shape);
+  }
+
+  // A plan has two numbers for each channel where the program may have one for all.
+  void spend_by_channel(const Shape& shape) {
+    spend_bytes(2 * shape.channels * int64_t{sizeof(float)});
   }
 
   // ---- number by number ----
@@ -283,6 +360,7 @@ class Checker {
     const Shape& shape = input(step.input(), Kind::code).shape;
     check_channels(parameter(step.mean()), shape.channels, false, false);
     check_channels(parameter(step.std()), shape.channels, false, false);
+    spend_by_channel(shape);
     return reals(shape);
   }
 
@@ -290,6 +368,7 @@ class Checker {
     const Shape& shape = input(step.input(), Kind::real).shape;
     check_channels(parameter(step.factor()), shape.channels, true, true);
     check_channels(parameter(step.shift()), shape.channels, true, true);
+    spend_by_channel(shape);
     return reals(shape);
   }
 
@@ -299,6 +378,7 @@ class Checker {
     const int64_t slopes = parameter(step.slope());
     if (step.function() == packed::Function::leaky)
       check_channels(slopes, shape.channels, true, false);
+    spend_by_channel(shape);
     return reals(shape);
   }
 
@@ -325,6 +405,7 @@ class Checker {
       require(i % each == 0 ? at(i) == at(i) : at(i - 1) <= at(i), "thresholds that do not ascend");
     // As the planner keeps them: by channel.
     spend_bytes(product({each, shape.channels}) * int64_t{sizeof(float)});
+    spend_by_channel(shape);
     return {Kind::code, shape, static_cast<int>(each) + 1};
   }
 
@@ -334,6 +415,7 @@ class Checker {
     const int64_t levels = parameter(step.levels());
     require(levels == int64_t{step.groups()} * in.levels, "{} levels in {} groups for {} codes",
             levels, step.groups(), in.levels);
+    spend_bytes(levels * int64_t{sizeof(float)});  // its copy
     return reals(in.shape);
   }
 
@@ -347,6 +429,7 @@ class Checker {
     const Shape shape = windowed(in.shape, step.window(), step.ceil());
     const int64_t side = step.window()->kernel();
     spend_products(shape, side * side * shape.channels, 1);
+    spend_by_channel(shape);
     return {in.kind, shape, in.levels};
   }
 
@@ -355,6 +438,7 @@ class Checker {
     require(step.over_pixels() || step.over_channels(), "a mean over nothing");
     if (step.over_pixels()) shape.height = shape.width = 1;
     if (step.over_channels()) shape.channels = 1;
+    spend_by_channel(shape);
     return reals(shape);
   }
 
@@ -364,13 +448,10 @@ class Checker {
     const Shape& from = in.shape;
     const int64_t cell = step.cell();
     const bool uses_cell = step.layout() != Layout::slice && step.layout() != Layout::flatten;
-    require(!uses_cell || (cell >= 1 && cell <= kLongestSide), "cells of {}", cell);
+    require(!uses_cell || (cell >= 1 && cell <= kMostWindow), "cells of {}: 1 to {} are allowed",
+            cell, kMostWindow);
     const auto shaped = [&](int64_t height, int64_t width, int64_t channels) {
-      product({height, width, channels});
-      return ValueType{
-          in.kind,
-          {static_cast<int>(height), static_cast<int>(width), static_cast<int>(channels)},
-          in.levels};
+      return ValueType{in.kind, shape_of(height, width, channels), in.levels};
     };
     switch (step.layout()) {
       case Layout::space_to_depth:
@@ -402,6 +483,7 @@ class Checker {
   ValueType give(const packed::Concatenate& step) {
     const int64_t inputs = parameter(step.inputs());
     require(inputs >= 1, "nothing to put side by side");
+    spend_bytes(inputs * int64_t{2 * sizeof(int)});  // in lists of what reads a value
     ValueType result = input(step.inputs()->Get(0));
     int64_t channels = 0;
     for (const int number : *step.inputs()) {
@@ -410,10 +492,9 @@ class Checker {
                   in.shape.width == result.shape.width,
               "tensors that do not fit side by side");
       channels += in.shape.channels;
-      require(channels <= kMostNumbers, "more than 2^31 numbers");
       result.levels = std::max(result.levels, in.levels);
     }
-    result.shape.channels = static_cast<int>(channels);
+    result.shape = shape_of(result.shape.height, result.shape.width, channels);
     return result;
   }
 
@@ -454,6 +535,7 @@ class Checker {
 
   const packed::Model& model_;
   Limits left_;
+  int64_t left_kernels_ = kMostKernels, scratch_ = 0;
   int step_ = -1;
   std::vector<ValueType> types_;
 };

@@ -12,9 +12,16 @@
  *
  * A model never changes: any number of threads may use one. Each thread that runs it has a session
  * of its own, which holds all memory that a run needs: lowbit_run allocates nothing. The result is
- * the same for any number of threads, any kernels and on any machine, bit for bit.
+ * the same for any number of threads, any kernels and on any machine, bit for bit; every NaN is
+ * 0x7fc00000.
  *
- * Functions that can fail return why. `message`, where it is not NULL, says it in words then. */
+ * After fork() the child may use and close the models and sessions of its parent. Their threads
+ * exist in the parent only: in the child, the thread that calls lowbit_run does all the work of such
+ * a session. A session that the child opens has threads again.
+ *
+ * Functions that can fail return why, also without memory. `message`, where it is not NULL, says it
+ * in words then: one line of UTF-8 without control characters; if it is too long, the middle is left
+ * out. */
 #ifndef LOWBIT_H
 #define LOWBIT_H
 
@@ -96,7 +103,9 @@ LOWBIT_API lowbit_status lowbit_describe_value(const lowbit_model* model, int nu
 
 /* ---- running ---- */
 
-/* threads: at least 1, or 0: as many as the process has cores. */
+/* threads: 1 to 1024, or 0: as many as the process has cores, which is also the most that are used.
+ * Fewer are used where they would find nothing to do, or where a session would need more than 4
+ * GiB. */
 LOWBIT_API lowbit_status lowbit_session_open(const lowbit_model* model, int threads,
                                              lowbit_session** session, lowbit_message* message);
 /* NULL: nothing. */

@@ -1,15 +1,14 @@
 #include "lowbit/runtime/parts.h"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
-#include <vector>
 
 namespace lowbit::runtime {
 namespace {
 
+// Of numbers of rows, pixels, channels or parts (check.h bounds them).
 int ceil_divided(int a, int b) {
-  return (a + b - 1) / b;
+  return a / b + (a % b != 0);
 }
 
 // About how long things take, in cycles. Only their proportions matter, and these little.
@@ -35,6 +34,12 @@ double time_of_part(const Network& network, const Group& group, int rows, int ch
          kProduct * tiles * kTilePixels * channels * products;
 }
 
+// Numbers of parts that are tried: each of the small ones, then always a quarter more, as there may
+// be thousands of threads and of steps.
+int next_number(int number) {
+  return number < 16 ? number + 1 : number + number / 4;
+}
+
 }  // namespace
 
 Parts::Parts(const Network& network, const Group& group, int threads)
@@ -46,8 +51,10 @@ Parts::Parts(const Network& network, const Group& group, int threads)
   const int most = threads == 1 ? 1 : 8 * threads;
   Parts best = *this;
   double least = std::numeric_limits<double>::infinity();
-  for (int by_channel = 1; by_channel <= std::min(blocks, most); ++by_channel)
-    for (int by_row = 1; by_row <= std::min(shape_.height, most / by_channel); ++by_row) {
+  for (int by_channel = 1; by_channel <= std::min(blocks, most);
+       by_channel = next_number(by_channel))
+    for (int by_row = 1; by_row <= std::min(shape_.height, most / by_channel);
+         by_row = next_number(by_row)) {
       channels_ = block * ceil_divided(blocks, by_channel);
       rows_ = ceil_divided(shape_.height, by_row);
       channel_parts_ = ceil_divided(shape_.channels, channels_);
@@ -60,16 +67,17 @@ Parts::Parts(const Network& network, const Group& group, int threads)
   *this = best;
 }
 
+// As if all parts but the last were whole ones, which is so where rows alone are divided: the last
+// one is begun when a thread has nothing else to do.
 double Parts::time(const Network& network, const Group& group, int threads) const {
-  std::vector<double> done(static_cast<size_t>(threads));  // a heap, the earliest first
-  for (int part = 0; part < count(); ++part) {
+  const auto time_of = [&](int part) {
     const Rows some = rows(part);
-    std::ranges::pop_heap(done, std::greater());
-    done.back() += time_of_part(network, group, some.last - some.first,
-                                static_cast<int>(channels(part).count()));
-    std::ranges::push_heap(done, std::greater());
-  }
-  return std::ranges::max(done);
+    return time_of_part(network, group, some.last - some.first,
+                        static_cast<int>(channels(part).count()));
+  };
+  const double whole = time_of(0);
+  const int others = count() - 1;
+  return others / threads * whole + (others % threads == 0 ? time_of(others) : whole);
 }
 
 Rows Parts::rows(int part) const {

@@ -18,7 +18,7 @@ class Parts {
   Channels channels(int part) const;
 
  private:
-  // The time in which `threads` do all parts, as far as it can be told.
+  // The time in which `threads` do all parts, as far as it can be told in a moment.
   double time(const Network& network, const Group& group, int threads) const;
 
   Shape shape_;

@@ -1,7 +1,7 @@
 #include "lowbit/runtime/plan.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
 namespace lowbit::runtime {
 namespace {
@@ -9,6 +9,9 @@ namespace {
 // A pool has a band of rows where the rows are many: at the edges of parts two threads compute the
 // rows under a window both.
 constexpr int kRowsForEachOfWindow = 8;
+
+// With more values than this they find their places in the order in which they are computed.
+constexpr size_t kMostBySize = 4096;
 
 // What waits for its turn, the largest first.
 struct Waiting {
@@ -21,78 +24,156 @@ void largest_first(std::vector<Waiting>& all) {
   std::ranges::stable_sort(all, std::greater(), &Waiting::bytes);
 }
 
-bool contains(const std::vector<int>& numbers, int number) {
-  return std::ranges::find(numbers, number) != numbers.end();
-}
-
 // Grows a group from its first step along the values, each time by the first step that reads the
 // last one. The group is run where its last step stands in the program: whatever else reads a value
 // of it must come later, and what it reads beside is there by then.
 class Grower {
  public:
-  Grower(const Network& network, const std::vector<bool>& taken)
-      : network_(network), taken_(taken) {}
+  // group_of: of each step the number of its group; -1: it has none yet.
+  Grower(const Network& network, std::vector<int>& group_of, int group)
+      : network_(network), group_of_(group_of), number_(group) {}
 
   Group from(int step) {
-    group_.steps = {step};
-    if (Chain::may_begin(network_.step(step)))
-      while (grow()) {
-      }
-    append_pool();
-    const int last = group_.steps.back() + 1;
-    for (const int given : group_.steps)
-      if (given + 1 == last || first_reader_outside(given + 1) < network_.steps())
-        group_.stored.push_back(given + 1);
+    add(step);
+    const bool is_chain = Chain::may_begin(network_.step(step));
+    while (is_chain && grow()) {
+    }
+    if (is_chain) append_pool();
+    for (const int member : group_.steps)
+      if (member == last() || readers_of(member).size() > 1) group_.stored.push_back(member + 1);
     return std::move(group_);
   }
 
  private:
-  // The number of steps if there is none.
-  int first_reader_outside(int value) const {
-    for (const int reader : network_.readers()[static_cast<size_t>(value)])
-      if (!contains(group_.steps, reader)) return reader;
-    return network_.steps();
+  int last() const { return group_.steps.back(); }
+  // Of the value that the step gives.
+  const std::vector<int>& readers_of(int step) const {
+    return network_.readers()[static_cast<size_t>(step) + 1];
+  }
+  int group_of(int step) const { return group_of_[static_cast<size_t>(step)]; }
+
+  void add(int step) {
+    group_.steps.push_back(step);
+    group_of_[static_cast<size_t>(step)] = number_;
   }
 
   bool fits(int step, int value) const {
-    if (taken_[static_cast<size_t>(step)] || !Chain::may_follow(network_.step(step))) return false;
+    if (group_of(step) >= 0 || !Chain::may_follow(network_.step(step))) return false;
     const packed::Binary* binary = network_.step(step).operation_as_Binary();
     if (!binary) return true;
     const auto& types = network_.types();
     const int other = binary->a() == value ? binary->b() : binary->a();
-    if (other != 0 && (other == value || contains(group_.steps, other - 1))) return false;
+    if (other != 0 && (other == value || group_of(other - 1) == number_)) return false;
     return binary->a() == value ||
            types[static_cast<size_t>(binary->a())].shape == types[static_cast<size_t>(value)].shape;
   }
 
   bool grow() {
-    const int value = group_.steps.back() + 1;
-    const int next = first_reader_outside(value);
-    if (next == network_.steps() || !fits(next, value)) return false;
-    for (const int step : group_.steps)
-      if (step + 1 != value && first_reader_outside(step + 1) <= next) return false;
-    group_.steps.push_back(next);
+    const std::vector<int>& readers = readers_of(last());
+    if (readers.empty() || !fits(readers[0], last() + 1) || first_outside_ <= readers[0])
+      return false;
+    if (readers.size() > 1) first_outside_ = std::min(first_outside_, readers[1]);
+    add(readers[0]);
     return true;
   }
 
   // If nothing else reads what the group gives.
   void append_pool() {
-    const int value = group_.steps.back() + 1, pool = first_reader_outside(value);
-    if (pool == network_.steps() || taken_[static_cast<size_t>(pool)] ||
-        !Chain::may_begin(network_.step(group_.steps.front())))
+    const std::vector<int>& readers = readers_of(last());
+    if (readers.size() != 1 || group_of(readers[0]) >= 0 || first_outside_ < network_.steps())
       return;
-    const packed::Pool* operation = network_.step(pool).operation_as_Pool();
-    if (!operation || network_.readers()[static_cast<size_t>(value)].size() > 1) return;
-    for (const int step : group_.steps)
-      if (step + 1 != value && first_reader_outside(step + 1) < network_.steps()) return;
-    const int rows = network_.types()[static_cast<size_t>(value)].shape.height;
-    if (rows / kRowsForEachOfWindow >= operation->window()->kernel()) group_.steps.push_back(pool);
+    const packed::Pool* pool = network_.step(readers[0]).operation_as_Pool();
+    if (!pool) return;
+    const int rows = network_.types()[static_cast<size_t>(last()) + 1].shape.height;
+    if (rows / kRowsForEachOfWindow >= pool->window()->kernel()) add(readers[0]);
   }
 
   const Network& network_;
-  const std::vector<bool>& taken_;
+  std::vector<int>& group_of_;
+  int number_;
   Group group_;
+  // The first step outside of the group that reads one of its values but the last: each of them is
+  // read by the next step of the group, and by no other step of it.
+  int first_outside_ = network_.steps();
 };
+
+// Lets what a chain gives take the very place of a summand that nothing needs any more: each number
+// is read before the one in its place is written. The values of the group are the last ones in
+// `waiting`; index_of: where each value is in it, or -1; last_reader: for each value, any numbers.
+void find_replaced(const Network& network, const Group& group, int number,
+                   const std::vector<int>& index_of, std::vector<int>& last_reader,
+                   std::vector<Waiting>& waiting) {
+  if (!group.chain || group.has_band()) return;
+  const int input = inputs_of(network.step(group.steps.front())).front();
+  // What a step reads besides the value before it; 0: nothing.
+  const auto operand_of = [&](size_t i) {
+    const packed::Binary* binary = network.step(group.steps[i]).operation_as_Binary();
+    const int before = i == 0 ? input : group.steps[i - 1] + 1;
+    return !binary ? 0 : binary->a() == before ? binary->b() : binary->a();
+  };
+  for (size_t i = 0; i < group.steps.size(); ++i)
+    last_reader[static_cast<size_t>(operand_of(i))] = group.steps[i];
+  size_t next = waiting.size() - group.stored.size();
+  int latest = -1;  // of the summands so far
+  for (size_t i = 0; i < group.steps.size(); ++i) {
+    const int step = group.steps[i], operand = operand_of(i);
+    const auto value = static_cast<size_t>(step) + 1, other = static_cast<size_t>(operand);
+    const int index = index_of[other];
+    if (index >= 0 && operand != input && last_reader[other] == step &&
+        waiting[static_cast<size_t>(index)].dies == number &&
+        network.types()[other].shape == network.types()[value].shape)
+      latest = std::max(latest, index);
+    if (next == waiting.size() || waiting[next].number != value) continue;
+    if (latest >= 0 && network.types()[value].kind == packed::Kind::real)
+      waiting[next].instead = waiting[static_cast<size_t>(latest)].number;
+    ++next;
+  }
+}
+
+// Each value as low as it can stand, beside those that are needed at the same time; in the order of
+// their sizes, for which there is a place where others are not.
+void place_by_size(std::vector<Waiting>& waiting) {
+  std::vector<Waiting> placed;  // by place
+  largest_first(waiting);
+  for (Waiting& next : waiting) {
+    for (const Waiting& other : placed) {
+      const bool together = other.born <= next.dies && next.born <= other.dies;
+      if (!together) continue;
+      if (other.place >= next.place + next.bytes) break;
+      const bool same = other.number == next.instead || next.number == other.instead;
+      next.place = same && next.place <= other.place
+                       ? other.place
+                       : std::max(next.place, other.place + other.bytes);
+    }
+    placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Waiting::place), next);
+  }
+}
+
+// Each value where one was that nothing needs any more, the smallest that is large enough, or
+// behind all others. The time does not depend on how many values are needed at once.
+void place_by_time(std::vector<Waiting>& waiting, size_t groups) {
+  std::vector<std::vector<size_t>> dying(groups + 1);
+  for (size_t i = 0; i < waiting.size(); ++i)
+    dying[static_cast<size_t>(waiting[i].dies)].push_back(i);
+  std::multimap<size_t, size_t> free;  // bytes -> place
+  size_t end = 0, next = 0;
+  for (size_t group = 0; group < groups; ++group) {
+    for (; next < waiting.size() && waiting[next].born == static_cast<int>(group); ++next) {
+      Waiting& value = waiting[next];
+      const auto found = free.lower_bound(value.bytes);
+      if (found == free.end()) {
+        value.place = end;
+        end += value.bytes;
+        continue;
+      }
+      const auto [bytes, place] = *found;
+      free.erase(found);
+      value.place = place;
+      if (bytes > value.bytes) free.emplace(bytes - value.bytes, place + value.bytes);
+    }
+    for (const size_t dead : dying[group]) free.emplace(waiting[dead].bytes, waiting[dead].place);
+  }
+}
 
 }  // namespace
 
@@ -118,20 +199,22 @@ Plan::Plan(const Network& network, Isa isa, const std::function<void()>& before_
 
 void Plan::put_together(const Network& network, Isa isa,
                         const std::function<void()>& before_group) {
-  std::vector<bool> taken(static_cast<size_t>(network.steps()));
+  group_of_.assign(static_cast<size_t>(network.steps()), -1);
   for (int step = 0; step < network.steps(); ++step) {
-    if (taken[static_cast<size_t>(step)]) continue;
-    Group group;
+    if (group_of_[static_cast<size_t>(step)] >= 0) continue;
     if (isa == Isa::reference) {
+      Group& group = groups_.emplace_back();
       group.steps = {step};
       group.stored = {step + 1};
     } else {
-      group = Grower(network, taken).from(step);
+      const auto number = static_cast<int>(groups_.size());
+      groups_.push_back(Grower(network, group_of_, number).from(step));
     }
-    for (const int member : group.steps) taken[static_cast<size_t>(member)] = true;
-    groups_.push_back(std::move(group));
   }
   std::ranges::sort(groups_, {}, [](const Group& group) { return group.steps.back(); });
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (const int step : groups_[i].steps)
+      group_of_[static_cast<size_t>(step)] = static_cast<int>(i);
 
   // A layer's integers take the most memory while it is made: the largest first, when there is
   // little else, and what they leave is used by those that come after.
@@ -140,7 +223,7 @@ void Plan::put_together(const Network& network, Isa isa,
     waiting.push_back({i, network.weight_count(groups_[i].steps.front())});
   largest_first(waiting);
   for (const Waiting& next : waiting) {
-    before_group();
+    if (next.bytes > 0) before_group();
     make(network, isa, groups_[next.number]);
   }
 }
@@ -158,51 +241,36 @@ void Plan::make(const Network& network, Isa isa, Group& group) {
   if (group.windows) steps = steps.first(steps.size() - 1);
   const int given = steps.back() + 1;
   group.chain = std::make_unique<Chain>(
-      network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa);
+      network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa, trials_);
 }
 
 // Values that are needed at the same time stand in different places, but for a sum that takes the
-// place of a summand; the largest find theirs first, each as low as it can.
+// place of a summand.
 void Plan::place(const Network& network, bool reuse) {
-  std::vector<int> group_of(static_cast<size_t>(network.steps()));
-  for (size_t i = 0; i < groups_.size(); ++i)
-    for (const int step : groups_[i].steps)
-      group_of[static_cast<size_t>(step)] = static_cast<int>(i);
-
-  std::vector<Waiting> waiting, placed;
-  for (size_t i = 0; i < groups_.size(); ++i)
+  std::vector<Waiting> waiting;
+  std::vector<int> index_of(network.types().size(), -1), last_reader(index_of);
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const auto number = static_cast<int>(i);
     for (const int stored : groups_[i].stored) {
       const auto value = static_cast<size_t>(stored);
-      int dies = static_cast<int>(i);
+      int dies = number;
       for (const int reader : network.readers()[value])
-        dies = std::max(dies, group_of[static_cast<size_t>(reader)]);
+        dies = std::max(dies, group_of_[static_cast<size_t>(reader)]);
       // The logits and, where nothing is used again, everything stay to the end.
       if (!reuse || stored == network.steps()) dies = static_cast<int>(groups_.size());
-      Waiting next{value, aligned(network.types()[value].bytes()), static_cast<int>(i), dies};
-      const Chain* chain = groups_[i].chain.get();
-      for (const Waiting& before : waiting)
-        if (chain && before.dies == next.born &&
-            network.types()[before.number] == network.types()[value] &&
-            chain->may_replace(static_cast<int>(before.number), stored))
-          next.instead = before.number;
-      waiting.push_back(next);
+      index_of[value] = static_cast<int>(waiting.size());
+      waiting.push_back({value, aligned(network.types()[value].bytes()), number, dies});
     }
-  largest_first(waiting);
-
+    find_replaced(network, groups_[i], number, index_of, last_reader, waiting);
+  }
+  if (waiting.size() <= kMostBySize)
+    place_by_size(waiting);
+  else
+    place_by_time(waiting, groups_.size());
   places_.resize(network.types().size());
-  for (Waiting& next : waiting) {
-    for (const Waiting& other : placed) {  // by place
-      const bool together = other.born <= next.dies && next.born <= other.dies;
-      if (!together) continue;
-      if (other.place >= next.place + next.bytes) break;
-      const bool same = other.number == next.instead || next.number == other.instead;
-      next.place = same && next.place <= other.place
-                       ? other.place
-                       : std::max(next.place, other.place + other.bytes);
-    }
-    places_[next.number] = next.place;
-    bytes_ = std::max(bytes_, next.place + next.bytes);
-    placed.insert(std::ranges::upper_bound(placed, next.place, {}, &Waiting::place), next);
+  for (const Waiting& value : waiting) {
+    places_[value.number] = value.place;
+    bytes_ = std::max(bytes_, value.place + value.bytes);
   }
 }
 

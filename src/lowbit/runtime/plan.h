@@ -39,24 +39,30 @@ struct Group {
 class Plan {
  public:
   // isa: reference gives each step a group and each value a place of its own. before_group: called
-  // before a group is made of its steps, when what was made of others is no longer looked at.
+  // before a group with weights is made, when what was made of others is no longer looked at.
   Plan(
       const Network& network, Isa isa, const std::function<void()>& before_group = [] {});
 
   const std::vector<Group>& groups() const { return groups_; }
-  // Where each value stands, in bytes; nothing for the image and for values that never stand
-  // anywhere.
+  // The group that has the step.
+  const Group& group_of(int step) const {
+    return groups_[static_cast<size_t>(group_of_[static_cast<size_t>(step)])];
+  }
+  // The offset of each value in bytes; nothing for the image and for values that never stand in
+  // memory.
   const std::vector<std::optional<size_t>>& places() const { return places_; }
   size_t bytes() const { return bytes_; }
-  // What a thread needs beside, aligned to 64 bytes.
+  // Further bytes that each thread needs, aligned to 64.
   size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
-  static void make(const Network& network, Isa isa, Group& group);
+  void make(const Network& network, Isa isa, Group& group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;
+  std::vector<int> group_of_;  // of each step
+  int64_t trials_ = Chain::kMostTrials;
   std::vector<std::optional<size_t>> places_;
   size_t bytes_ = 0, scratch_bytes_ = 0;
 };

@@ -1,11 +1,20 @@
 #include "lowbit/runtime/pool.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lowbit/core/error.h"
+
 namespace lowbit::runtime {
 namespace {
 
-// The steps of a network follow each other within microseconds: only a longer pause is worth the
-// way through the system.
-constexpr int kLooks = 4000;
+// The steps of a network follow each other within microseconds, and the threads finish a step some
+// tens of them apart: looking so often (about 0.3 ms) is faster than sleeping. Where it was in
+// vain, as the other thread had no core or there was nothing to do, the next time has half as many
+// looks, so that the core is soon left to those that need it.
+constexpr int kMostLooks = 12'000, kFewestLooks = 1'000;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -15,79 +24,113 @@ void pause() {
 #endif
 }
 
-// Until the number is another one.
+// Until the number is another one, which it returns.
 template <class T>
-void wait_while(const std::atomic<T>& number, T value) {
-  for (int look = 0; look < kLooks; ++look) {
-    if (number.load(std::memory_order_acquire) != value) return;
+T wait_while(const std::atomic<T>& number, T value, int& looks) {
+  for (int look = 0; look < looks; ++look) {
+    const T now = number.load(std::memory_order_acquire);
+    if (now != value) {
+      looks = std::min(2 * looks, kMostLooks);
+      return now;
+    }
     pause();
   }
+  looks = std::max(looks / 2, kFewestLooks);
   number.wait(value, std::memory_order_acquire);
+  return number.load(std::memory_order_acquire);
 }
+
+constexpr int kPartBits = 16;
+constexpr uint64_t kPartMask = (1 << kPartBits) - 1;
 
 }  // namespace
 
-Pool::Pool(int threads) : shares_(static_cast<size_t>(threads)) {
-  try {
-    for (int thread = 1; thread < threads; ++thread)
-      workers_.emplace_back([this, thread] { work(thread); });
-  } catch (...) {
+Pool::Pool(int threads)
+    : shares_(static_cast<size_t>(threads)), looks_(kMostLooks), process_(::getpid()) {
+  workers_.reserve(static_cast<size_t>(threads) - 1);  // threads have pointers to them
+  for (int thread = 1; thread < threads; ++thread) {
+    Worker& worker = workers_.emplace_back(Worker{this, thread, {}});
+    const int error = pthread_create(
+        &worker.handle, nullptr,
+        [](void* self) -> void* {
+          const Worker& own = *static_cast<const Worker*>(self);
+          own.pool->serve(own.thread);
+          return nullptr;
+        },
+        &worker);
+    if (error == 0) continue;
+    workers_.pop_back();
     end();
-    throw;
+    throw core::failure("thread {} of {} cannot be started: {}", thread + 1, threads,
+                        std::strerror(error));
   }
 }
 
 Pool::~Pool() {
-  end();
+  notice_fork();
+  if (!alone_) end();
+}
+
+void Pool::notice_fork() {
+  alone_ = alone_ || ::getpid() != process_;
 }
 
 void Pool::end() {
   ends_ = true;
-  ++generation_;
-  generation_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
+  ++work_;
+  work_.notify_all();
+  for (const Worker& worker : workers_) pthread_join(worker.handle, nullptr);
 }
 
-void Pool::take_parts(int thread) {
+void Pool::take_parts(uint32_t work, int thread) {
   for (int other = 0; other < threads(); ++other) {
-    Share& share = shares_[static_cast<size_t>((thread + other) % threads())];
+    std::atomic<uint64_t>& share = shares_[static_cast<size_t>((thread + other) % threads())].state;
+    uint64_t state = share.load(std::memory_order_acquire);
     for (;;) {
-      const int part = share.next.fetch_add(1, std::memory_order_relaxed);
-      if (part >= share.end) break;
-      call_(body_, part, thread);
+      if (state >> 2 * kPartBits != work) return;  // it is done, and perhaps there is other work
+      const uint64_t next = state >> kPartBits & kPartMask;
+      if (next >= (state & kPartMask)) break;
+      if (!share.compare_exchange_weak(state, state + (kPartMask + 1), std::memory_order_acq_rel,
+                                       std::memory_order_acquire))
+        continue;
+      call_(body_, static_cast<int>(next), thread);
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+      state = share.load(std::memory_order_acquire);
     }
   }
 }
 
-void Pool::work(int thread) {
-  for (uint32_t seen = 0;; ++seen) {
-    wait_while(generation_, seen);
+void Pool::serve(int thread) {
+  int looks = kMostLooks;
+  for (uint32_t seen = 0;;) {
+    seen = wait_while(work_, seen, looks);
     if (ends_) return;
-    take_parts(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    take_parts(seen, thread);
   }
 }
 
 void Pool::run(int parts, const void* body, Call call) {
-  if (workers_.empty() || parts <= 1) {
+  if (workers_.empty() || parts <= 1 || alone_) {
     for (int part = 0; part < parts; ++part) call(body, part, 0);
     return;
   }
+  const uint32_t work = work_.load(std::memory_order_relaxed) + 1;
   body_ = body;
   call_ = call;
+  unfinished_.store(parts, std::memory_order_relaxed);
   for (int thread = 0, first = 0; thread < threads(); ++thread) {
-    Share& share = shares_[static_cast<size_t>(thread)];
-    share.next.store(first, std::memory_order_relaxed);
-    first += (parts - first) / (threads() - thread);
-    share.end = first;
+    const int end = first + (parts - first) / (threads() - thread);
+    shares_[static_cast<size_t>(thread)].state.store(uint64_t{work} << 2 * kPartBits |
+                                                         static_cast<uint64_t>(first) << kPartBits |
+                                                         static_cast<uint64_t>(end),
+                                                     std::memory_order_release);
+    first = end;
   }
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
-  take_parts(0);
-  for (int left = busy_.load(std::memory_order_acquire); left != 0;
-       left = busy_.load(std::memory_order_acquire))
-    wait_while(busy_, left);
+  work_.store(work, std::memory_order_release);
+  work_.notify_all();
+  take_parts(work, 0);
+  for (int left = unfinished_.load(std::memory_order_acquire); left != 0;)
+    left = wait_while(unfinished_, left, looks_);
 }
 
 }  // namespace lowbit::runtime

@@ -1,27 +1,30 @@
 // The threads of a session.
 #pragma once
 
+#include <pthread.h>
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
-#include <thread>
 #include <vector>
 
 namespace lowbit::runtime {
 
 class Pool {
  public:
-  // `threads` >= 1, the calling one among them.
+  // `threads` >= 1, the calling one among them. An Error (failure) if the system starts no more.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return static_cast<int>(shares_.size()); }
 
-  // Calls body(part, thread) for each part below `parts`, at most once at a time for each thread
-  // below threads(); returns when all are done. A thread begins with the same share of the parts
-  // each time: what it has written lies in its cache. Nothing is allocated, and bodies do not
-  // throw.
+  // Calls body(part, thread) for each part below `parts` < 2^16, at most once at a time for each
+  // thread below threads(); returns when all are done. A thread begins with the same share of the
+  // parts each time: what it has written lies in its cache. A thread that gets no core, as others
+  // are busy, keeps nobody waiting: the others do its parts. Nothing is allocated, and bodies do
+  // not throw.
   template <class Body>
   void each(int parts, const Body& body) {
     run(parts, &body, [](const void* what, int part, int thread) {
@@ -29,28 +32,41 @@ class Pool {
     });
   }
 
+  // In a process that was forked off, the other threads do not exist: after this call each() does
+  // without them there.
+  void notice_fork();
+
  private:
   using Call = void (*)(const void* body, int part, int thread);
 
-  // Parts [next, end) of one thread, of which others take some when they are done with theirs.
+  // The parts of one thread, of which others take some when they are done with theirs: the number
+  // of the work in 32 bits, so that nobody takes parts of other work than it knows, the next part
+  // and the end in 16 bits each.
   struct alignas(64) Share {
-    std::atomic<int> next{0};
-    int end = 0;
+    std::atomic<uint64_t> state{0};
+  };
+  struct Worker {
+    Pool* pool;
+    int thread;
+    pthread_t handle;
   };
 
   void run(int parts, const void* body, Call call);
-  void take_parts(int thread);
-  void work(int thread);
+  void take_parts(uint32_t work, int thread);
+  void serve(int thread);
   void end();
 
-  // Of the work at hand; changed only while no worker is at it.
+  // Of the work at hand; changed only while no part of it is left.
   const void* body_ = nullptr;
   Call call_ = nullptr;
-  std::vector<Share> shares_;            // of each thread
-  std::atomic<int> busy_{0};             // workers that are not done with it
-  std::atomic<uint32_t> generation_{0};  // how often there was work
+  std::vector<Share> shares_;       // of each thread
+  std::atomic<int> unfinished_{0};  // parts
+  std::atomic<uint32_t> work_{0};   // how often there was some
   std::atomic<bool> ends_{false};
-  std::vector<std::thread> workers_;
+  int looks_;  // of the calling thread, as in wait_while
+  pid_t process_;
+  bool alone_ = false;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace lowbit::runtime

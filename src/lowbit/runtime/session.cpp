@@ -1,6 +1,7 @@
 #include "lowbit/runtime/session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -11,9 +12,33 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+// What becomes of every NaN: which of its many forms an operation gives differs between machines.
+constexpr uint32_t kNan = 0x7fc00000;
+
+void unite_nans(float* numbers, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (std::isnan(numbers[i])) std::memcpy(&numbers[i], &kNan, sizeof kNan);
+}
+
+std::vector<Parts> parts_of(const Network& network, const Plan& plan, int threads) {
+  std::vector<Parts> parts;
+  parts.reserve(plan.groups().size());
+  for (const Group& group : plan.groups()) parts.emplace_back(network, group, threads);
+  return parts;
+}
+
+// So many of the threads as have something to do and are allowed scratch.
+int useful_threads(const Plan& plan, const std::vector<Parts>& parts, int threads) {
+  const int most_parts = std::ranges::max(parts, {}, &Parts::count).count();
+  const int64_t room = Limits().bytes - static_cast<int64_t>(plan.bytes());
+  const int64_t most = room / std::max<int64_t>(static_cast<int64_t>(plan.scratch_bytes()), 1);
+  return static_cast<int>(std::clamp<int64_t>(most, 1, std::min(threads, most_parts)));
+}
+
 // The rows that the pool needs, a few at a time; what the next ones need, too, is kept.
-void run_band(const Group& group, std::span<Tensor> values, Rows rows, std::byte* scratch) {
-  Tensor& between = values[static_cast<size_t>(group.before_pool())];
+void run_band(const Group& group, const Values& all, Rows rows, std::byte* scratch) {
+  Values values(all, static_cast<size_t>(group.before_pool()));
+  Tensor& between = values.own();
   between.data = scratch + aligned(group.chain->scratch_bytes());
   const Channels channels{0, between.type.shape.channels};
   int known = 0;  // the rows before are computed
@@ -49,7 +74,7 @@ std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byt
 }
 
 void run_part(const Network& network, const Group& group, const Parts& parts, int part,
-              std::span<Tensor> values, std::byte* scratch) {
+              std::span<const Tensor> values, std::byte* scratch) {
   const Rows rows = parts.rows(part);
   if (group.has_band())
     run_band(group, values, rows, scratch);
@@ -64,32 +89,38 @@ void run_part(const Network& network, const Group& group, const Parts& parts, in
 Session::Session(const Network& network, const Plan& plan, int threads)
     : network_(network),
       plan_(plan),
+      parts_(parts_of(network, plan, threads)),
       scratch_bytes_(plan.scratch_bytes()),
-      bytes_(plan.bytes() + scratch_bytes_ * static_cast<size_t>(threads)),
+      pool_(useful_threads(plan, parts_, threads)),
+      bytes_(plan.bytes() + scratch_bytes_ * static_cast<size_t>(pool_.threads())),
       memory_(plan.bytes()),
-      scratch_(scratch_bytes_ * static_cast<size_t>(threads)),
-      values_(static_cast<size_t>(threads), values_in(network, plan, memory_.data())),
-      pool_(threads) {
-  for (const Group& group : plan.groups()) parts_.emplace_back(network, group, threads);
-}
+      scratch_(bytes_ - plan.bytes()),
+      values_(values_in(network, plan, memory_.data())) {}
 
 void Session::run_group(const Group& group, const Parts& parts) {
   pool_.each(parts.count(), [&](int part, int thread) {
-    const auto own = static_cast<size_t>(thread);
-    run_part(network_, group, parts, part, values_[own], scratch_.data() + own * scratch_bytes_);
+    run_part(network_, group, parts, part, values_,
+             scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
   });
 }
 
 void Session::run(const uint8_t* image, float* logits, Watcher watch, void* context) {
-  for (std::vector<Tensor>& values : values_)
-    values.front().data = const_cast<uint8_t*>(image);  // which only Tensor makes writable
+  pool_.notice_fork();
+  values_.front().data = const_cast<uint8_t*>(image);  // which only Tensor makes writable
   for (size_t i = 0; i < parts_.size(); ++i) {
     const Group& group = plan_.groups()[i];
     run_group(group, parts_[i]);
-    if (watch) watch(context, *this, group);
+    if (!watch) continue;
+    for (const int number : group.stored) {
+      const Tensor& given = value(number);
+      if (given.type.kind == packed::Kind::real)
+        unite_nans(given.reals(), given.type.shape.count());
+    }
+    watch(context, *this, group);
   }
-  const Tensor& last = values_.front().back();
+  const Tensor& last = values_.back();
   std::memcpy(logits, last.data, last.type.bytes());
+  unite_nans(logits, last.type.shape.count());
 }
 
 }  // namespace lowbit::runtime

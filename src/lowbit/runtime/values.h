@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "lowbit/runtime/aligned.h"
 #include "lowbit/runtime/program_generated.h"
@@ -45,6 +46,25 @@ struct Tensor {
   }
   float* real_row(int y) const { return reinterpret_cast<float*>(row(y)); }
   uint8_t* code_row(int y) const { return reinterpret_cast<uint8_t*>(row(y)); }
+};
+
+// The values of a run by number, as a thread sees them: one of them may be its own.
+class Values {
+ public:
+  Values(std::span<const Tensor> shared) : shared_(shared) {}
+  Values(const Values& others, size_t number)
+      : shared_(others.shared_), own_number_(number), own_(others[number]) {}
+
+  const Tensor& operator[](size_t number) const {
+    return number == own_number_ ? own_ : shared_[number];
+  }
+  Tensor& own() { return own_; }
+  std::span<const Tensor> shared() const { return shared_; }
+
+ private:
+  std::span<const Tensor> shared_;
+  size_t own_number_ = SIZE_MAX;
+  Tensor own_;
 };
 
 // Rows [first, last) of a value.

@@ -150,7 +150,7 @@ void WindowStep::end_row(const Tensor& out, int y) const {
   }
 }
 
-void WindowStep::run(std::span<const Tensor> values, Rows rows) const {
+void WindowStep::run(const Values& values, Rows rows) const {
   const Tensor& in = values[static_cast<size_t>(input_)];
   const Tensor& out = values[static_cast<size_t>(result_)];
   for (int y = rows.first; y < rows.last; ++y) {

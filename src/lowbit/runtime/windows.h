@@ -25,7 +25,7 @@ class WindowStep {
   int most_rows_under(int rows) const { return (rows - 1) * stride_ + height_; }
   // What it reads for these.
   Rows rows_under(Rows rows) const;
-  void run(std::span<const Tensor> values, Rows rows) const;
+  void run(const Values& values, Rows rows) const;
 
  private:
   void set_convolution(const packed::RealConv& conv, Isa isa);

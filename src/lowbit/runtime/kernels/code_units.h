@@ -33,7 +33,4 @@ int weight_scale(const std::vector<int>& values);
 // [out]: sum over the input channels of the tap of offset * weight, for each tap (row, column).
 std::vector<int32_t> offset_sums(const ConvProblem& problem, const CodeUnits& units);
 
-// Throws core::Error if the problem has no meaning, or a sum might not fit 32 bits.
-void check(const ConvProblem& problem);
-
 }  // namespace lowbit::runtime

@@ -135,7 +135,6 @@ Isa best_isa() {
 }
 
 std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa) {
-  check(problem);
   if (!has_isa(isa))
     throw core::usage_error("this machine has no {}; it has {}", name_of(isa), name_of(best_isa()));
   if (isa == Isa::reference) return make_reference(problem);

@@ -63,8 +63,8 @@ class ConvKernel {
 };
 
 // The one place that selects: the kernel measured best for the widths of the problem among those
-// that `isa` allows and whose sums cannot overflow. Throws core::Error where the problem has no
-// meaning, where a sum may not fit 32 bits or where the machine lacks the instructions.
+// that `isa` allows and whose sums cannot overflow. The problem is one of a program that passed
+// check.h. An Error (usage) if the machine lacks the instructions.
 std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa);
 
 // Every kernel that `isa` has for the problem, the selected one first: for tests and measurements.

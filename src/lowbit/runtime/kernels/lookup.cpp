@@ -118,17 +118,25 @@ class Lookup {
   }
 
   Bytes table() const {
-    Bytes table;
-    for (int row = 0; row < alphabet_.rows(); ++row) {
-      for (int entry = 0; entry < entry_count(); ++entry) {
-        int sum = 0;
-        for (int i = 0; i < alphabet_.group; ++i) {
+    // What the i-th code of a group adds to each entry of its row.
+    const auto entries = static_cast<size_t>(entry_count());
+    const int codes = 1 << alphabet_.input_bits;
+    Bytes parts;
+    for (int i = 0; i < alphabet_.group; ++i)
+      for (int code = 0; code < codes; ++code)
+        for (int entry = 0; entry < entry_count(); ++entry) {
           const int value = value_of(entry, i);
-          sum += unit(row >> (alphabet_.input_bits * i)) * value - least_product(value);
+          parts.push_back(static_cast<uint8_t>(unit(code) * value - least_product(value)));
         }
-        table.push_back(static_cast<uint8_t>(sum));
+    Bytes table(static_cast<size_t>(alphabet_.rows()) * entries);
+    for (int row = 0; row < alphabet_.rows(); ++row)
+      for (int i = 0; i < alphabet_.group; ++i) {
+        const int code = row >> (alphabet_.input_bits * i) & (codes - 1);
+        const uint8_t* part = &parts[static_cast<size_t>(i * codes + code) * entries];
+        uint8_t* to = &table[static_cast<size_t>(row) * entries];
+        for (size_t entry = 0; entry < entries; ++entry)
+          to[entry] = static_cast<uint8_t>(to[entry] + part[entry]);
       }
-    }
     return table;
   }
 
@@ -153,7 +161,6 @@ class Lookup {
     return alphabet_.values[std::min(code, count() - 1)];
   }
   int unit(int code) const {
-    code &= (1 << alphabet_.input_bits) - 1;
     return code < units_.count ? units_.unit[static_cast<size_t>(code)] : 0;
   }
 

@@ -47,16 +47,19 @@ class Bases {
   Bases(const ConvProblem& p, const CodeUnits& units, const std::vector<int32_t>& constant,
         int padded_out)
       : rows_(p.height, p.out_height(), p), columns_(p.width, p.out_width(), p), out_(padded_out) {
-    const std::vector<int32_t> sums = offset_sums(p, units);
+    const std::vector<uint32_t> corners = corners_of(p, offset_sums(p, units));
     values_.resize(rows_.taps.size() * columns_.taps.size() * static_cast<size_t>(out_));
     int32_t* base = values_.data();
     for (const Axis::Taps& rows : rows_.taps) {
       for (const Axis::Taps& columns : columns_.taps) {
         std::ranges::copy(constant, base);
-        for (int i = rows.first; i < rows.last; ++i)
-          for (int j = columns.first; j < columns.last; ++j)
-            for (int out = 0; out < p.out; ++out)
-              base[out] += sums[static_cast<size_t>(i * p.kernel + j) * p.out + out];
+        const auto corner = [&](int row, int column) { return &corners[place(p, row, column)]; };
+        const uint32_t *all = corner(rows.last, columns.last),
+                       *above = corner(rows.first, columns.last),
+                       *left = corner(rows.last, columns.first),
+                       *both = corner(rows.first, columns.first);
+        for (int out = 0; out < p.out; ++out)
+          base[out] += static_cast<int32_t>(all[out] - above[out] - left[out] + both[out]);
         base += out_;
       }
     }
@@ -71,6 +74,30 @@ class Bases {
   }
 
  private:
+  static size_t place(const ConvProblem& p, int row, int column) {
+    return (static_cast<size_t>(row) * (static_cast<size_t>(p.kernel) + 1) +
+            static_cast<size_t>(column)) *
+           static_cast<size_t>(p.out);
+  }
+
+  // [row][column][out]: the sum over all taps above and left, mod 2^32. That of any rectangle of
+  // taps are four of them.
+  static std::vector<uint32_t> corners_of(const ConvProblem& p, const std::vector<int32_t>& sums) {
+    std::vector<uint32_t> corners(place(p, p.kernel + 1, 0));
+    const int32_t* sum = sums.data();
+    for (int row = 0; row < p.kernel; ++row)
+      for (int column = 0; column < p.kernel; ++column)
+        for (int out = 0; out < p.out; ++out) {
+          const auto at = [&](int i, int j) {
+            return corners[place(p, i, j) + static_cast<size_t>(out)];
+          };
+          corners[place(p, row + 1, column + 1) + static_cast<size_t>(out)] =
+              at(row, column + 1) + at(row + 1, column) - at(row, column) +
+              static_cast<uint32_t>(*sum++);
+        }
+    return corners;
+  }
+
   Axis rows_, columns_;
   int out_;
   std::vector<int32_t> values_;  // [class of row][class of column][out]
