@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
-from typing import Any, Optional, Union
+from typing import Any, NoReturn, Optional, Union
 
 
 class Error(Exception):
@@ -78,17 +78,13 @@ def _c_string(text: Union[str, bytes]) -> bytes:
 
 
 class _Handle:
-    """What the library has opened; closed when nothing refers to it any more.
-
-    Not in a process that was forked off: its threads are in the other one, and cannot be ended here.
-    """
+    """What the library has opened; closed when nothing refers to it any more."""
 
     def __init__(self) -> None:
         self.pointer = ctypes.c_void_p()
-        self._process = os.getpid()
 
-    def of_this_process(self) -> bool:
-        return os.getpid() == self._process
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what the library has opened can be neither copied nor pickled")
 
 
 class OpenModel(_Handle):
@@ -103,8 +99,7 @@ class OpenModel(_Handle):
         _require(status, message)
 
     def __del__(self) -> None:
-        if self.of_this_process():
-            _close(self.pointer)
+        _close(self.pointer)
 
     def describe(self) -> Description:
         description = Description()
@@ -126,8 +121,7 @@ class OpenSession(_Handle):
         )
 
     def __del__(self) -> None:
-        if self.of_this_process():
-            _session_close(self.pointer)
+        _session_close(self.pointer)
 
     def run(self, images: int, count: int, logits: int) -> None:
         """Addresses of contiguous arrays."""
