@@ -57,7 +57,7 @@ class Checker {
   void require(bool holds, fmt::format_string<Args...> format, Args&&... args) const {
     if (holds) return;
     const std::string what = fmt::format(format, std::forward<Args>(args)...);
-    if (step_ < 0) throw core::usage_error("the packed network cannot be run: {}", what);
+    if (step_ < 0) throw core::usage_error("the packed network cannot be run: {}{}", whose_, what);
     const auto* value = model_.values()->Get(static_cast<unsigned>(step_ + 1));
     const std::string name = value->name() ? value->name()->str() : "";
     throw core::usage_error("the packed network cannot be run: step {}{}: {}", step_,
@@ -129,7 +129,9 @@ class Checker {
     const ValueType image = declared(0);
     require(image.kind == Kind::code && image.levels == kImageLevels,
             "its image is not one of bytes");
+    whose_ = "its image: ";
     add(image);
+    whose_ = "";
   }
 
   void check_result() const {
@@ -537,6 +539,7 @@ class Checker {
   Limits left_;
   int64_t left_kernels_ = kMostKernels, scratch_ = 0;
   int step_ = -1;
+  const char* whose_ = "";  // fault it is where no step is checked
   std::vector<ValueType> types_;
 };
 
