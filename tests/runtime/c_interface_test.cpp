@@ -178,8 +178,9 @@ TEST_F(CInterface, CutsTheMiddleOfALongMessage) {
   for (size_t cut = 0; cut < 4; ++cut) {  // at each byte of a character
     const std::string name = path + std::string(cut, 'b') + std::string(300, 'c');
     EXPECT_EQ(lowbit_open(name.c_str(), "auto", &model, &message_), LOWBIT_BAD_FILE);
-    EXPECT_THAT(message_.text, AllOf(testing::StartsWith("cannot read '/nonexistent/aaa"),
-                                     HasSubstr("a ... "), testing::EndsWith("No such file or directory")));
+    EXPECT_THAT(message_.text,
+                AllOf(testing::StartsWith("cannot read '/nonexistent/aaa"), HasSubstr("a ... "),
+                      testing::EndsWith("No such file or directory")));
   }
   // A character of two bytes at each of the places where the text is cut.
   for (size_t shift = 0; shift < 2; ++shift) {
