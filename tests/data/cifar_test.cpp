@@ -215,6 +215,32 @@ TEST_F(Cifar, APickleOfPython3HoldsTheSame) {
   EXPECT_TRUE(python.labels.equal(binary.labels));
 }
 
+// Python 3 writes bytes in protocol 2 as characters, of which many take two bytes.
+TEST_F(Cifar, APickleMayBeLongerThanItsImages) {
+  std::string characters;
+  for (const char c : planes_of(2)) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte >= 0x80) characters += static_cast<char>(0xc0 | byte >> 6);
+    characters += static_cast<char>(byte >= 0x80 ? 0x80 | (byte & 0x3f) : byte);
+  }
+  const std::string as_bytes = "T" + length(planes_of(2).size()) + planes_of(2);
+  const std::string as_characters = "c_codecs\nencode\nX" + length(characters.size()) + characters +
+                                    "X" + length(6) + "latin1\x86R";
+  std::string pickle =
+      python2_pickle(python_text("data") + python2_array(2, kImageBytes, planes_of(2)) +
+                     python_text("fine_labels") + python_numbers({3, 99}));
+  pickle.replace(pickle.find(as_bytes), as_bytes.size(), as_characters);
+  write("py/test", pickle);
+  write("binary/test.bin", cifar100_records({3, 99}));
+  EXPECT_TRUE(
+      load(options_for("cifar100", folder() / "py"), Split::validation)
+          .pixels.equal(
+              load(options_for("cifar100", folder() / "binary"), Split::validation).pixels));
+  // As much longer as ten thousand images may be.
+  write("py/test", pickle + std::string(45'000'000, ' '));
+  EXPECT_NO_THROW(load(options_for("cifar100", folder() / "py"), Split::validation));
+}
+
 TEST_F(Cifar, APickleOfSomethingElseSaysWhatIsWrong) {
   const std::string labels = python_text("fine_labels"), data = python_text("data");
   const auto error_with = [&](const std::string& content) {

@@ -187,10 +187,11 @@ ImageSet load_cifar(const Cifar& cifar, const std::string& root, Split split) {
   std::vector<std::string> wanted = cifar.all_files(split);
   const Location location = locate(cifar.places, folder_or_archive(cifar, root), wanted);
   wanted.insert(wanted.end(), {cifar.binary.class_names, cifar.python.class_names});
-  // A pickle holds the name of each image, too.
+  // A pickle holds the name of each image, too, and of Python 3 in protocol 2 bytes as characters,
+  // half of which take two bytes.
   constexpr int64_t kMostNameBytes = 128, kMostOtherBytes = 1 << 16;
   const int64_t limit =
-      cifar.records(split) * (cifar.record_bytes() + kMostNameBytes) + kMostOtherBytes;
+      cifar.records(split) * (2 * cifar.record_bytes() + kMostNameBytes) + kMostOtherBytes;
   Contents contents = read_contents(location, wanted, static_cast<size_t>(limit));
   const auto is_there = [&](const std::string& name) { return contents.contains(name); };
   const bool binary = std::ranges::any_of(cifar.binary.files(split), is_there) ||
