@@ -45,7 +45,8 @@ TEST_F(Export, AnswersOnlyWhatItKnows) {
     words.insert(words.begin(), {"run", "net.lowbit"});
     const Finished refused = run(words);
     EXPECT_EQ(refused.status, 2) << refused.out;
-    return first_line(refused.err);
+    // Behind warnings that a small set is small.
+    return first_line(refused.err.substr(refused.err.find("lowbit: ")));
   };
   EXPECT_EQ(error_of({"nosuch.jpg"}), "lowbit: there is no file, folder or data set 'nosuch.jpg'");
   EXPECT_THAT(error_of({"fashon"}), testing::EndsWith("'fashon'; did you mean 'fashion'?"));

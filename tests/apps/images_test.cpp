@@ -124,7 +124,7 @@ TEST_F(Photographs, ThatAreTruncatedAreDamagedForEveryCommandAndSeed) {
   EXPECT_THAT(verified.out, HasSubstr("36 images, 1 bad"));
   EXPECT_THAT(run({"tools", "pack-data", "photos", "photos.pack"}).err, HasSubstr(damage));
   for (const char* seed : {"1", "2", "3"}) {
-    const Finished refused = train({"--seed", seed, "--epochs", "1", "-v", "0"});
+    const Finished refused = train({"--seed", seed, "--epochs", "1"});
     EXPECT_EQ(refused.status, 1);
     EXPECT_THAT(first_line(refused.err), HasSubstr(damage));
     const Finished skipped = train({"--seed", seed, "--epochs", "1", "-v", "0", "--skip_damaged"});

@@ -104,7 +104,7 @@ TEST_F(ImageFolders, RefuseToWaitForAPipe) {
     images.stored(1, memory);
     ADD_FAILURE() << "nothing was thrown";
   } catch (const core::Error& error) {
-    EXPECT_EQ(std::string(error.what()), "it is no regular file");
+    EXPECT_EQ(std::string(error.what()), "it is not a regular file");
   }
 }
 

@@ -103,7 +103,7 @@ class FolderWalk {
     const Inode inode = inode_of(folder);
     if (std::ranges::find(above_, inode) != above_.end())
       return core::warn_once(fmt::format(
-          "'{}' leads back to a folder that it lies in: it is left out", folder.string()));
+          "'{}' is a link to a folder that contains it: it is left out", folder.string()));
     PictureFolder found{name, state_of(folder, settled_), {}};
     std::vector<std::string> inner;
     for_each_in(folder, [&](std::string entry, bool is_folder) {
@@ -245,7 +245,7 @@ std::string read_picture_file(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::exists(status) && !fs::is_regular_file(status))
-    throw core::failure("it is no regular file");
+    throw core::failure("it is not a regular file");
   return core::read_file(path);
 }
 
