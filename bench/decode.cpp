@@ -1,5 +1,5 @@
-// Training samples of photographs: images/s of one core, in CPU time, so that what else runs on the
-// machine matters little. bench/peer_pillow.py is its peer.
+// Samples of photographs: images/s of one core, in CPU time, so that what else runs on the machine
+// matters little. bench/peer_pillow.py is its peer.
 //
 //   decode FOLDER [SIDE]     every JPEG in FOLDER, as it is used in training
 #include <fmt/format.h>
@@ -35,7 +35,7 @@ std::vector<std::string> read_all(const fs::path& folder) {
 
 // The best of some passes, each over several epochs of the files.
 void measure(const char* name, const std::vector<std::string>& files,
-             const data::SampleRecipe& recipe) {
+             const data::SampleRecipe& recipe, data::Rest rest) {
   constexpr int kPasses = 5, kEpochs = 8;
   data::SampleMaker maker(recipe);
   std::vector<uint8_t> pixels(static_cast<size_t>(recipe.side * recipe.side * 3));
@@ -44,7 +44,7 @@ void measure(const char* name, const std::vector<std::string>& files,
     const double start = cpu_seconds();
     for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
       for (size_t i = 0; i < files.size(); ++i)
-        maker.make(*data::open_picture(files[i]), epoch, static_cast<int64_t>(i), pixels);
+        maker.make(*data::open_picture(files[i]), epoch, static_cast<int64_t>(i), pixels, rest);
     best = std::min(best, cpu_seconds() - start);
   }
   fmt::print("lowbit, {:<36} {:7.0f} images/s\n", name,
@@ -61,11 +61,18 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> files = read_all(argv[1]);
     const int64_t side = argc > 2 ? std::atoll(argv[2]) : 224;
-    measure("random crop", files, {.side = side, .random = true});
-    measure("random crop, without the shortcut", files,
-            {.side = side, .random = true, .shortcut = false});
-    measure("random crop and --aa", files, {.side = side, .random = true, .jitter = true});
-    measure("validation", files, {.side = side});
+    using enum data::Rest;
+    const data::SampleRecipe training = {.side = side, .random = true, .fractions = true};
+    data::SampleRecipe with_colors = training, exact = training;
+    with_colors.jitter = true;
+    exact.fractions = false;
+    measure("random crop", files, training, skip);
+    measure("random crop, the first time", files, training, check);
+    measure("random crop, exact", files, exact, skip);
+    measure("random crop and --aa", files, with_colors, skip);
+    measure("validation", files, {.side = side}, skip);
+    measure("validation, the first time", files, {.side = side}, check);
+    measure("validation at fractions", files, {.side = side, .fractions = true}, skip);
   } catch (const lowbit::core::Error& error) {
     fmt::print(stderr, "decode: {}\n", error.what());
     return 1;

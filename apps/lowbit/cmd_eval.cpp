@@ -2,13 +2,13 @@
 // the options if it is another program's.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
+#include "lowbit/data/labels.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
@@ -39,24 +39,6 @@ config::Configuration configuration_for(const train::Value& checkpoint, const st
   return configuration;
 }
 
-// Numbers stand for classes that a data set does not name.
-bool has_names(const std::vector<std::string>& classes) {
-  return std::ranges::any_of(classes, [](const std::string& name) {
-    return name.find_first_not_of("0123456789") != std::string::npos;
-  });
-}
-
-// Label i means the same class in training and here.
-void require_classes(const std::vector<std::string>& trained,
-                     const std::vector<std::string>& here) {
-  if (!has_names(trained) || !has_names(here)) return;
-  for (size_t label = 0; label < std::min(trained.size(), here.size()); ++label)
-    if (trained[label] != here[label])
-      throw core::usage_error("class {} is '{}' in the checkpoint and '{}' in the data set", label,
-                              trained[label], here[label])
-          .detail("the network was trained on other classes: --dataset, --root");
-}
-
 }  // namespace
 
 int eval(const Arguments& arguments) {
@@ -79,7 +61,8 @@ int eval(const Arguments& arguments) {
   train::Trainer trainer(configuration, display);
   require_weights(trainer.loaded(), path);
   if (train::has_description(checkpoint))
-    require_classes(train::description_of(checkpoint, path).class_names, trainer.class_names());
+    data::require_classes_of(train::description_of(checkpoint, path).class_names,
+                             trainer.class_names(), "checkpoint");
   evaluate(trainer);
   return 0;
 }

@@ -15,6 +15,7 @@
 #include "lowbit/core/files.h"
 #include "lowbit/data/image.h"
 #include "lowbit/data/image_folder.h"
+#include "lowbit/data/labels.h"
 #include "lowbit/data/sample.h"
 #include "lowbit/runtime/packed_network.h"
 #include "pixel_source.h"
@@ -156,7 +157,7 @@ void run_picture(Classifier& classifier, const fs::path& path) {
   classifier.print_best(path.string(), classifier.classify(pixels.data()).best);
 }
 
-// The class of each folder: the one of its name, or by its place where the file names none.
+// The class of each folder: the one of its name, or by its place where the network names none.
 std::vector<int64_t> labels_of(const std::vector<std::string>& folders,
                                const std::vector<std::string>& names, const fs::path& folder) {
   std::vector<int64_t> labels;
@@ -167,19 +168,29 @@ std::vector<int64_t> labels_of(const std::vector<std::string>& folders,
     } else if (found != names.end()) {
       labels.push_back(found - names.begin());
     } else {
-      throw core::usage_error("{}: the network knows no class '{}'", folder.string(), folders[i]);
+      throw core::usage_error("{}: the network knows no class '{}'", folder.string(), folders[i])
+          .suggest(core::nearest_name(folders[i], names));
     }
   }
   return labels;
 }
 
+// A usage error for more classes than the network tells apart.
+void require_few_classes(const Classifier& classifier, size_t count, const std::string& name) {
+  const int known = classifier.description().classes;
+  if (count > static_cast<size_t>(known))
+    throw core::usage_error("{} has {} classes, the network only {}", name, count, known);
+}
+
 void run_folder(Classifier& classifier, const fs::path& folder) {
   const std::vector<std::string> classes = data::class_folders(folder);
   if (classes.empty()) {
-    for (const std::string& name : data::picture_names(folder))
-      run_picture(classifier, folder / name);
+    const std::vector<std::string> pictures = data::pictures_below(folder);
+    if (pictures.empty()) throw core::usage_error("folder '{}' has no images", folder.string());
+    for (const std::string& name : pictures) run_picture(classifier, folder / name);
     return;
   }
+  require_few_classes(classifier, classes.size(), folder.string());
   const data::ImageFolder images(folder);
   const std::vector<int64_t> labels = labels_of(images.class_names(), classifier.names(), folder);
   Score score;
@@ -198,6 +209,8 @@ void run_dataset(Classifier& classifier, const std::string& name, const RunCall&
   data.num_classes = classifier.description().classes;
   PixelSource source(data, data::Split::validation);
   if (source.size() == 0) throw core::usage_error("{}: has no images", name);
+  require_few_classes(classifier, source.class_names().size(), name);
+  data::require_classes_of(classifier.names(), source.class_names(), "packed network");
   constexpr int64_t kBatch = 64;
   Score score;
   for (int64_t first = 0; first < source.size(); first += kBatch) {
@@ -210,6 +223,16 @@ void run_dataset(Classifier& classifier, const std::string& name, const RunCall&
   }
   fmt::print("{}: ", name);
   score.print();
+}
+
+// Neither a file nor a folder.
+void run_name(Classifier& classifier, const std::string& name, const RunCall& call) {
+  std::vector<std::string> names;
+  for (const data::DatasetEntry& entry : data::datasets()) names.emplace_back(entry.name);
+  if (std::ranges::find(names, name) != names.end()) return run_dataset(classifier, name, call);
+  const std::string file = core::nearest_file(name);
+  throw core::usage_error("there is no file, folder or data set '{}'", name)
+      .suggest(file.empty() ? core::nearest_name(name, names) : file);
 }
 
 }  // namespace
@@ -225,7 +248,7 @@ int run(const Arguments& arguments) {
     else if (core::is_file(input))
       run_picture(classifier, input);
     else
-      run_dataset(classifier, input, *call);
+      run_name(classifier, input, *call);
   }
   return 0;
 }

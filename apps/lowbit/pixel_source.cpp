@@ -21,11 +21,18 @@ config::DataOptions as_bytes(config::DataOptions options) {
   return options;
 }
 
+std::unique_ptr<data::BatchSource> open_exact(const config::DataOptions& options,
+                                              data::Split split) {
+  data::BatchOptions batches =
+      data::batch_options(options, split, /*seed=*/1, kernels::Backend::cpu, torch::kCPU);
+  batches.exact = true;
+  return data::open_batches(options, split, batches);
+}
+
 }  // namespace
 
 PixelSource::PixelSource(config::DataOptions options, data::Split split)
-    : source_(data::open_batches(as_bytes(std::move(options)), split, /*seed=*/1,
-                                 kernels::Backend::cpu, torch::kCPU)) {
+    : source_(open_exact(as_bytes(std::move(options)), split)) {
   source_->start_epoch(0);
 }
 

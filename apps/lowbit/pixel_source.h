@@ -12,7 +12,7 @@ namespace lowbit::app {
 class PixelSource {
  public:
   // Of a split of options.dataset in its validation form or, of Split::train, with the crops of
-  // training. Errors as data::open_batches.
+  // training, all decoded exactly. Errors as data::open_batches.
   PixelSource(config::DataOptions options, data::Split split);
 
   struct Batch {

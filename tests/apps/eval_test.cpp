@@ -44,6 +44,18 @@ TEST_F(Eval, NeedsNothingBesideACheckpointOfOurs) {
                                            "top5\\([0-9.]+\\)\n$"));
 }
 
+// The run's --root is relative.
+TEST_F(Eval, FindsTheDataSetFromAnotherFolder) {
+  const Finished here = eval(checkpoint_, {});
+  const fs::path run_folder = folder_;
+  fs::create_directory(folder_ / "elsewhere");
+  folder_ /= "elsewhere";
+  const Finished elsewhere = eval("../" + checkpoint_.string(), {});
+  folder_ = run_folder;
+  EXPECT_EQ(elsewhere.status, 0) << elsewhere.err;
+  EXPECT_EQ(result(elsewhere), result(here));
+}
+
 TEST_F(Eval, TakesTheNetworkOfABareFileFromTheOptions) {
   const Finished described = eval(checkpoint_, {});
   const Finished by_options = eval(bare(), network_);

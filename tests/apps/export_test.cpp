@@ -39,6 +39,33 @@ TEST_F(Export, WritesAFileThatAnswersAsTheNetworkDoes) {
             answered.out.substr(0, answered.out.rfind(',')));
 }
 
+TEST_F(Export, AnswersOnlyWhatItKnows) {
+  ASSERT_EQ(export_to("net.lowbit").status, 0);
+  const auto error_of = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"run", "net.lowbit"});
+    const Finished refused = run(words);
+    EXPECT_EQ(refused.status, 2) << refused.out;
+    // Behind warnings that a small set is small.
+    return first_line(refused.err.substr(refused.err.find("lowbit: ")));
+  };
+  EXPECT_EQ(error_of({"nosuch.jpg"}), "lowbit: there is no file, folder or data set 'nosuch.jpg'");
+  EXPECT_THAT(error_of({"fashon"}), testing::EndsWith("'fashon'; did you mean 'fashion'?"));
+  fs::create_directory(folder_ / "empty");
+  EXPECT_EQ(error_of({"empty"}), "lowbit: folder 'empty' has no images");
+  // As eval: label 0 would be another class.
+  fs::create_directory(folder_ / "cifar");
+  write("cifar/test_batch.bin", std::string(3073, '\0'));
+  EXPECT_EQ(run({"run", "net.lowbit", "cifar10", "--root", "cifar"}).status, 0);
+  write("cifar/batches.meta.txt",
+        "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n");
+  EXPECT_EQ(
+      error_of({"cifar10", "--root", "cifar"}),
+      "lowbit: class 0 is 'T-shirt/top' in the packed network and 'airplane' in the data set");
+  write("cifar/test.bin", std::string(3074, '\0'));
+  EXPECT_EQ(error_of({"cifar100", "--root", "cifar"}),
+            "lowbit: cifar100 has 100 classes, the network only 10");
+}
+
 TEST_F(Export, IsSmallerWithEndsOfEightBitsWhichChangeAnswers) {
   const Finished floats = export_to("float.lowbit", {"--ends", "float32"});
   const Finished bytes = export_to("bytes.lowbit"),

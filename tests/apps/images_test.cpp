@@ -113,6 +113,41 @@ TEST_F(Photographs, ThatAreDamagedEndTheRunByTheirNameOrAreSkippedAndCounted) {
   EXPECT_THAT(skipped.out + skipped.err, Not(HasSubstr("--skip_damaged takes")));
 }
 
+// The last rows are missing, which few crops show.
+TEST_F(Photographs, ThatAreTruncatedAreDamagedForEveryCommandAndSeed) {
+  const fs::path file = folder_ / "photos/train/cat/3.JPEG";
+  fs::resize_file(file, fs::file_size(file) * 97 / 100);
+  const std::string damage = "photos/train/cat/3.JPEG: JPEG: Premature end of";
+  const Finished verified = run({"tools", "verify-data", "--root", "photos"});
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_THAT(verified.out, HasSubstr("bad: " + damage));
+  EXPECT_THAT(verified.out, HasSubstr("36 images, 1 bad"));
+  EXPECT_THAT(run({"tools", "pack-data", "photos", "photos.pack"}).err, HasSubstr(damage));
+  for (const char* seed : {"1", "2", "3"}) {
+    const Finished refused = train({"--seed", seed, "--epochs", "1"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(first_line(refused.err), HasSubstr(damage));
+    const Finished skipped = train({"--seed", seed, "--epochs", "1", "-v", "0", "--skip_damaged"});
+    ASSERT_EQ(skipped.status, 0) << skipped.err;
+    EXPECT_THAT(skipped.out + skipped.err,
+                ContainsRegex("training: damaged images skipped.*: 1; first .*cat/3.JPEG: JPEG"));
+  }
+}
+
+TEST_F(Photographs, OfAnyDepthTrainAsTorchvisionListsThemPackedOrNot) {
+  for (const char* split : {"train", "val"}) {
+    const fs::path dogs = folder_ / "photos" / split / "dog";
+    fs::create_directories(dogs / "images/more");
+    for (const char* name : {"0.JPEG", "2.JPEG"}) fs::rename(dogs / name, dogs / "images" / name);
+    fs::rename(dogs / "4.JPEG", dogs / "images/more/4.JPEG");
+  }
+  const Finished nested = train({});
+  ASSERT_EQ(nested.status, 0) << nested.err;
+  EXPECT_EQ(run({"tools", "verify-data", "--root", "photos"}).out, "36 images, 0 bad\n");
+  ASSERT_EQ(run({"tools", "pack-data", "photos", "photos.pack"}).status, 0);
+  EXPECT_EQ(numbers(train({"--root", "photos.pack"})), numbers(nested));
+}
+
 TEST_F(Photographs, ThatAreMissingAreSaidBeforeTheRun) {
   EXPECT_EQ(train({"--root", "set"}).status, 1);
   EXPECT_THAT(train({"--root", "set"}).err,

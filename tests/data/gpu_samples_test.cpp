@@ -252,7 +252,7 @@ TEST_F(DaliOnAGpu, CutsOutAndColorsByteForByteAsTheCpu) {
                                                 {image.height, image.width, 3}, torch::kUInt8)
                                    .cuda();
   for (const int64_t side : {40, 224, 300}) {
-    SampleRecipe recipe{.side = side, .random = true, .jitter = true, .shortcut = false};
+    SampleRecipe recipe{.side = side, .random = true, .jitter = true};
     for (int64_t index = 0; index < 12; ++index) {
       const std::string bytes = core::read_file(photograph_folder() / "n02268443_dragonfly.JPEG");
       const auto picture = open_picture(bytes);

@@ -154,6 +154,26 @@ TEST_F(PackedSets, OfPixelsAreTheDecodedPictures) {
   }
 }
 
+TEST_F(PackedSets, OfAnyDepthKeepTheirOrderAndPlaces) {
+  write_small_set();
+  for (const char* name : {"images/0.jpg", "images/deep/1.jpg", "1.jpg.d/2.jpg"})
+    write(fmt::format("set/train/b/{}", name), core::read_file(set() / "train/a/1.jpg"));
+  pack();
+  const fs::path twice = folder() / "again";
+  pack({}, file(), twice);
+  const auto of_folder = open(set());
+  for (const fs::path& root : {file(), twice}) {
+    const auto packed = open(root);
+    ASSERT_EQ(packed->size(), of_folder->size());
+    for (int64_t i = 0; i < packed->size(); ++i) {
+      EXPECT_EQ(packed->file_name(i), of_folder->file_name(i));
+      EXPECT_EQ(packed->label(i), of_folder->label(i));
+      EXPECT_EQ(bytes_of(*packed, i), bytes_of(*of_folder, i));
+    }
+  }
+  EXPECT_EQ(of_folder->file_name(5), "images/deep/1.jpg");
+}
+
 TEST_F(PackedSets, OfASideAreThePicturesResizedAsValidationResizesThem) {
   write_photographs();
   pack({.format = PackedFormat::pixels, .side = 256, .threads = 2});
@@ -164,7 +184,7 @@ TEST_F(PackedSets, OfASideAreThePicturesResizedAsValidationResizesThem) {
     const auto from = open_picture(folder->stored(i, memory)),
                packed = open_picture(one->stored(i, memory));
     EXPECT_EQ(std::min(packed->height(), packed->width()), 256);
-    SampleMaker({.shortcut = false}).make(*from, 0, i, expected);
+    SampleMaker({}).make(*from, 0, i, expected);
     SampleMaker({}).make(*packed, 0, i, seen);
     EXPECT_EQ(seen, expected) << i;
   }

@@ -100,7 +100,7 @@ TEST_F(Streamed, AreTheSamplesOfTheirFilesFlippedAndNormalized) {
   std::vector<int64_t> order(kStreamedSamples);
   shuffle(order, 2, 3);
   const Batch batch = batch_at(*source, 4, 6);
-  SampleMaker maker({.side = kStreamedSide, .random = true, .seed = 2});
+  SampleMaker maker({.side = kStreamedSide, .random = true, .fractions = true, .seed = 2});
   int flips = 0;
   for (int64_t b = 0; b < 6; ++b) {
     const int64_t index = order[static_cast<size_t>(4 + b)];
@@ -223,6 +223,55 @@ TEST_F(Streamed, MaySkipDamagedFilesAndCountThem) {
     EXPECT_EQ(skipped.first, samples_[11].string() + ": neither JPEG nor PNG");
     EXPECT_EQ(source->take_skipped().count, 0);
   }
+}
+
+// A broken download: the crops of most epochs do not reach the gap.
+TEST_F(Streamed, FindDamageInTheFirstEpochWithAnySeed) {
+  fs::copy_file(photograph_folder() / "n02268443_dragonfly.JPEG", samples_[7],
+                fs::copy_options::overwrite_existing);
+  fs::resize_file(samples_[7], fs::file_size(samples_[7]) * 97 / 100);
+  config::DataOptions options = data();
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    for (const bool skip : {false, true}) {
+      options.skip_damaged = skip;
+      const auto source =
+          open_batches(options, Split::train, seed, kernels::Backend::cpu, torch::kCPU);
+      for (int64_t epoch = 0; epoch < 2; ++epoch) {
+        source->start_epoch(epoch);
+        const std::string error = error_at(*source, 0, kStreamedSamples);
+        EXPECT_THAT(error, skip ? HasSubstr("nothing was thrown")
+                                : HasSubstr(samples_[7].string() + ": JPEG: Premature end"));
+        EXPECT_EQ(source->take_skipped().count, skip ? 1 : 0) << seed;
+      }
+    }
+  }
+}
+
+// The half size would be enough for them.
+TEST_F(Streamed, AreExactInValidationAndWhereThatIsAskedFor) {
+  fs::remove_all(folder() / "train");
+  for (const char* split : {"train", "val"}) {
+    fs::create_directories(folder() / split / "a");
+    fs::copy_file(photograph_folder() / "n03594945_jeep.JPEG", folder() / split / "a/1.jpg");
+  }
+  const std::string bytes = core::read_file(folder() / "val/a/1.jpg");
+  config::DataOptions options = options_for("imagenet", folder());
+  options.input_size = kStreamedSide;
+  for (const Split split : kSplits)
+    for (const bool exact : {false, true}) {
+      BatchOptions batches = batch_options(options, split, 2, kernels::Backend::cpu, torch::kCPU);
+      batches.augmentation = {};
+      batches.mean = {0, 0, 0};
+      batches.std = {1 / 255.0, 1 / 255.0, 1 / 255.0};
+      batches.exact = exact;
+      const torch::Tensor seen = batch_at(*open_batches(options, split, batches), 0, 1).images;
+      SampleRecipe recipe{.side = kStreamedSide, .random = split == Split::train, .seed = 2};
+      recipe.fractions = split == Split::train && !exact;
+      torch::Tensor pixels = torch::empty({1, kStreamedSide, kStreamedSide, 3}, torch::kUInt8);
+      SampleMaker(recipe).make(*open_picture(bytes), 0, 0,
+                               {pixels.data_ptr<uint8_t>(), static_cast<size_t>(pixels.numel())});
+      EXPECT_TRUE(seen.round().to(torch::kUInt8).equal(pixels.permute({0, 3, 1, 2})));
+    }
 }
 
 TEST_F(Streamed, OfDamagedFilesAloneAreAnError) {

@@ -1,4 +1,4 @@
-// Any bytes as a picture: a sample of it as in training, with the shortcuts, then all of it.
+// Any bytes as a picture: a sample of it as in training, in part and at a fraction, then all of it.
 #include <cstdint>
 #include <string_view>
 
@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                     width = (picture->width() * used + 7) / 8;
       const pictures::Region part{height / 3, width / 3, (height + 2) / 3, (width + 2) / 3};
       std::vector<uint8_t> pixels;
-      const pictures::PixelRows rows = picture->read(part, used, pixels);
+      const pictures::PixelRows rows = picture->read(
+          part, used, pixels, eighths == 8 ? pictures::Rest::check : pictures::Rest::skip);
       unsigned sum = 0;
       for (int64_t y = 0; y < part.height; ++y)
         for (int64_t x = 0; x < part.width * 3; ++x) sum += rows.first[y * rows.row_bytes + x];

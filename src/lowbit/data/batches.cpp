@@ -91,6 +91,11 @@ std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split
                                           torch::Device device, int rank, int processes) {
   BatchOptions options = batch_options(data, split, seed, backend, device);
   options.shard = {rank, processes, split == Split::train ? data.train_batch : data.val_batch};
+  return open_batches(data, split, options);
+}
+
+std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
+                                          const BatchOptions& options) {
   if (is_streamed(data)) return std::make_unique<StreamedBatches>(data, split, options);
   return std::make_unique<ResidentBatches>(load(data, split), options);
 }

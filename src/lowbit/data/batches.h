@@ -21,6 +21,8 @@ struct BatchOptions {
   kernels::Backend backend = kernels::Backend::cpu;  // cuda if and only if device is
   torch::Device device = torch::kCPU;
   distributed::Shard shard;  // of the samples, where several processes train
+  // Training samples that are decoded at full size, as those of validation always are.
+  bool exact = false;
 };
 
 // Shuffled and augmented for Split::train, neither for Split::validation.
@@ -88,6 +90,8 @@ class BatchSource {
 std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
                                           uint64_t seed, kernels::Backend backend,
                                           torch::Device device, int rank = 0, int processes = 1);
+std::unique_ptr<BatchSource> open_batches(const config::DataOptions& data, Split split,
+                                          const BatchOptions& options);
 
 // A set that is held on the device, with the cursor, the epoch and the order.
 class ResidentBatches : public BatchSource {

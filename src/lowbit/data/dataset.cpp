@@ -23,14 +23,14 @@ constexpr DatasetEntry kDatasets[] = {
      .obtain_files = obtain_cifar10,
      .augmentation = {.flip = true, .pad = 4},
      .how_to_get = "curl -LO https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, then --root "
-                   "cifar-10-binary.tar.gz"},
+                   "cifar-10-binary.tar.gz; or --root cifar-10-batches-py, the version for Python"},
     {.name = "cifar100",
      .load = load_cifar100,
      .require_files = require_cifar100,
      .obtain_files = obtain_cifar100,
      .augmentation = {.flip = true, .pad = 4},
      .how_to_get = "curl -LO https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz, then --root "
-                   "cifar-100-binary.tar.gz"},
+                   "cifar-100-binary.tar.gz; or --root cifar-100-python, the version for Python"},
     {.name = "fashion",
      .load = load_fashion,
      .require_files = require_fashion,

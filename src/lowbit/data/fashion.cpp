@@ -33,7 +33,7 @@ std::filesystem::path locate_folder(const std::string& root, Split split) {
   static const Places places = {
       .usual = {"/usr/share/datasets/fashion-mnist", "data/fashion", "data/fashion-mnist", "data"},
       .folders = {"fashion-mnist", "FashionMNIST/raw"},
-      .archive = ""};
+      .archives = {}};
   const auto [images, labels] = files_of(split);
   const std::vector<std::string> names = {images + ".gz", labels + ".gz", images, labels};
   return locate(places, root, names).path;

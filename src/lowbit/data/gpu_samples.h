@@ -11,7 +11,7 @@
 namespace lowbit::data {
 
 // On a GPU. It takes the JPEGs that nvJPEG decodes whole; the samples differ from those of a
-// SampleMaker by how chroma is spread over its neighbors, and by what `shortcut` leaves out. An
+// SampleMaker by how chroma is spread over its neighbors, and by what `fractions` leaves out. An
 // Error (failure) that says why not, on another device or in a build without CUDA, too.
 //
 // Of the images those that is_left_to_cpu(their index, cpu_share) names are left to the CPU.

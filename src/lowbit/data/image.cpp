@@ -17,7 +17,7 @@ class RawPicture : public Picture {
 
   bool has_fractions() const override { return false; }
 
-  PixelRows read(const Region& region, int, std::vector<uint8_t>&) override {
+  PixelRows read(const Region& region, int, std::vector<uint8_t>&, Rest) override {
     return {pixels_ + (region.top * width_ + region.left) * 3, width_ * 3};
   }
 
@@ -44,9 +44,15 @@ std::unique_ptr<Picture> open_picture(const StoredPicture& stored) {
   return std::make_unique<RawPicture>(stored);
 }
 
+void require_whole(const StoredPicture& stored) {
+  std::vector<uint8_t> pixels;
+  open_picture(stored)->read({0, 0, 1, 1}, 8, pixels, Rest::check);
+}
+
 Image decode_image(Picture& picture) {
   Image image{picture.height(), picture.width(), {}};
-  const PixelRows rows = picture.read({0, 0, image.height, image.width}, 8, image.pixels);
+  const PixelRows rows =
+      picture.read({0, 0, image.height, image.width}, 8, image.pixels, Rest::check);
   // All of a decoded picture lies in `pixels` just as an Image has it.
   if (image.pixels.empty())
     image.pixels.assign(rows.first, rows.first + image.height * rows.row_bytes);

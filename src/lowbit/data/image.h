@@ -29,6 +29,12 @@ struct PixelRows {
   int64_t row_bytes = 0;  // from a pixel to the one below it
 };
 
+// What becomes of the part of a file that a rectangle does not need.
+enum class Rest {
+  skip,   // it may stay unread, damage included
+  check,  // damage in it is an Error, too
+};
+
 // A picture of which only the size has been read.
 class Picture {
  public:
@@ -44,16 +50,16 @@ class Picture {
   virtual bool has_fractions() const = 0;
 
   // Whether decoders in hardware take it: a baseline JPEG of one scan, gray or with chroma that is
-  // whole or halved, and whole as far as its markers tell, since such a decoder does not say what
-  // is damaged.
+  // whole or halved. Such a decoder does not say what is damaged: see require_whole.
   virtual bool is_plain_jpeg() const { return false; }
 
   // Gives a rectangle that lies within the picture, once; the result
   // points into `pixels` or to what the picture was opened with. With `eighths` 1, 2 or 4 the
   // picture is first reduced to ceil(size * eighths / 8), and the rectangle is one of that; 8: as
-  // it is. What need not be decoded for the rectangle may stay unread, damage included, unless the
-  // rectangle is the whole picture. An Error (failure) that says what is wrong.
-  virtual PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) = 0;
+  // it is. An Error (failure) that says what is wrong; with Rest::check the same one for every
+  // rectangle.
+  virtual PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels,
+                         Rest rest) = 0;
 
  protected:
   int64_t height_ = 0, width_ = 0;  // pixels
@@ -76,7 +82,11 @@ struct StoredPicture {
 // The same for either kind; nothing can be wrong with raw pixels of as many bytes as they have.
 std::unique_ptr<Picture> open_picture(const StoredPicture& stored);
 
-// All of it, with the errors of open_picture.
+// The one rule of what is damaged: an Error (failure) unless the file can be decoded to its end. A
+// JPEG's numbers are read, but hardly any pixel is made of them.
+void require_whole(const StoredPicture& stored);
+
+// All of it, with the errors of require_whole.
 Image decode_image(std::string_view bytes);
 Image decode_image(Picture& picture);
 

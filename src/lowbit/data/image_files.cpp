@@ -40,7 +40,7 @@ std::vector<fs::path> images_in_class_folders(const fs::path& root) {
   std::vector<fs::path> images;
   for (const fs::path& split : splits)
     for (const std::string& folder : class_folders(split))
-      for (const std::string& name : picture_names(split / folder))
+      for (const std::string& name : pictures_below(split / folder))
         images.push_back(split / folder / name);
   if (images.empty())
     throw core::failure("'{}': no images in train/CLASS/, val/CLASS/ or CLASS/", root.string());

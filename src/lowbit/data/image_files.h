@@ -13,7 +13,8 @@ std::vector<std::filesystem::path> listed_images(const std::filesystem::path& li
                                                  const std::filesystem::path& root);
 
 // The files of root/train/<class>/ and root/val/<class>/, or of root/<class>/ where neither folder
-// exists, as an ImageFolder of each lists them. An Error (failure) naming `root` if there are none.
+// exists, and of the folders below, as an ImageFolder of each lists them. An Error (failure) naming
+// `root` if there are none.
 std::vector<std::filesystem::path> images_in_class_folders(const std::filesystem::path& root);
 
 }  // namespace lowbit::data

@@ -1,11 +1,16 @@
 #include "lowbit/data/image_folder.h"
 
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <chrono>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
@@ -29,78 +34,152 @@ bool is_picture(const std::string& name) {
   return std::ranges::find(kEndings, ending) != std::end(kEndings);
 }
 
-template <class Wanted>
-std::vector<std::string> sorted_names(const fs::path& folder, const Wanted& wanted) {
-  std::vector<std::string> names;
+bool is_hidden(const std::string& name) {
+  return name.starts_with('.');
+}
+
+// Calls visit(name, is_folder) for everything in the folder that is not hidden, in any order.
+template <class Visit>
+void for_each_in(const fs::path& folder, const Visit& visit) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
-    if (!name.starts_with(".") && wanted(*it, name)) names.push_back(std::move(name));
+    std::error_code ignored;
+    if (!is_hidden(name)) visit(std::move(name), it->is_directory(ignored));
   }
   if (error) throw core::failure("cannot read folder '{}': {}", folder.string(), error.message());
-  std::ranges::sort(names);
-  return names;
 }
 
-// When the folder was last changed, in nanoseconds. 0, which equals no time that was kept, if that
-// is unknown or so short ago that a further change might get the same time.
-int64_t time_of_change(const fs::path& folder) {
-  using namespace std::chrono;
-  std::error_code error;
-  const fs::file_time_type time = fs::last_write_time(folder, error);
-  if (error || fs::file_time_type::clock::now() - time < seconds(2)) return 0;
-  return duration_cast<nanoseconds>(time.time_since_epoch()).count();
-}
-
-// The cache: fields that end with a 0. kMark, the folder, then for each class its name, its time of
-// change, the number of its pictures, their names.
-constexpr std::string_view kMark = "lowbit image folder 1";
-
-struct Listing {
-  int64_t time;
-  std::vector<std::string_view> names;  // in the cache's bytes
+// A folder with pictures, somewhere below the folder of a class.
+struct PictureFolder {
+  std::string name;   // relative to the class folder; empty: that itself
+  std::string state;  // as state_of says
+  std::vector<std::string> pictures;
 };
-using Listings = std::map<std::string, Listing, std::less<>>;
+
+// The same for the same folder with the same entries: no program can set the time of the last
+// change of an inode. Empty, which equals nothing that was kept, if that time is unknown or so
+// short ago that a further change might get the same one.
+std::string state_of(const fs::path& folder, std::chrono::nanoseconds settled) {
+  struct stat status = {};
+  if (::stat(folder.c_str(), &status) != 0) return "";
+  using namespace std::chrono;
+  const auto changed = seconds(status.st_ctim.tv_sec) + nanoseconds(status.st_ctim.tv_nsec);
+  if (system_clock::now().time_since_epoch() - changed < settled) return "";
+  return fmt::format("{} {} {}", status.st_ino, status.st_size, changed.count());
+}
+
+// The folders with pictures below that of a class. Links are followed, but not back to a folder
+// that they lie in.
+class FolderWalk {
+ public:
+  FolderWalk(fs::path top, std::chrono::nanoseconds settled)
+      : top_(std::move(top)), settled_(settled) {
+    std::error_code ignored;
+    for (const fs::path& path : {fs::absolute(top_, ignored), fs::canonical(top_, ignored)})
+      for (fs::path above = path; above.has_relative_path(); above = above.parent_path())
+        above_.push_back(inode_of(above.parent_path()));
+  }
+
+  // In the order of torchvision's ImageFolder: that of the paths as texts.
+  std::vector<PictureFolder> folders() && {
+    visit("");
+    std::ranges::sort(found_, {}, &PictureFolder::name);
+    return std::move(found_);
+  }
+
+ private:
+  using Inode = std::pair<dev_t, ino_t>;
+
+  static Inode inode_of(const fs::path& folder) {
+    struct stat status = {};
+    if (::stat(folder.c_str(), &status) != 0)
+      throw core::failure("cannot read folder '{}': {}", folder.string(), std::strerror(errno));
+    return {status.st_dev, status.st_ino};
+  }
+
+  void visit(const std::string& name) {
+    const fs::path folder = name.empty() ? top_ : top_ / name;
+    const Inode inode = inode_of(folder);
+    if (std::ranges::find(above_, inode) != above_.end())
+      return core::warn_once(fmt::format(
+          "'{}' is a link to a folder that contains it: it is left out", folder.string()));
+    PictureFolder found{name, state_of(folder, settled_), {}};
+    std::vector<std::string> inner;
+    for_each_in(folder, [&](std::string entry, bool is_folder) {
+      if (is_folder)
+        inner.push_back(std::move(entry));
+      else if (is_picture(entry))
+        found.pictures.push_back(std::move(entry));
+    });
+    std::ranges::sort(found.pictures);
+    found_.push_back(std::move(found));
+    above_.push_back(inode);
+    for (const std::string& each : inner) visit(name.empty() ? each : name + '/' + each);
+    above_.pop_back();
+  }
+
+  const fs::path top_;
+  const std::chrono::nanoseconds settled_;
+  std::vector<Inode> above_;
+  std::vector<PictureFolder> found_;
+};
+
+std::string place_in_class(const PictureFolder& folder, const std::string& picture) {
+  return folder.name.empty() ? picture : folder.name + '/' + picture;
+}
+
+// The cache: fields that end with a 0. kMark, the folder, then for each class its name, the number
+// of its folders and for each of these its name, its state, the number of its pictures, their
+// names.
+constexpr std::string_view kMark = "lowbit image folder 2";
+
+using Listings = std::map<std::string, std::vector<PictureFolder>, std::less<>>;
 
 class Fields {
  public:
   explicit Fields(std::string_view bytes) : rest_(bytes) {}
   bool at_end() const { return rest_.empty(); }
 
-  std::optional<std::string_view> next() {
+  // An Error where the bytes end early.
+  std::string next() {
     const size_t end = rest_.find('\0');
-    if (end == rest_.npos) return std::nullopt;
-    const std::string_view field = rest_.substr(0, end);
+    if (end == rest_.npos) throw core::failure("a damaged list of images");
+    std::string field(rest_.substr(0, end));
     rest_.remove_prefix(end + 1);
     return field;
   }
-  std::optional<int64_t> number() {
-    const std::optional<std::string_view> field = next();
-    return field ? core::number_of<int64_t>(*field) : std::nullopt;
+  size_t count() {
+    const std::optional<size_t> number = core::number_of<size_t>(next());
+    // Each of what is counted ends with a 0.
+    if (!number || *number > rest_.size()) throw core::failure("a damaged list of images");
+    return *number;
   }
 
  private:
   std::string_view rest_;
 };
 
+PictureFolder read_picture_folder(Fields& fields) {
+  PictureFolder folder{fields.next(), fields.next(), {}};
+  folder.pictures.resize(fields.count());
+  for (std::string& picture : folder.pictures) picture = fields.next();
+  return folder;
+}
+
 // What a cache of this folder holds; nothing if it is of another one, or damaged.
-Listings read_listings(std::string_view bytes, const fs::path& folder) {
+Listings read_listings(std::string_view bytes, const fs::path& folder) try {
   Fields fields(bytes);
-  Listings listings;
   if (fields.next() != kMark || fields.next() != folder.native()) return {};
+  Listings listings;
   while (!fields.at_end()) {
-    const auto name = fields.next();
-    const auto time = fields.number(), count = fields.number();
-    if (!name || !time || !count || *count < 0) return {};
-    Listing listing{*time, {}};
-    for (int64_t i = 0; i < *count; ++i) {
-      const auto file = fields.next();
-      if (!file) return {};
-      listing.names.push_back(*file);
-    }
-    listings.emplace(*name, std::move(listing));
+    std::vector<PictureFolder>& folders = listings[fields.next()];
+    folders.resize(fields.count());
+    for (PictureFolder& each : folders) each = read_picture_folder(fields);
   }
   return listings;
+} catch (const core::Error&) {
+  return {};
 }
 
 void append(std::string& bytes, std::string_view field) {
@@ -135,24 +214,39 @@ void write_cache(const fs::path& file, std::string_view bytes) {
 }  // namespace
 
 std::vector<std::string> class_folders(const fs::path& folder) {
-  return sorted_names(folder, [](const fs::directory_entry& entry, const std::string&) {
-    std::error_code ignored;
-    return entry.is_directory(ignored);
+  std::vector<std::string> names;
+  for_each_in(folder, [&](std::string name, bool is_folder) {
+    if (is_folder) names.push_back(std::move(name));
   });
+  std::ranges::sort(names);
+  return names;
 }
 
 std::vector<std::string> require_class_folders(const fs::path& folder) {
   std::vector<std::string> classes = class_folders(folder);
-  if (classes.empty())
-    throw core::failure("'{}': no folders, one for each class, are in it", folder.string());
-  return classes;
+  if (!classes.empty()) return classes;
+  int64_t pictures = 0;
+  for_each_in(folder, [&](const std::string& name, bool) { pictures += is_picture(name); });
+  throw core::failure("'{}' has no class folders{}", folder.string(),
+                      pictures == 0 ? ""
+                                    : fmt::format("; its {} images have to be in a folder for each "
+                                                  "class, named as the class",
+                                                  pictures));
 }
 
-std::vector<std::string> picture_names(const fs::path& folder) {
-  return sorted_names(folder, [](const fs::directory_entry& entry, const std::string& name) {
-    std::error_code ignored;
-    return is_picture(name) && !entry.is_directory(ignored);
-  });
+std::vector<std::string> pictures_below(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const PictureFolder& each : FolderWalk(folder, kSettled).folders())
+    for (const std::string& picture : each.pictures) names.push_back(place_in_class(each, picture));
+  return names;
+}
+
+std::string read_picture_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    throw core::failure("it is not a regular file");
+  return core::read_file(path);
 }
 
 fs::path user_cache() {
@@ -161,36 +255,41 @@ fs::path user_cache() {
   return home && *home ? fs::path(home) / ".cache" / "lowbit" : fs::path();
 }
 
-ImageFolder::ImageFolder(const fs::path& folder, const fs::path& cache)
+ImageFolder::ImageFolder(const fs::path& folder, const fs::path& cache,
+                         std::chrono::nanoseconds settled)
     : folder_(fs::absolute(folder).lexically_normal()),
       class_names_(require_class_folders(folder)) {
   const fs::path file = cache_file(cache, folder_);
   const std::string kept = read_cache(file);
-  const Listings listings = read_listings(kept, folder_);
+  Listings listings = read_listings(kept, folder_);
   std::string now;
   append(now, kMark);
   append(now, folder_.native());
-  const auto add = [&](std::string_view name) {
-    name_begin_.push_back(names_.size());
-    append(names_, name);
-    append(now, name);
-  };
   for (const std::string& name : class_names_) {
-    const int64_t time = time_of_change(folder_ / name);
-    append(now, name);
-    append(now, std::to_string(time));
-    const auto known = listings.find(name);
-    if (known != listings.end() && time != 0 && known->second.time == time) {
-      append(now, std::to_string(known->second.names.size()));
-      for (const std::string_view each : known->second.names) add(each);
+    const fs::path path = folder_ / name;
+    std::vector<PictureFolder> folders = std::move(listings[name]);
+    const auto is_unchanged = [&](const PictureFolder& each) {
+      return !each.state.empty() && each.state == state_of(path / each.name, settled);
+    };
+    if (!folders.empty() && std::ranges::all_of(folders, is_unchanged))
       ++classes_from_cache_;
-    } else {
-      const std::vector<std::string> found = picture_names(folder_ / name);
-      append(now, std::to_string(found.size()));
-      for (const std::string& each : found) add(each);
+    else
+      folders = FolderWalk(path, settled).folders();
+    append(now, name);
+    append(now, std::to_string(folders.size()));
+    for (const PictureFolder& each : folders) {
+      append(now, each.name);
+      append(now, each.state);
+      append(now, std::to_string(each.pictures.size()));
+      for (const std::string& picture : each.pictures) {
+        append(now, picture);
+        name_begin_.push_back(names_.size());
+        append(names_, place_in_class(each, picture));
+      }
     }
     if (size() == (class_end_.empty() ? 0 : class_end_.back()))
-      throw core::failure("class folder '{}' has no images", (folder / name).string());
+      throw core::failure("class folder '{}' has no images ({})", (folder / name).string(),
+                          fmt::join(kEndings, ", "));
     class_end_.push_back(size());
   }
   if (now != kept) write_cache(file, now);
@@ -201,13 +300,16 @@ int64_t ImageFolder::label(int64_t i) const {
 }
 
 StoredPicture ImageFolder::stored(int64_t i, std::string& memory) const {
-  memory = core::read_file(path(i));
+  memory = read_picture_file(path(i));
   return {memory};
 }
 
 fs::path ImageFolder::path(int64_t i) const {
-  return folder_ / class_names_[static_cast<size_t>(label(i))] /
-         (names_.data() + name_begin_[static_cast<size_t>(i)]);
+  return folder_ / class_names_[static_cast<size_t>(label(i))] / file_name(i);
+}
+
+std::string ImageFolder::file_name(int64_t i) const {
+  return names_.data() + name_begin_[static_cast<size_t>(i)];
 }
 
 }  // namespace lowbit::data

@@ -1,5 +1,7 @@
 #include "lowbit/data/imagenet.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "lowbit/core/error.h"
@@ -44,6 +46,21 @@ void require_same_classes(const fs::path& folder, const fs::path& other,
                       (lacks ? other : folder).string());
 }
 
+// The error says what is there instead: validation/, or the classes themselves.
+core::Error no_split(const fs::path& folder) {
+  const fs::path root = folder.parent_path();
+  std::string others;
+  if (core::is_folder(root)) {
+    constexpr size_t kMostNamed = 5;
+    std::vector<std::string> names = class_folders(root);
+    const char* more = names.size() > kMostNamed ? ", ..." : "";
+    names.resize(std::min(names.size(), kMostNamed));
+    if (!names.empty())
+      others = fmt::format("; '{}' has {}{}", root.string(), fmt::join(names, ", "), more);
+  }
+  return core::failure("there is no folder '{}'{}", folder.string(), others);
+}
+
 Split other_than(Split split) {
   return split == Split::train ? Split::validation : Split::train;
 }
@@ -61,7 +78,7 @@ void require_images(const config::DataOptions& options, Split split) {
     return;
   }
   const fs::path folder = folder_of(options, split);
-  if (!core::is_folder(folder)) throw core::failure("there is no folder '{}'", folder.string());
+  if (!core::is_folder(folder)) throw no_split(folder);
   require_same_classes(folder, folder_of(options, other_than(split)),
                        require_class_folders(folder));
 }

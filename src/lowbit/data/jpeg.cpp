@@ -26,7 +26,7 @@ struct JpegErrors {
 
 struct JpegReader : JpegErrors {
   jpeg_decompress_struct state = {};
-  std::vector<uint8_t> row;  // of a CMYK picture
+  std::vector<uint8_t> row;  // of a CMYK picture, or one that nobody sees
 
   JpegReader();
   ~JpegReader() { jpeg_destroy_decompress(&state); }
@@ -116,21 +116,6 @@ bool is_of_usual_colors(const jpeg_decompress_struct& state) {
   return state.num_components == 3 && wide == 2 && (high == 1 || high == 2);
 }
 
-// Whether the data of a scan end with the mark of the picture's end, with nothing in between but
-// the marks after which decoding may begin anew.
-bool is_whole_scan(std::string_view data) {
-  size_t at = data.find('\xff');
-  while (at != data.npos && at + 1 < data.size()) {
-    const auto mark = static_cast<uint8_t>(data[at + 1]);
-    constexpr uint8_t kFill = 0xff, kByte = 0, kEnd = 0xd9;
-    const bool restarts = mark >= 0xd0 && mark <= 0xd7;
-    if (mark == kEnd) return true;
-    if (mark != kFill && mark != kByte && !restarts) return false;
-    at = data.find('\xff', at + (mark == kFill ? 1 : 2));
-  }
-  return false;
-}
-
 // Which part of the rows libjpeg gives: multiples of its blocks.
 struct Columns {
   JDIMENSION first, count;
@@ -145,10 +130,21 @@ Columns wider(const Region& region, JDIMENSION width) {
   return {static_cast<JDIMENSION>(first), static_cast<JDIMENSION>(end - first)};
 }
 
+// Reads the numbers of the rows that are left. libjpeg skips rows so, but for the last ones, which
+// it does not look at: one of them is decoded.
+void read_to_the_end(JpegReader& reader, JDIMENSION columns) {
+  jpeg_decompress_struct& state = reader.state;
+  constexpr size_t kMostComponents = 4;
+  reader.row.resize(size_t{columns} * kMostComponents);
+  jpeg_skip_scanlines(&state, state.output_height - state.output_scanline - 1);
+  JSAMPROW row = reader.row.data();
+  jpeg_read_scanlines(&state, &row, 1);
+}
+
 // False, with reader.message, where libjpeg gives up. `columns` becomes what the rows of `pixels`
 // hold.
-bool read_rows(JpegReader& reader, const Region& region, int eighths, std::vector<uint8_t>& pixels,
-               Columns& columns) {
+bool read_rows(JpegReader& reader, const Region& region, int eighths, Rest rest,
+               std::vector<uint8_t>& pixels, Columns& columns) {
   if (setjmp(reader.way_out)) return false;
   jpeg_decompress_struct& state = reader.state;
   const bool cmyk = reader.cmyk();
@@ -157,7 +153,6 @@ bool read_rows(JpegReader& reader, const Region& region, int eighths, std::vecto
   state.scale_denom = 8;
   jpeg_start_decompress(&state);
   columns = {0, state.output_width};
-  const JDIMENSION picture_height = state.output_height;
   if (region.width < int64_t{columns.count}) {
     columns = wider(region, state.output_width);
     jpeg_crop_scanline(&state, &columns.first, &columns.count);
@@ -172,7 +167,9 @@ bool read_rows(JpegReader& reader, const Region& region, int eighths, std::vecto
     jpeg_read_scanlines(&state, &row, 1);
     if (cmyk) cmyk_to_rgb(row, columns.count, rgb);
   }
-  if (state.output_scanline == picture_height)
+  if (rest == Rest::check && state.output_scanline < state.output_height)
+    read_to_the_end(reader, columns.count);
+  if (state.output_scanline == state.output_height)
     jpeg_finish_decompress(&state);
   else
     jpeg_abort_decompress(&state);
@@ -215,14 +212,13 @@ class JpegPicture : public Picture {
     const jpeg_decompress_struct& state = reader_.state;
     constexpr int kUsualBits = 8;
     return !state.progressive_mode && !state.arith_code && state.data_precision == kUsualBits &&
-           is_of_usual_colors(state) &&
-           is_whole_scan({reinterpret_cast<const char*>(state.src->next_input_byte),
-                          state.src->bytes_in_buffer});
+           is_of_usual_colors(state);
   }
 
-  PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels) override {
+  PixelRows read(const Region& region, int eighths, std::vector<uint8_t>& pixels,
+                 Rest rest) override {
     Columns columns = {};
-    if (!read_rows(reader_, region, eighths, pixels, columns))
+    if (!read_rows(reader_, region, eighths, rest, pixels, columns))
       throw core::failure("JPEG: {}", reader_.message);
     return {pixels.data() + (region.left - int64_t{columns.first}) * 3, int64_t{columns.count} * 3};
   }

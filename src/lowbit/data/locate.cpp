@@ -12,13 +12,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A file that the user names is one of the set's or else its archive, under whatever name.
+// A file that the user names is one of the set's or else an archive of it, under whatever name.
 std::optional<Location> locate_file(const Places& places, const fs::path& root,
                                     std::span<const std::string> files) {
   if (std::ranges::find(files, root.filename().string()) != files.end()) {
     return Location{root.parent_path(), false};
   }
-  if (places.archive.empty()) return std::nullopt;
+  if (places.archives.empty()) return std::nullopt;
   return Location{root, true};
 }
 
@@ -33,8 +33,8 @@ std::optional<Location> locate_in(const Places& places, const fs::path& root,
       return Location{folder, false};
     }
   }
-  if (!places.archive.empty() && core::is_file(root / places.archive)) {
-    return Location{root / places.archive, true};
+  for (const std::string& archive : places.archives) {
+    if (core::is_file(root / archive)) return Location{root / archive, true};
   }
   return std::nullopt;
 }
@@ -58,7 +58,7 @@ Location locate(const Places& places, const std::string& root, std::span<const s
   std::error_code ignored;
   if (!root.empty() && !fs::exists(root, ignored)) throw core::failure("'{}' does not exist", root);
   std::vector<std::string> names(files.begin(), files.end());
-  if (!places.archive.empty()) names.push_back(places.archive);
+  names.insert(names.end(), places.archives.begin(), places.archives.end());
   throw core::failure("none of {} is in {}", fmt::join(names, ", "),
                       fmt::join(roots_of(places, root), ", "));
 }

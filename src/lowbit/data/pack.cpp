@@ -31,8 +31,7 @@ Image resized(Picture& picture, int64_t shorter) {
   check_size(static_cast<uint64_t>(crop.scaled_height), static_cast<uint64_t>(crop.scaled_width));
   Image image{crop.scaled_height, crop.scaled_width, {}};
   image.pixels.resize(static_cast<size_t>(image.height * image.width * 3));
-  // Without what may differ from Pillow.
-  SampleMaker({.shortcut = false}).cut_out(picture, crop, image.pixels.data());
+  SampleMaker({}).cut_out(picture, crop, image.pixels.data());
   return image;
 }
 
@@ -151,7 +150,7 @@ class Packer {
     const std::string name = source.pictures->name(i);
     if (!encoded) return leave_out(name, trouble);
     write(encoded->bytes);
-    index_.add(source.split, encoded->picture, fs::path(name).filename().string());
+    index_.add(source.split, encoded->picture, source.pictures->file_name(i));
     ++(source.split == Split::train ? packed_.train : packed_.validation);
   }
 

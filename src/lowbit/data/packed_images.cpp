@@ -26,6 +26,10 @@ std::string PackedImages::name(int64_t i) const {
                      class_names()[picture.label], index_.name_of(picture));
 }
 
+std::string PackedImages::file_name(int64_t i) const {
+  return std::string(index_.name_of(index_.picture(split_, i)));
+}
+
 StoredPicture PackedImages::stored(int64_t i, std::string&) const {
   const PackedPicture picture = index_.picture(split_, i);
   file_.bring(index_.bytes_of(picture));

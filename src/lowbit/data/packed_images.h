@@ -21,6 +21,7 @@ class PackedImages : public PictureSet {
   const std::vector<std::string>& class_names() const override { return index_.class_names(); }
   // "FILE: val/CLASS/NAME"
   std::string name(int64_t i) const override;
+  std::string file_name(int64_t i) const override;
   // Also an Error if the checksum does not hold.
   StoredPicture stored(int64_t i, std::string& memory) const override;
 

@@ -43,7 +43,7 @@ static_assert(sizeof(PackedHeader) == 80);
 struct PackedPicture {
   uint64_t offset, bytes;  // in the file
   uint64_t checksum;       // of these bytes
-  uint64_t name;           // where it begins among the names: that of the file in its class folder
+  uint64_t name;           // where it begins among the names: PictureSet::file_name
   uint32_t height, width;  // pixels
   uint32_t label;
   uint32_t zero;

@@ -22,6 +22,8 @@ class PictureSet {
   virtual const std::vector<std::string>& class_names() const = 0;  // by label
   // What an error calls picture i: where it lies.
   virtual std::string name(int64_t i) const = 0;
+  // Where it lies in the folder of its class: "1.jpg", "images/1.jpg".
+  virtual std::string file_name(int64_t i) const = 0;
   // Picture i as it is kept; the result may point into `memory`. An Error (failure) if it cannot
   // be read; whether it is a picture is not looked at.
   virtual StoredPicture stored(int64_t i, std::string& memory) const = 0;

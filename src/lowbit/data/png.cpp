@@ -99,7 +99,8 @@ class PngPicture : public Picture {
 
   bool has_fractions() const override { return false; }
 
-  PixelRows read(const Region& region, int, std::vector<uint8_t>& pixels) override {
+  // libpng knows where a row begins only behind the rows above it: all is decoded.
+  PixelRows read(const Region& region, int, std::vector<uint8_t>& pixels, Rest) override {
     if (!read_all(reader_, height_, width_, pixels))
       throw core::failure("PNG: {}", reader_.message);
     return {pixels.data() + (region.top * width_ + region.left) * 3, width_ * 3};

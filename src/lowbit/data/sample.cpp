@@ -51,31 +51,24 @@ Crop SampleRecipe::crop(const Picture& picture, int64_t epoch, int64_t index) co
                 : center_crop(picture.height(), picture.width(), side);
 }
 
-void SampleMaker::make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels) {
-  cut_out(picture, recipe_.crop(picture, epoch, index), pixels.data());
+void SampleMaker::make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels,
+                       Rest rest) {
+  cut_out(picture, recipe_.crop(picture, epoch, index), pixels.data(), rest);
   if (recipe_.jitter) change_colors(draw_color_jitter(recipe_.seed, epoch, index), pixels);
 }
 
-// The rectangle of the picture at that size.
-PixelRows SampleMaker::read(Picture& picture, const Region& needed, int eighths) {
-  if (recipe_.shortcut) return picture.read(needed, eighths, decoded_);
-  PixelRows all = picture.read({0, 0, picture.height(), picture.width()}, 8, decoded_);
-  all.first += needed.top * all.row_bytes + needed.left * 3;
-  return all;
-}
-
-void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels) {
+void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels, Rest rest) {
   if (keeps_size(crop)) {
     const Region& window = crop.window;
-    const PixelRows source = read(
-        picture,
-        {crop.box.top + window.top, crop.box.left + window.left, window.height, window.width}, 8);
+    const PixelRows source = picture.read(
+        {crop.box.top + window.top, crop.box.left + window.left, window.height, window.width}, 8,
+        decoded_, rest);
     for (int64_t y = 0; y < window.height; ++y)
       std::memcpy(pixels + y * window.width * 3, source.first + y * source.row_bytes,
                   static_cast<size_t>(window.width * 3));
     return;
   }
-  const int eighths = recipe_.shortcut && picture.has_fractions() ? smallest_size(crop) : 8;
+  const int eighths = recipe_.fractions && picture.has_fractions() ? smallest_size(crop) : 8;
   const ScaledAxis vertical = scaled_axis(crop.box.top, crop.box.height, eighths,
                                           crop.scaled_height, crop.window.top, crop.window.height);
   const ScaledAxis horizontal = scaled_axis(crop.box.left, crop.box.width, eighths,
@@ -84,7 +77,7 @@ void SampleMaker::cut_out(Picture& picture, const Crop& crop, uint8_t* pixels) {
   const Region needed{
       vertical.offset + rows.source_begin(), horizontal.offset + columns.source_begin(),
       rows.source_end() - rows.source_begin(), columns.source_end() - columns.source_begin()};
-  const PixelRows source = read(picture, needed, eighths);
+  const PixelRows source = picture.read(needed, eighths, decoded_, rest);
   resample(source.first, source.row_bytes, rows, columns, pixels, buffers_);
 }
 

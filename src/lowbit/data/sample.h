@@ -15,10 +15,9 @@ struct SampleRecipe {
   int64_t side = 224;   // pixels, of a square
   bool random = false;  // random_resized_crop, else center_crop
   bool jitter = false;  // change_colors, at random
-  // Decodes only the rows and columns that the sample shows, and a JPEG whose box is at least
-  // twice, four or eight times as large as the sample at that fraction. Without fractions it
-  // changes nothing; with them a color differs by about one step of 255 in the mean.
-  bool shortcut = true;
+  // Decodes a JPEG whose box is at least twice, four or eight times as large as the sample at that
+  // fraction: for training alone, since a color then differs by about one step of 255 in the mean.
+  bool fractions = false;
   uint64_t seed = 0;
 
   // What sample `index` of the set shows of its picture in `epoch`.
@@ -31,15 +30,15 @@ class SampleMaker {
   explicit SampleMaker(const SampleRecipe& recipe) : recipe_(recipe) {}
 
   // Fills pixels, [side, side, 3], with sample `index` of the set in `epoch`, which is cut out of
-  // `picture`. An Error (failure) as Picture::read says.
-  void make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels);
+  // `picture`, of which no more is decoded than the sample shows. An Error (failure) as
+  // Picture::read says.
+  void make(Picture& picture, int64_t epoch, int64_t index, std::span<uint8_t> pixels,
+            Rest rest = Rest::check);
 
   // The part of a picture that `crop` says, [window.height, window.width, 3].
-  void cut_out(Picture& picture, const Crop& crop, uint8_t* pixels);
+  void cut_out(Picture& picture, const Crop& crop, uint8_t* pixels, Rest rest = Rest::check);
 
  private:
-  PixelRows read(Picture& picture, const Region& needed, int eighths);
-
   SampleRecipe recipe_;
   std::vector<uint8_t> decoded_;
   ResampleBuffers buffers_;

@@ -21,7 +21,8 @@ SampleStream::SampleStream(std::unique_ptr<const PictureSet> images, const Strea
     : images_(std::move(images)),
       options_(options),
       elsewhere_(std::move(elsewhere)),
-      slots_(elsewhere_ ? kSlotsElsewhere : kSlots) {
+      slots_(elsewhere_ ? kSlotsElsewhere : kSlots),
+      known_whole_(static_cast<size_t>(images_->size())) {
   // The thread that trains may be kept on a core of its own, and these would inherit that.
   const std::vector<int> cores = kernels::unpinned_cores();
   for (int i = 0; i < options.threads; ++i)
@@ -219,12 +220,27 @@ void SampleStream::make(const Task& task, int64_t index, SampleMaker& maker, boo
   const StoredPicture stored =
       images_->stored(index, elsewhere_ ? elsewhere_->memory(task) : own_memory);
   const std::unique_ptr<Picture> picture = open_picture(stored);
-  if (elsewhere_ && !on_cpu && elsewhere_->take(task, stored.bytes, *picture, epoch_, index))
-    return;
-  const int64_t bytes = side() * side() * 3;
-  maker.make(*picture, epoch_, index,
-             {slots_[task.slot].data.pixels.data_ptr<uint8_t>() + task.sample * bytes,
-              static_cast<size_t>(bytes)});
+  std::atomic<bool>& known_whole = known_whole_[static_cast<size_t>(index)];
+  if (elsewhere_ && !on_cpu && elsewhere_->take(task, stored.bytes, *picture, epoch_, index)) {
+    if (!known_whole) require_whole_or_leave(task, stored);
+  } else {
+    const int64_t bytes = side() * side() * 3;
+    maker.make(*picture, epoch_, index,
+               {slots_[task.slot].data.pixels.data_ptr<uint8_t>() + task.sample * bytes,
+                static_cast<size_t>(bytes)},
+               known_whole ? Rest::skip : Rest::check);
+  }
+  known_whole = true;
+}
+
+// Of a sample that was taken elsewhere, where damage goes unnoticed.
+void SampleStream::require_whole_or_leave(const Task& task, const StoredPicture& stored) {
+  try {
+    require_whole(stored);
+  } catch (...) {
+    elsewhere_->leave(task);
+    throw;
+  }
 }
 
 }  // namespace lowbit::data

@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -45,7 +46,9 @@ struct DecodedBatch {
 };
 
 // Holds a few batches and nothing else of the images, whatever the size of the set. A sample
-// depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead.
+// depends on (seed, epoch, index) alone, not on the threads or on how far they are ahead. The first
+// time that it reads an image it looks for damage anywhere in it (require_whole), so that it does
+// not depend on the seed or epoch whether an image counts as damaged.
 class SampleStream {
  public:
   // `elsewhere` makes what samples it can; null: the threads make all of them.
@@ -92,6 +95,7 @@ class SampleStream {
   void decode(const Task& task, SampleMaker& maker, bool on_cpu = false);
   int64_t make_or_skip(const Task& task, int64_t wanted, SampleMaker& maker, bool on_cpu);
   void make(const Task& task, int64_t index, SampleMaker& maker, bool on_cpu);
+  void require_whole_or_leave(const Task& task, const StoredPicture& stored);
   void make_elsewhere(size_t slot, SampleMaker& maker);
   void attempt(const Task& task, std::unique_lock<std::mutex>& lock,
                const std::function<void()>& work);
@@ -123,6 +127,10 @@ class SampleStream {
   int64_t next_first_ = 0;   // of the batch whose slot is opened next
   int64_t next_sample_ = 0;  // of the slot opened last
   int64_t running_ = 0;      // tasks
+
+  // By image: it has been decoded to its end once, so that from then on only what a sample shows of
+  // it is decoded.
+  std::vector<std::atomic<bool>> known_whole_;
 
   std::vector<std::jthread> threads_;  // last: they use all of it
 };

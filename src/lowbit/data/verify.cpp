@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "lowbit/core/error.h"
-#include "lowbit/core/files.h"
 #include "lowbit/core/threads.h"
+#include "lowbit/data/image_folder.h"
 
 namespace lowbit::data {
 namespace {
@@ -30,7 +30,7 @@ ImagesToVerify images_of(std::vector<std::filesystem::path> files) {
   const size_t count = files.size();
   const auto kept = std::make_shared<const std::vector<std::filesystem::path>>(std::move(files));
   return {count, [kept](size_t i) { return (*kept)[i].string(); },
-          [kept](size_t i) { decode_image(core::read_file((*kept)[i])); }};
+          [kept](size_t i) { require_whole({read_picture_file((*kept)[i])}); }};
 }
 
 ImagesToVerify images_of(std::shared_ptr<const PictureSet> pictures) {
@@ -38,7 +38,7 @@ ImagesToVerify images_of(std::shared_ptr<const PictureSet> pictures) {
           [pictures](size_t i) { return pictures->name(static_cast<int64_t>(i)); },
           [pictures](size_t i) {
             std::string memory;
-            decode_image(*open_picture(pictures->stored(static_cast<int64_t>(i), memory)));
+            require_whole(pictures->stored(static_cast<int64_t>(i), memory));
           }};
 }
 

@@ -21,7 +21,7 @@ struct BadImage {
 struct ImagesToVerify {
   size_t count = 0;
   std::function<std::string(size_t)> name;
-  std::function<void(size_t)> decode;  // an Error says why that is impossible
+  std::function<void(size_t)> decode;  // an Error says why that is impossible: require_whole
 };
 ImagesToVerify images_of(std::vector<std::filesystem::path> files);
 ImagesToVerify images_of(std::shared_ptr<const PictureSet> pictures);

@@ -78,6 +78,7 @@ torch::Tensor first_images(data::BatchSource& source, const StepOptions& options
   const Batch first = make_batch(std::min(count, own), source, precise);
   source.start_epoch(0);
   source.assemble_at(0, first.images, first.targets);
+  source.take_skipped();  // the epochs count them
   return first.images;
 }
 

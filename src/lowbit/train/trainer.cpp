@@ -62,9 +62,14 @@ config::Options settled(config::Options options, torch::Device device,
   return options;
 }
 
-// As checkpoints hold it. A run that was resumed is the same run.
+// As checkpoints hold it. A run that was resumed is the same run; and a checkpoint may be used in
+// another folder than the run's.
 std::string stored(config::Configuration configuration) {
-  std::erase(configuration.arguments, "--resume");
+  std::vector<std::string>& arguments = configuration.arguments;
+  std::erase(arguments, "--resume");
+  if (const auto root = std::ranges::find(arguments, "--root");
+      arguments.end() - root > 1 && !root[1].empty())
+    root[1] = std::filesystem::absolute(root[1]).lexically_normal().string();
   return configuration.to_json();
 }
 
