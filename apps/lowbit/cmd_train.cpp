@@ -21,6 +21,8 @@
 #include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
+#include "process.h"
+#include "run_group.h"
 #include "run_summary.h"
 
 namespace lowbit::app {
@@ -118,8 +120,8 @@ train::RunResult train_to_the_end(const config::Configuration& configuration,
                                   distributed::Group* group, train::RunStart start) {
   const auto observer = observer_of(group);
   train::Trainer trainer(configuration, *observer, std::move(start), group);
-  core::catch_interrupts();
-  train::RunResult result = trainer.train();
+  // Until then there is nothing to save.
+  train::RunResult result = trainer.train(core::catch_interrupts);
   if (leads(group)) print_summary(trainer, configuration, result);
   return result;
 }
@@ -141,9 +143,10 @@ int train_all(const config::Configuration& configuration, distributed::Group* gr
   int signal = result.interrupted;
   if (leads(group)) {
     const train::RunFiles files(configuration.options);
+    if (configuration.options.train.pack && !signal) signal = core::interrupted();
     if (configuration.options.train.pack && !signal) {
+      end_at_signals();
       pack(configuration, files);
-      signal = core::interrupted();
     }
     print_next_steps(configuration, files);
   }
@@ -159,12 +162,16 @@ int run(const config::Configuration& configuration, distributed::Group* group) {
 int run_at(const distributed::Place& place, const config::Configuration& configuration) {
   end_with_launcher();
   distributed::take_part_of_cores(place);
-  const auto group =
-      distributed::Group::join(place, train::choose_device(configuration.options.train, &place));
-  // What must be downloaded is there before the others look for it.
-  if (place.leads()) require_inputs(configuration.options);
-  group->wait_for_all();
-  return run(configuration, group.get());
+  const auto group = join(place, configuration);
+  try {
+    // What must be downloaded is there before the others look for it, however long that takes.
+    if (place.leads()) require_inputs(configuration.options);
+    group->wait_for_all(distributed::Limit::none);
+    return run(configuration, group.get());
+  } catch (const std::exception& error) {
+    group->leave(error.what());
+    throw;
+  }
 }
 
 int launch_all(Arguments arguments, int here, const config::TrainOptions& options) {
@@ -197,12 +204,15 @@ int train(const Arguments& arguments) {
   if (!place || place->leads()) {
     log_to_console(options.verbose);
     for (const std::string& warning : configuration.warnings) core::log().warn(warning);
+    if (const std::string alone = distributed::incomplete_place(); !alone.empty())
+      core::log().warn(alone);
   }
   if (options.dry_run) return dry_run(configuration);
   if (options.lr_test) {
     log_schedule(options);
     return 0;
   }
+  end_at_signals();
   if (place) return run_at(*place, configuration);
   require_inputs(configuration.options);
   if (options.sync_bn) core::log().warn("option '--sync_bn' has no effect with one process");

@@ -1,6 +1,7 @@
 #include "launcher.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -13,18 +14,19 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "lowbit/distributed/free_port.h"
 #include "lowbit/distributed/place.h"
+#include "lowbit/distributed/port.h"
 #include "process.h"
 
 namespace lowbit::app {
 namespace {
 
-constexpr const char* kLaunched = "LOWBIT_LAUNCHED";
+constexpr const char* kLauncher = "LOWBIT_LAUNCHER";  // its process id
 // For a process that fails with the others: then its own message is the better one.
 constexpr std::chrono::seconds kGrace(3);
 
@@ -38,9 +40,16 @@ File open_or_fail(std::FILE* file) {
   return File(file);
 }
 
+// No disk is needed for what may never be shown.
+std::FILE* memory_file() {
+  const int file = ::memfd_create("errors of a process", MFD_CLOEXEC);
+  return file < 0 ? nullptr : ::fdopen(file, "w+");
+}
+
 distributed::Place place_of_first(int count, const config::TrainOptions& options) {
-  distributed::Place place{
-      .rank = options.rank, .size = std::max(options.world_size, count), .local_size = count};
+  distributed::Place place{.rank = options.rank,
+                           .size = options.world_size > 0 ? options.world_size : count,
+                           .local_size = count};
   if (place.size > count)
     distributed::meet_as_the_environment_says(place);
   else
@@ -59,7 +68,7 @@ std::vector<std::string> environment_of(const distributed::Place& place) {
           fmt::format("MASTER_ADDR={}", place.host),
           fmt::format("MASTER_PORT={}", place.port),
           "TORCHELASTIC_USE_AGENT_STORE=False",
-          fmt::format("{}=1", kLaunched)};
+          fmt::format("{}={}", kLauncher, own_process())};
 }
 
 void print_all(std::FILE* file) {
@@ -79,7 +88,8 @@ bool failed_of_its_own(const Children::Ended& ended) {
 std::optional<Children::Ended> watch(Children& children, int& interrupted) {
   std::optional<Children::Ended> failed;
   while (children.running() > 0) {
-    const auto ended = failed ? children.wait(kGrace) : children.wait();
+    // One that saves its state after a signal takes its time.
+    const auto ended = failed && !interrupted ? children.wait(kGrace) : children.wait();
     if (!ended) {
       children.kill_all();
       while (children.wait()) {
@@ -87,13 +97,27 @@ std::optional<Children::Ended> watch(Children& children, int& interrupted) {
       break;
     }
     if (ended->status == 0) continue;
-    if (was_stopped(ended->status))
+    if (was_stopped(ended->status)) {
+      // Where the signal was for that one alone, the others would wait for it.
       interrupted = ended->status;
-    else if (!failed || failed->status == kLostPeer ||
-             (ended->child == 0 && failed_of_its_own(*ended) && failed_of_its_own(*failed)))
+      children.ask_to_end();
+    } else if (!failed || failed->status == kLostPeer ||
+               (ended->child == 0 && failed_of_its_own(*ended) && failed_of_its_own(*failed)))
       failed = ended;
   }
+  if (interrupted && failed && failed->status == kLostPeer) failed.reset();
   return failed;
+}
+
+// A suspended process does not say itself why the others wait.
+void say_who_is_suspended(Children& children, const distributed::Place& first) {
+  children.on_suspended = [&children, first, told = std::set<size_t>()](size_t child,
+                                                                        bool goes_on) mutable {
+    if (goes_on ? told.erase(child) == 0 : !told.insert(child).second) return;
+    fmt::print(stderr, "warning: process {} of {} (PID {}) {}\n",
+               first.rank + static_cast<int>(child), first.size, children.pid(child),
+               goes_on ? "goes on" : "is suspended by SIGSTOP: the others wait for it");
+  };
 }
 
 // What the user learns of it; returns the exit status.
@@ -102,26 +126,26 @@ int tell(const Children::Ended& failed, const Children& children, const distribu
   const int rank = first.rank + static_cast<int>(failed.child);
   if (failed.status == kLostPeer)
     throw core::failure("a process on another machine ended: those here were stopped");
+  if (failed.child > 0) print_all(errors[failed.child].get());
   if (failed.status > 128)
     throw core::failure(
         "process {} of {} (PID {}) was killed by signal {}: the others were stopped", rank,
         first.size, children.pid(failed.child), failed.status - 128)
         .detail("the same command with -r goes on from the last state that was saved");
-  if (failed.child > 0) print_all(errors[failed.child].get());
   return failed.status;
 }
 
 }  // namespace
 
 bool is_launched() {
-  return std::getenv(kLaunched) != nullptr;
+  return std::getenv(kLauncher) != nullptr;
 }
 
 void end_with_launcher() {
   if (!is_launched()) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It may have ended before that.
-  if (::getppid() == 1) ::raise(SIGKILL);
+  if (std::to_string(::getppid()) != std::getenv(kLauncher)) ::raise(SIGKILL);
 }
 
 int launch(const Arguments& arguments, int count, const config::TrainOptions& options) {
@@ -137,9 +161,10 @@ int launch(const Arguments& arguments, int count, const config::TrainOptions& op
       children.start(arguments, environment_of(place));
       continue;
     }
-    File& file = errors[static_cast<size_t>(local)] = open_or_fail(std::tmpfile());
+    File& file = errors[static_cast<size_t>(local)] = open_or_fail(memory_file());
     children.start(arguments, environment_of(place), ::fileno(nowhere.get()), ::fileno(file.get()));
   }
+  say_who_is_suspended(children, first);
   int interrupted = 0;
   const auto failed = watch(children, interrupted);
   return failed ? tell(*failed, children, first, errors) : interrupted;

@@ -1,4 +1,5 @@
 // lowbit VERB ...: finds the verb, prints what the library says, picks the exit status.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,10 +9,8 @@
 #include <filesystem>
 
 #include "commands.h"
-#include "launcher.h"
-#include "lowbit/core/error.h"
 #include "lowbit/core/threads.h"
-#include "lowbit/distributed/group.h"
+#include "report_error.h"
 #include "verb_table.h"
 
 namespace {
@@ -79,21 +78,23 @@ void set_up_waiting(char** argv) {
   ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), argv);
 }
 
+// A file opened in the place of a closed standard error would get the messages.
+void open_standard_streams() {
+  while (true) {
+    const int descriptor = ::open("/dev/null", O_RDWR);
+    if (descriptor > STDERR_FILENO) ::close(descriptor);
+    if (descriptor < 0 || descriptor > STDERR_FILENO) return;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   set_up_waiting(argv);
   try {
     return dispatch({argv + 1, argv + argc});
-  } catch (const lowbit::core::Error& error) {
-    // The launcher names the process that ended first.
-    if (lowbit::app::is_launched() && dynamic_cast<const lowbit::distributed::PeerLost*>(&error))
-      return lowbit::app::kLostPeer;
-    fmt::print(stderr, "lowbit: {}\n", error.what());
-    if (!error.details().empty()) fmt::print(stderr, "{}\n", error.details());
-    return error.exit_status();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "lowbit: {}\n", error.what());
-    return 1;
+  } catch (...) {
+    return lowbit::app::report_error(std::current_exception());
   }
 }

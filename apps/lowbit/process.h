@@ -13,6 +13,10 @@
 
 namespace lowbit::app {
 
+// From here on a signal that asks the program to end (core::handle_stop_signals) ends it at once,
+// with a line on standard error and the status 128 + signal: where there is nothing to save.
+void end_at_signals();
+
 pid_t own_process();
 
 // As process lists show it, "" if there is no such process.
@@ -22,8 +26,9 @@ std::string name_of_process(pid_t pid);
 // one to wait for; false if there is none. An Error (failure) if the system cannot say.
 bool wait_for_process(pid_t pid, const std::function<void()>& begin);
 
-// This program, started again beside itself. SIGINT and SIGTERM that come while the object lives
-// are handed on to all that run, once each. One object at a time.
+// This program, started again beside itself. Signals that ask it to end and come while the object
+// lives are handed on to all that run, once each, also to those that are suspended. One object at a
+// time.
 class Children {
  public:
   Children();
@@ -41,9 +46,13 @@ class Children {
     size_t child;  // counted from 0, in the order of their start
     int status;    // exit status, or 128 + the signal that ended it
   };
+  // Called in wait() for a child that SIGSTOP has suspended, and when it goes on.
+  std::function<void(size_t child, bool goes_on)> on_suspended = [](size_t, bool) {};
   // The next that ends; nothing if none does in that time, or none runs.
   std::optional<Ended> wait(std::optional<std::chrono::milliseconds> longest = {});
 
+  // By SIGTERM, unless a signal has been handed on.
+  void ask_to_end();
   void kill_all();  // by SIGKILL
   size_t running() const { return running_; }
   pid_t pid(size_t child) const { return pids_[child]; }
@@ -54,11 +63,11 @@ class Children {
 };
 
 // Runs this program with the arguments and waits for it: its exit status, or 128 + the signal that
-// ended it. SIGINT and SIGTERM that come meanwhile are handed on to it, once each. An Error
-// (failure) if it cannot be started.
+// ended it. Signals that come meanwhile are handed on as Children does. An Error (failure) if it
+// cannot be started.
 int run_program(const Arguments& arguments);
 
-// Whether a status is that of a program that SIGINT or SIGTERM stopped.
+// Whether a status is that of a program that was asked to end by a signal.
 bool was_stopped(int status);
 
 }  // namespace lowbit::app

@@ -266,6 +266,14 @@ TEST(Configuration, IsTheSameAfterATripThroughJson) {
   }
 }
 
+TEST(CommonSettings, LeaveOutWhatBelongsToAMachine) {
+  const auto common = [](const std::string& more) { return common_settings(run(kLsq + more)); };
+  const std::vector<Setting> usual = common("--lr 0.1");
+  EXPECT_EQ(common("--lr 0.1 --root elsewhere --world_size 4 --rank 2 --gpus 2 --verbose"), usual);
+  EXPECT_NE(common("--lr 0.2"), usual);
+  EXPECT_NE(common("--lr 0.1 -b 17"), usual);
+}
+
 TEST(Configuration, FromAFileNeedsTheFileNoMore) {
   const TemporaryConfig file("dataset=fashion\nkeyword=cbsa\noptions='--lr 0.125'\n");
   const Configuration configuration = file.run();

@@ -83,7 +83,7 @@ TEST(Group, TellsThatAnotherProcessIsGone) {
                               try {
                                 group.sum(torch::ones({1}));
                               } catch (const PeerLost& error) {
-                                EXPECT_THAT(error.what(), HasSubstr("lost another process"));
+                                EXPECT_THAT(error.what(), HasSubstr("lost process 1 of 2"));
                                 ++told;
                                 throw;
                               }

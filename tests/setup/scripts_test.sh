@@ -122,4 +122,13 @@ entry start_on_terminate.sh 12 CONFIG 3 --lr 1
 expect_status 7
 [ "$output" = $'set up\nafter 12 CONFIG 3 --lr 1' ] || fail "another call was expected"
 
+for bad in "" "12" "x CONFIG" "0 CONFIG"; do
+  begin "start_on_terminate.sh $bad says how to call it, and sets nothing up"
+  # shellcheck disable=SC2086  # no, one or two words
+  entry start_on_terminate.sh $bad
+  expect_status 2
+  expect_output "start_on_terminate.sh PID CONFIG"
+  [[ $output != *"set up"$'\n'* ]] || fail "it set up"
+done
+
 echo "all of the setup's tests passed"

@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "lowbit/distributed/free_port.h"
 #include "lowbit/distributed/group_scope.h"
+#include "lowbit/distributed/port.h"
 
 namespace lowbit::testing_support {
 

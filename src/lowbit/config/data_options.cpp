@@ -17,22 +17,30 @@ std::vector<Option> data_option_rows() {
        {"fake", "fake"}},
       "data set; imagenet: root/train/CLASS/*, root/val/CLASS/*; dali: the same by a GPU; fake: "
       "random images, 100000 long");
-  table.text({"--root"}, &DataOptions::root, "PATH",
-             "folder, archive or packed file of the data set; none: its usual place");
-  table.words(
-      {"--mirror"}, &DataOptions::mirrors,
-      "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "
-      "LOWBIT_MIRROR and the publisher's");
-  table.flag({"--offline"}, &DataOptions::offline, "a missing archive is not downloaded");
+  table
+      .text({"--root"}, &DataOptions::root, "PATH",
+            "folder, archive or packed file of the data set; none: its usual place")
+      .may_differ = true;
+  table
+      .words({"--mirror"}, &DataOptions::mirrors,
+             "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "
+             "LOWBIT_MIRROR and the publisher's")
+      .may_differ = true;
+  table.flag({"--offline"}, &DataOptions::offline, "a missing archive is not downloaded")
+      .may_differ = true;
   table.integer({"--batch_size", "-b"}, &DataOptions::train_batch, between(1, 1 << 20),
                 "samples of a training step");
   table.integer({"--val_batch_size", "-v"}, &DataOptions::val_batch, kAny,
                 "samples of a validation step; below 1: no validation");
-  table.integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
-                "threads that decode images, at most the usable cores");
-  table.optional_number({"--dali_cpu_share"}, &DataOptions::cpu_share, between(0, 1),
-                        "dali: share of the images that these threads make beside the GPU; none: "
-                        "as many as they can");
+  table
+      .integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
+               "threads that decode images, at most the usable cores")
+      .may_differ = true;
+  table
+      .optional_number({"--dali_cpu_share"}, &DataOptions::cpu_share, between(0, 1),
+                       "dali: share of the images that these threads make beside the GPU; none: "
+                       "as many as they can")
+      .may_differ = true;
   for (const auto& [name, field, range] : {std::tuple("--mean", &DataOptions::mean, kAny),
                                            std::tuple("--std", &DataOptions::std, kPositive)})
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")

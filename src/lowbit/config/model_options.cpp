@@ -74,8 +74,10 @@ std::vector<Option> model_option_rows() {
                "kernel of the space-to-depth stem");
   table.text({"--order"}, &ModelOptions::shrink_order, "LETTERS",
              "ReShapeResolution: its layers, letters c (convolution), b (norm), a (activation)");
-  table.text({"--policy"}, &ModelOptions::policy_file, "FILE",
-             "file that sets attributes of quantizers by layer and epoch");
+  table
+      .text({"--policy"}, &ModelOptions::policy_file, "FILE",
+            "file that sets attributes of quantizers by layer and epoch")
+      .may_differ = true;
   return std::move(table).rows();
 }
 

@@ -44,6 +44,7 @@ struct Option {
   std::string default_value;  // as help shows it
   std::string help;
   bool describes_model = false;  // part of the network, not of its training or data
+  bool may_differ = false;       // between the processes that train one network
 
   // Non-empty: accepted with a warning that says this.
   std::string without_effect;

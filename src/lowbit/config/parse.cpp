@@ -107,6 +107,16 @@ Configuration Configuration::from_json(std::string_view json,
   return configure(given, Purpose::run, policy);
 }
 
+std::vector<Setting> common_settings(const Configuration& configuration) {
+  std::vector<Setting> common;
+  for (const Setting& setting : configuration.settings) {
+    const auto option = std::ranges::find(all_options(), setting.name, &Option::name);
+    if (!option->may_differ) common.push_back(setting);
+  }
+  common.push_back({"text of --policy", configuration.options.model.policy.text, ""});
+  return common;
+}
+
 Configuration parse_run(const std::optional<std::filesystem::path>& config_file,
                         std::span<const std::string> command_line, const Environment& environment) {
   GivenOptions given;

@@ -39,6 +39,10 @@ struct Configuration {
                                  std::span<const std::string> command_line = {});
 };
 
+// The settings that the processes which train one network must have alike, and the text of the
+// policy file as one of them.
+std::vector<Setting> common_settings(const Configuration& configuration);
+
 // A run: the options of the file, if there is one, then those of the command line (without program,
 // verb and file), which win. DELAY in the environment is --delay. With --dry-run what is not built
 // is a warning, and so is a policy file that is missing. Every error is a usage error with its

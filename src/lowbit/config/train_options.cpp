@@ -106,20 +106,29 @@ std::vector<Option> file_rows() {
              "go on from resume_file; from the start where the run has saved nothing yet");
   table.text({"--resume_file"}, &TrainOptions::resume_file, "FILE", "checkpoint to go on from");
   table.flag({"--evaluate", "-e"}, &TrainOptions::evaluate, "only evaluate");
-  table.text({"--weights_dir"}, &TrainOptions::weights_dir, "FOLDER", "where checkpoints lie");
-  table.text({"--log_dir"}, &TrainOptions::log_dir, "FOLDER", "where logs lie");
+  table.text({"--weights_dir"}, &TrainOptions::weights_dir, "FOLDER", "where checkpoints lie")
+      .may_differ = true;
+  table.text({"--log_dir"}, &TrainOptions::log_dir, "FOLDER", "where logs lie").may_differ = true;
   table.integer({"--save_freq", "-s"}, &TrainOptions::save_freq, at_least(-1),
                 "epochs between kept checkpoints; below 1: none");
   table.interval({"--save_every"}, &TrainOptions::save_every,
                  "saves also within an epoch: 500 (steps), 10m (30s, 2h); none: after each epoch");
-  table.integer({"--report_freq"}, &TrainOptions::report_freq, at_least(1),
-                "iterations between reports");
-  table.flag({"--verbose"}, &TrainOptions::verbose,
-             "log details, and what every quantizer does, at the start and after each epoch");
-  table.flag({"--dry-run"}, &TrainOptions::dry_run,
-             "read and build everything, print the effective configuration, stop");
-  table.flag({"--tensorboard"}, &TrainOptions::tensorboard,
-             "write TensorBoard event files into the folder of the run");
+  table
+      .integer({"--report_freq"}, &TrainOptions::report_freq, at_least(1),
+               "iterations between reports")
+      .may_differ = true;
+  table
+      .flag({"--verbose"}, &TrainOptions::verbose,
+            "log details, and what every quantizer does, at the start and after each epoch")
+      .may_differ = true;
+  table
+      .flag({"--dry-run"}, &TrainOptions::dry_run,
+            "read and build everything, print the effective configuration, stop")
+      .may_differ = true;
+  table
+      .flag({"--tensorboard"}, &TrainOptions::tensorboard,
+            "write TensorBoard event files into the folder of the run")
+      .may_differ = true;
   table.flag({"--pack"}, &TrainOptions::pack,
              "at the end: pack the network as lowbit export does, compare size and speed with "
              "float32");
@@ -141,9 +150,11 @@ std::vector<Option> file_rows() {
 
 std::vector<Option> machine_rows() {
   auto table = table_of_group("Machine");
-  table.choice({"--device"}, &TrainOptions::device,
-               {{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}},
-               "auto: a GPU if there is one");
+  table
+      .choice({"--device"}, &TrainOptions::device,
+              {{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}},
+              "auto: a GPU if there is one")
+      .may_differ = true;
   table.choice({"--precision"}, &TrainOptions::precision,
                {{"fp64", Precision::fp64},
                 {"fp32", Precision::fp32},
@@ -162,23 +173,39 @@ std::vector<Option> machine_rows() {
       {"--opt_level"}, &TrainOptions::opt_level,
       {{"O0", OptLevel::O0}, {"O1", OptLevel::O1}, {"O2", OptLevel::O2}, {"O3", OptLevel::O3}},
       "of --fp16: O0 computes in fp32, the others alike");
-  table.integers({"--device-ids", "-g"}, &TrainOptions::device_ids, kNotNegative,
-                 "GPUs: where several are given, a process on each; by default the first that "
-                 "exists is used");
-  table.integer({"--gpus"}, &TrainOptions::gpus, kNotNegative,
-                "processes that train together on this machine, each on a GPU of its own, or on "
-                "its part of the CPU's cores; batch_size is that of all; 0: as the options around "
-                "say, else one");
-  table.flag({"--distributed"}, &TrainOptions::distributed, "a process on each GPU");
-  table.integer({"--world_size"}, &TrainOptions::world_size, kNotNegative,
-                "processes of all machines, which meet at MASTER_ADDR:MASTER_PORT of the "
-                "environment; 0: those of this one");
-  table.integer({"--rank"}, &TrainOptions::rank, kNotNegative,
-                "number of the first process of this machine");
+  table
+      .integers({"--device-ids", "-g"}, &TrainOptions::device_ids, kNotNegative,
+                "GPUs: where several are given, a process on each; by default the first that "
+                "exists is used")
+      .may_differ = true;
+  table
+      .integer({"--gpus"}, &TrainOptions::gpus, kNotNegative,
+               "processes that train together on this machine, each on a GPU of its own, or on "
+               "its part of the CPU's cores; batch_size is that of all; 0: as the options around "
+               "say, else one")
+      .may_differ = true;
+  table.flag({"--distributed"}, &TrainOptions::distributed, "a process on each GPU").may_differ =
+      true;
+  table
+      .integer({"--world_size"}, &TrainOptions::world_size, kNotNegative,
+               "processes of all machines, which meet at MASTER_ADDR:MASTER_PORT of the "
+               "environment; 0: those of this one")
+      .may_differ = true;
+  table
+      .integer({"--rank"}, &TrainOptions::rank, kNotNegative,
+               "number of the first process of this machine")
+      .may_differ = true;
+  table
+      .integer({"--peer_timeout"}, &TrainOptions::peer_timeout, between(1, 1000000),
+               "seconds to wait for another process: until it comes, while it does not answer, "
+               "and in a step; then the run ends and names it")
+      .may_differ = true;
   table.flag({"--sync_bn"}, &TrainOptions::sync_bn,
              "BatchNorm takes its statistics over the batch of all processes");
-  table.number({"--delay"}, &TrainOptions::delay, between(0, 86400),
-               "seconds of pause after each iteration; default: DELAY of the environment, if set");
+  table
+      .number({"--delay"}, &TrainOptions::delay, between(0, 86400),
+              "seconds of pause after each iteration; default: DELAY of the environment, if set")
+      .may_differ = true;
   return std::move(table).rows();
 }
 

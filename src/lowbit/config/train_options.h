@@ -86,6 +86,7 @@ struct TrainOptions {
   bool distributed = false;  // a process on each GPU of this machine
   int world_size = 0;        // processes of all machines; 0: those of this one
   int rank = 0;              // of the first process of this machine
+  int peer_timeout = 600;    // seconds to wait for another process
   bool sync_bn = false;      // BatchNorm takes its statistics over all processes
   Precision precision = Precision::fp32;
   OptLevel opt_level = OptLevel::O1;

@@ -1,7 +1,5 @@
 #include "lowbit/core/interrupt.h"
 
-#include <csignal>
-
 namespace lowbit::core {
 namespace {
 
@@ -14,14 +12,34 @@ extern "C" void on_signal(int signal) {
 
 }  // namespace
 
+std::vector<int> obeyed_stop_signals() {
+  std::vector<int> obeyed;
+  for (const int signal : kStopSignals) {
+    struct sigaction action = {};
+    // Shells start background jobs with SIGINT ignored, and scripts stop such jobs by it all the
+    // same; only nohup means what it says.
+    const bool ignored = signal == SIGHUP && ::sigaction(signal, nullptr, &action) == 0 &&
+                         action.sa_handler == SIG_IGN;
+    if (!ignored) obeyed.push_back(signal);
+  }
+  return obeyed;
+}
+
+void handle_stop_signals(void (*handler)(int)) {
+  for (const int signal : obeyed_stop_signals()) std::signal(signal, handler);
+}
+
 void catch_interrupts() {
   received = 0;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  handle_stop_signals(on_signal);
 }
 
 int interrupted() {
   return received;
 }
+
+Interrupted::Interrupted(int signal, std::string_view what)
+    : Error(ErrorKind::failure, fmt::format("stopped by signal {} {}", signal, what)),
+      signal_(signal) {}
 
 }  // namespace lowbit::core

@@ -1,12 +1,14 @@
 #include "lowbit/data/batches.h"
 
 #include <c10/core/DeviceGuard.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
 #include <numeric>
 
 #include "lowbit/core/error.h"
+#include "lowbit/data/packed_index.h"
 #include "lowbit/data/shuffle.h"
 #include "lowbit/data/streamed_batches.h"
 #include "lowbit/kernels/augment.h"
@@ -152,6 +154,16 @@ void ResidentBatches::assemble(const torch::Tensor& images, const torch::Tensor&
   batch.epoch = state + kEpoch;
   kernels::assemble_batch(options_.backend, batch, tensor::current_stream(set_.pixels.device()));
   state_.select(0, kCursor).add_(batch.batch);
+}
+
+uint64_t ResidentBatches::checksum() const {
+  std::string sums = fmt::format("{}", fmt::join(set_.class_names, "\n"));
+  for (const torch::Tensor& part : {set_.pixels, set_.labels}) {
+    const torch::Tensor host = part.cpu().contiguous();
+    sums += fmt::format(
+        " {:x}", checksum_of({static_cast<const char*>(host.const_data_ptr()), host.nbytes()}));
+  }
+  return checksum_of(sums);
 }
 
 }  // namespace lowbit::data

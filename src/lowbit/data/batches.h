@@ -77,6 +77,10 @@ class BatchSource {
   virtual int64_t width() const = 0;
   virtual const std::vector<std::string>& class_names() const = 0;
 
+  // Of labels and classes, and of the pixels where they are held: the same in processes that see
+  // the same set.
+  virtual uint64_t checksum() const = 0;
+
   // What was skipped since the last call.
   virtual Skipped take_skipped() { return {}; }
 
@@ -108,6 +112,7 @@ class ResidentBatches : public BatchSource {
   int64_t height() const override { return set_.pixels.size(1); }
   int64_t width() const override { return set_.pixels.size(2); }
   const std::vector<std::string>& class_names() const override { return set_.class_names; }
+  uint64_t checksum() const override;
 
  private:
   ImageSet set_;

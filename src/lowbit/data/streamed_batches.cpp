@@ -4,6 +4,7 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "lowbit/core/threads.h"
 #include "lowbit/data/gpu_samples.h"
 #include "lowbit/data/imagenet.h"
+#include "lowbit/data/packed_index.h"
 #include "lowbit/kernels/augment.h"
 #include "lowbit/tensor/tensor.h"
 
@@ -171,6 +173,12 @@ void StreamedBatches::assemble(const torch::Tensor& images, const torch::Tensor&
 
 Skipped StreamedBatches::take_skipped() {
   return std::exchange(skipped_, {});
+}
+
+uint64_t StreamedBatches::checksum() const {
+  std::string text = fmt::format("{}", fmt::join(class_names(), "\n"));
+  for (int64_t i = 0; i < size(); ++i) text += fmt::format(" {}", stream_.images().label(i));
+  return checksum_of(text);
 }
 
 }  // namespace lowbit::data

@@ -32,6 +32,7 @@ class StreamedBatches : public BatchSource {
   const std::vector<std::string>& class_names() const override {
     return stream_.images().class_names();
   }
+  uint64_t checksum() const override;
   Skipped take_skipped() override;
 
  private:

@@ -4,21 +4,19 @@
 
 #include <torch/types.h>
 
+#include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/distributed/facts.h"
+#include "lowbit/distributed/patience.h"
+#include "lowbit/distributed/peer_lost.h"
 #include "lowbit/distributed/place.h"
 
 namespace lowbit::distributed {
-
-// Another process ended, or can no longer be reached.
-class PeerLost : public core::Error {
- public:
-  explicit PeerLost(const std::string& reason)
-      : core::Error(core::ErrorKind::failure, "lost another process of the run: " + reason) {}
-};
 
 // A sum that goes on beside other work.
 class Pending {
@@ -26,7 +24,8 @@ class Pending {
   Pending(Pending&&) noexcept;
   Pending& operator=(Pending&&) noexcept;
   ~Pending();
-  // From here on (on a GPU: for what is enqueued on the current stream) the sum is there. PeerLost.
+  // From here on (on a GPU: for what is enqueued on the current stream) the sum is there. Throws
+  // what functions of Group do.
   void wait();
 
  private:
@@ -37,11 +36,19 @@ class Pending {
 };
 
 // Every function is called by all processes in the same order, with tensors of the same shapes and
-// types on the group's device, contiguous. Each throws PeerLost.
+// types on the group's device, contiguous. Each throws PeerLost, and what PeerWatch::check does.
 class Group {
  public:
-  // Waits for all processes of the place. device: of this process, its tensors' device.
-  static std::unique_ptr<Group> join(const Place& place, torch::Device device);
+  struct Terms {
+    Facts facts;        // that all processes must have alike
+    Patience patience;  // to meet, and whenever a process waits for another
+    // As PeerWatch::Setup::end. Of a GPU alone: while it waits for a process that is gone, even an
+    // exception gets nowhere, because destructors wait for it.
+    std::function<void(std::exception_ptr)> end;
+  };
+  // Waits for all processes of the place; throws what meet() does. device: of this process, its
+  // tensors' device.
+  static std::unique_ptr<Group> join(const Place& place, torch::Device device, Terms terms = {});
   ~Group();
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
@@ -68,9 +75,15 @@ class Group {
   int64_t sum(int64_t number);
   // The first text, by rank, that is not empty; cut to a kilobyte.
   std::string first_text(const std::string& text);
-  void wait_for_all();
+  void wait_for_all(Limit limit = Limit::patience);
+
+  // An Error (usage), in all processes, where one has other facts than process 0.
+  void agree(const Facts& facts);
+  // Tells the others why this process is about to leave them.
+  void leave(const std::string& reason);
 
  private:
+  friend class Pending;
   struct Engines;
   Group(const Place& place, torch::Device device, std::unique_ptr<Engines> engines);
 

@@ -30,6 +30,7 @@ constexpr int kMostProcesses = 1 << 20, kLargestPort = 65535;
 
 void meet_as_the_environment_says(Place& place) {
   if (const char* host = std::getenv("MASTER_ADDR")) place.host = host;
+  if (place.host.empty()) throw core::usage_error("MASTER_ADDR='' in the environment: no host");
   place.port = number_from_environment("MASTER_PORT", 1, kLargestPort).value_or(place.port);
 }
 
@@ -45,6 +46,13 @@ std::optional<Place> place_from_environment() {
   const char* open = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
   place.store_is_open = open && std::string_view(open) == "True";
   return place;
+}
+
+std::string incomplete_place() {
+  const bool rank = std::getenv("RANK") != nullptr, size = std::getenv("WORLD_SIZE") != nullptr;
+  if (rank == size) return "";
+  return fmt::format("the environment has {}, but not {}: this process trains alone",
+                     rank ? "RANK" : "WORLD_SIZE", rank ? "WORLD_SIZE" : "RANK");
 }
 
 void take_part_of_cores(const Place& place) {

@@ -23,6 +23,9 @@ struct Place {
 // (usage) that names a variable which is no number, or out of range.
 std::optional<Place> place_from_environment();
 
+// Where the environment says only one of RANK and WORLD_SIZE, what is wrong with that; else "".
+std::string incomplete_place();
+
 // Where host and port are given by MASTER_ADDR and MASTER_PORT, sets them. Errors as above.
 void meet_as_the_environment_says(Place& place);
 

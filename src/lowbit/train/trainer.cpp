@@ -9,6 +9,7 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
+#include "lowbit/data/packed_index.h"
 #include "lowbit/distributed/equality.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
@@ -144,8 +145,29 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer,
   load_weights();
   if (options_.data.val_batch >= 1) {
     validation_ = std::make_unique<Validation>(options_, step_);
+    agree_on_set("validation", validation_->source());
     check_classes(validation_->class_names());
   }
+}
+
+void Trainer::agree_on_set(const char* name, const data::BatchSource& source) const {
+  if (!group_) return;
+  group_->agree(
+      {{fmt::format("number of {} images", name), fmt::format("{}", source.size())},
+       {fmt::format("checksum of the {} set", name), fmt::format("{:016x}", source.checksum())}});
+}
+
+void Trainer::agree_on_weights(const NamedTensors& weights) const {
+  if (!group_) return;
+  std::string sums;
+  for (const auto& [name, tensor] : weights) {
+    const torch::Tensor host = tensor.cpu().contiguous();
+    sums += fmt::format(
+        "{} {:x}\n", name,
+        data::checksum_of({static_cast<const char*>(host.const_data_ptr()), host.nbytes()}));
+  }
+  group_->agree({{"checksum of the weights to begin with",
+                  weights.empty() ? "none" : fmt::format("{:016x}", data::checksum_of(sums))}});
 }
 
 void Trainer::load_weights() {
@@ -159,7 +181,7 @@ void Trainer::load_weights() {
   if (options_.train.resume)
     core::log().info("-r: there is no {} yet: the run begins at its start",
                      files_.checkpoint.string());
-  if (options_.train.pretrained.empty()) return;
+  if (options_.train.pretrained.empty()) return agree_on_weights({});
   const std::string path = find_pretrained(options_).string();
   const Value file = read_checkpoint(path);
   // To evaluate a network is to see it as it was when it was saved.
@@ -171,6 +193,7 @@ void Trainer::load_weights() {
 
 void Trainer::load(const Value& file, const std::string& path) {
   const NamedTensors weights = weights_of(file);
+  agree_on_weights(weights);
   loaded_ = load_state(*network_, weights, path);
   log_load(loaded_, path);
 }
@@ -252,7 +275,12 @@ Trainer::Training::Training(Trainer& trainer)
       saved(trainer.files_, trainer.start_),
       save_clock(trainer.options_.train.save_every) {
   trainer.check_classes(source->class_names());
+  trainer.agree_on_set("training", *source);
   if (trainer.start_.checkpoint) position = trainer.restore(*this);
+  if (trainer.group_) {
+    trainer.group_->agree({{"epoch to go on with", fmt::format("{}", position.epoch)},
+                           {"image to go on with", fmt::format("{}", position.samples)}});
+  }
   if (trainer.group_) trainer.group_->take_from_first(training_state(parts(trainer)));
 }
 
@@ -319,7 +347,7 @@ void Trainer::save(Training& training) const {
   if (leads()) training.saved.save(state(training));
 }
 
-RunResult Trainer::train() {
+RunResult Trainer::train(const std::function<void()>& before_epochs) {
   if (leads()) files_.make_folders();
   RunResult result;
   result.full_precision_start = full_precision_start();
@@ -334,6 +362,7 @@ RunResult Trainer::train() {
   if (leads())
     record_.start(training.position.epoch, result.full_precision_start, *network_,
                   statistics_images(training));
+  before_epochs();
   while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);

@@ -1,6 +1,7 @@
 // A run: from options to a trained, saved and evaluated network.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,10 +36,11 @@ class Trainer {
 
   // Trains the epochs that are left; logs and saves each, and within them as --save_every says; a
   // new run also saves its start. Of several processes the one that leads the group does. Stops
-  // early, saved, when a signal arrives (core::catch_interrupts). A loss that is not finite is an
+  // early, saved, when a signal arrives (core::catch_interrupts). before_epochs is called when all
+  // is ready, before the first epoch. A loss that is not finite is an
   // Error (failure) that names the epoch, the iteration and the first layer whose output is not
   // finite; the last checkpoint stays.
-  RunResult train();
+  RunResult train(const std::function<void()>& before_epochs = [] {});
 
   const models::Network& network() const { return *network_; }
   // How the file whose weights the network began with fitted; empty without one.
@@ -81,6 +83,10 @@ class Trainer {
   // An Error (failure) where processes have come apart: other than these statistics, all that is
   // trained has the same bits everywhere after every step.
   void check_equal(const Training& training) const;
+
+  // Usage errors where processes see other data, or go on from another state.
+  void agree_on_set(const char* name, const data::BatchSource& source) const;
+  void agree_on_weights(const NamedTensors& weights) const;
 
   void load_weights();
   void load(const Value& file, const std::string& path);

@@ -27,6 +27,7 @@ class Validation {
   }
 
   const std::vector<std::string>& class_names() const { return source_->class_names(); }
+  const data::BatchSource& source() const { return *source_; }
 
  private:
   const config::Options& options_;
