@@ -19,6 +19,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/distributed/free_port.h"
 #include "lowbit/distributed/place.h"
+#include "output.h"
 #include "process.h"
 
 namespace lowbit::app {
@@ -62,11 +63,13 @@ std::vector<std::string> environment_of(const distributed::Place& place) {
           fmt::format("{}=1", kLaunched)};
 }
 
-void print_all(std::FILE* file) {
+void complain_all(std::FILE* file) {
   std::rewind(file);
+  std::string text;
   char buffer[4096];
   for (size_t count; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
-    std::fwrite(buffer, 1, count, stderr);
+    text.append(buffer, count);
+  complain_lines(text);
 }
 
 bool failed_of_its_own(const Children::Ended& ended) {
@@ -107,7 +110,7 @@ int tell(const Children::Ended& failed, const Children& children, const distribu
         "process {} of {} (PID {}) was killed by signal {}: the others were stopped", rank,
         first.size, children.pid(failed.child), failed.status - 128)
         .detail("the same command with -r goes on from the last state that was saved");
-  if (failed.child > 0) print_all(errors[failed.child].get());
+  if (failed.child > 0) complain_all(errors[failed.child].get());
   return failed.status;
 }
 
