@@ -10,6 +10,7 @@
 #include "lowbit/core/log.h"
 #include "lowbit/core/number.h"
 #include "lowbit/train/run_files.h"
+#include "output.h"
 #include "process.h"
 
 namespace lowbit::app {
@@ -104,7 +105,7 @@ int train_with_repetitions(const AfterCall& call, const fs::path& checkpoint) {
 
 int after(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", after_usage, config::help_text());
+    print_lines(fmt::format("{}\n{}", after_usage, config::help_text()));
     return 0;
   }
   const AfterCall call = read_after_call(arguments);

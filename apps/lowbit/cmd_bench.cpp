@@ -1,5 +1,4 @@
 // lowbit bench MODEL.lowbit: latency and throughput of a packed network.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
@@ -14,6 +13,7 @@
 #include "lowbit/runtime/packed_network.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "open_checkpoint.h"
+#include "output.h"
 
 namespace lowbit::app {
 namespace {
@@ -61,10 +61,10 @@ void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& i
     for (const std::vector<double>& run : runs) times.push_back(run[static_cast<size_t>(step)]);
     const double time = median(times);
     sum += time;
-    fmt::print("{:>10.1f} us  {:<36} {:>4} x {:>3} x {:>4}  {:<12} {}\n", time * 1e6, value.name,
-               value.height, value.width, value.channels, value.operation, value.kernel);
+    print("{:>10.1f} us  {:<36} {:>4} x {:>3} x {:>4}  {:<12} {}\n", time * 1e6, value.name,
+          value.height, value.width, value.channels, value.operation, value.kernel);
   }
-  fmt::print("{:>10.1f} us  together\n", sum * 1e6);
+  print("{:>10.1f} us  together\n", sum * 1e6);
 }
 
 void compare(const BenchCall& call) {
@@ -82,13 +82,13 @@ int bench(const Arguments& arguments) {
   if (!call) return 0;
   runtime::PackedNetwork network(call->packed.model, call->packed.kernels, call->packed.threads);
   const std::vector<uint8_t> image = noise(network.description());
-  fmt::print("{}\n", network.description().network);
+  print("{}\n", network.description().network);
   if (call->layers) print_layers(network, image);
   std::vector<float> logits(static_cast<size_t>(network.description().classes));
   const std::vector<double> times =
       latencies(call->seconds, [&] { network.run(image.data(), 1, logits.data()); });
   const double total = std::accumulate(times.begin(), times.end(), 0.0);
-  fmt::print(
+  print(
       "{:.3f} ms an image (median of {}; best {:.3f}), {:.1f} images/s, {} kernels, {}, "
       "{:.2f} MB a session\n",
       median(times) * 1e3, times.size(), *std::ranges::min_element(times) * 1e3,

@@ -12,6 +12,7 @@
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
+#include "output.h"
 #include "run_summary.h"
 
 namespace lowbit::app {
@@ -43,11 +44,11 @@ config::Configuration configuration_for(const train::Value& checkpoint, const st
 
 int eval(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", eval_usage, config::help_text());
+    print_lines(fmt::format("{}\n{}", eval_usage, config::help_text()));
     return 0;
   }
   if (arguments.empty()) {
-    fmt::print(stderr, "{}", eval_usage);
+    complain_lines(eval_usage);
     return 2;
   }
   const std::string& path = arguments[0];

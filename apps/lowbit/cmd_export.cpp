@@ -1,8 +1,8 @@
 // lowbit export CHECKPOINT -o MODEL.lowbit --onnx FILE: packs a trained network and proves that
 // nothing was lost; lowbit tools export_onnx.
-#include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +25,7 @@
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
 #include "open_checkpoint.h"
+#include "output.h"
 #include "pixel_source.h"
 #include "run_summary.h"
 #include "tool_call.h"
@@ -60,7 +61,7 @@ void explain_other_answers(const deploy::Proof& proof, const ExportCall& call) {
   if (named(kEnds, call.ends) == deploy::Ends::float32 ||
       proof.disagreeing * kExpectedOf <= proof.images)
     return;
-  fmt::print(
+  print(
       "the other classes come of layers trained in full precision that have {} weights here; "
       "--ends float32 leaves them as trained\n",
       call.ends);
@@ -141,9 +142,10 @@ void write_packed(const std::string& path, const packed::ModelT& model,
   const std::vector<uint8_t> bytes = runtime::seal(model);
   core::replace_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   const models::NetworkSize size = models::network_size(network);
-  fmt::print("{}:\n{}; {:.1f} times smaller than float32\n", path,
-             deploy::format_sizes(deploy::packed_size(model, bytes.size())),
-             static_cast<double>(size.float_bytes) / static_cast<double>(bytes.size()));
+  print("{}:\n", path);
+  print_lines(deploy::format_sizes(deploy::packed_size(model, bytes.size())));
+  print("; {:.1f} times smaller than float32\n",
+        static_cast<double>(size.float_bytes) / static_cast<double>(bytes.size()));
 }
 
 void write_onnx(const ExportCall& call, const packed::ModelT& model,
@@ -154,12 +156,26 @@ void write_onnx(const ExportCall& call, const packed::ModelT& model,
                               .weights = named(kOnnxWeights, call.onnx_weights),
                               .version = LOWBIT_VERSION});
   core::replace_file(call.onnx, bytes);
-  fmt::print("{}: {} bytes\n", call.onnx, bytes.size());
+  print("{}: {} bytes\n", call.onnx, bytes.size());
+}
+
+// Before the work: that the files can be written, and that none takes another one's place.
+void require_outputs(const ExportCall& call) {
+  std::error_code none;
+  for (const std::string& output : {call.output, call.onnx}) {
+    if (output.empty()) continue;
+    core::require_writable(output, core::Special::written);
+    if (std::filesystem::equivalent(output, call.checkpoint, none))
+      throw core::usage_error("'{}' is the checkpoint itself", output);
+  }
+  if (!call.output.empty() && core::behind_links(call.output) == core::behind_links(call.onnx))
+    throw core::usage_error("'{}' cannot be both the packed file and the ONNX file", call.output);
 }
 
 // file: what is read from call.checkpoint
 int export_as(const ExportCall& call, const train::Value& file) {
   log_to_console();
+  require_outputs(call);
   config::Configuration configuration = configuration_to_use(file, call.checkpoint, call.network);
   config::DataOptions& data = configuration.options.data;
   require_inputs(configuration.options);
@@ -172,14 +188,23 @@ int export_as(const ExportCall& call, const train::Value& file) {
   const torch::NoGradGuard no_grad;
   PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
   const int64_t calibration = std::min<int64_t>(call.calibrate, training.size());
-  const deploy::Trace trace(network, normalized(training.fetch(0, calibration).pixels, data));
-  packed::ModelT model =
-      deploy::lower(trace, lower_options(call, network, data, validation.class_names()));
+  const torch::Tensor images = normalized(training.fetch(0, calibration).pixels, data);
   core::log().info("{}", network.description());
-  deploy::Prover prover(network, model);
-  const deploy::Proof proof = prove_on(prover, validation, call.check, data);
+  deploy::Proof proof;
+  packed::ModelT model;
+  try {
+    model = deploy::lower(deploy::Trace(network, images),
+                          lower_options(call, network, data, validation.class_names()));
+    deploy::Prover prover(network, model);
+    proof = prove_on(prover, validation, call.check, data);
+  } catch (core::Error& error) {
+    error.at(call.checkpoint);
+    throw;
+  } catch (const c10::Error& error) {
+    throw core::failure("{}", error.what_without_backtrace()).at(call.checkpoint);
+  }
   model.checked = proof.text();
-  fmt::print("{}\n", proof.text());
+  print("{}\n", proof.text());
   explain_other_answers(proof, call);
   if (!call.output.empty()) write_packed(call.output, model, network);
   if (!call.onnx.empty()) write_onnx(call, model, data);

@@ -1,5 +1,4 @@
 // lowbit report RUN...: an HTML page of one or more runs.
-#include <fmt/format.h>
 
 #include <filesystem>
 
@@ -8,6 +7,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/report/page.h"
+#include "output.h"
 
 namespace lowbit::app {
 namespace {
@@ -50,7 +50,8 @@ ReportCall read_report_call(const Arguments& arguments) {
   if (call.runs.empty())
     throw core::usage_error("report: no run is given").detail("lowbit report -h says what one is");
   if (!call.images && !call.options.empty())
-    throw core::usage_error("report: with --no-images '{}' has no use", call.options.front());
+    throw core::usage_error("report: '{}' cannot be combined with --no-images",
+                            call.options.front());
   return call;
 }
 
@@ -64,7 +65,7 @@ fs::path default_output(const ReportCall& call, const std::vector<report::Report
 
 int report(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}", report_usage);
+    print_lines(report_usage);
     return 0;
   }
   const ReportCall call = read_report_call(arguments);
@@ -72,17 +73,16 @@ int report(const Arguments& arguments) {
   log_to_console();
   std::vector<report::ReportedRun> runs;
   for (const fs::path& path : call.runs)
-    for (report::RunData& data : report::read_runs(path)) {
-      report::Flips flips;
-      if (call.images)
-        flips = report::find_flips(data, call.options, kPictures);
-      else
-        flips.missing = "--no-images";
-      runs.push_back({std::move(data), std::move(flips)});
-    }
+    for (report::RunData& data : report::read_runs(path)) runs.push_back({std::move(data), {}});
   const fs::path output = call.output.empty() ? default_output(call, runs) : call.output;
+  core::require_writable(output, core::Special::written);
+  for (report::ReportedRun& run : runs)
+    if (call.images)
+      run.flips = report::find_flips(run.data, call.options, kPictures);
+    else
+      run.flips.missing = "--no-images";
   core::replace_file(output, report::page(runs));
-  fmt::print("wrote {}\n", output.string());
+  print("wrote {}\n", output.string());
   return 0;
 }
 

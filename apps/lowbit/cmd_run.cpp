@@ -1,4 +1,5 @@
 // lowbit run MODEL.lowbit IMAGE|FOLDER|DATASET...: classifies with a packed network.
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "lowbit/data/labels.h"
 #include "lowbit/data/sample.h"
 #include "lowbit/runtime/packed_network.h"
+#include "output.h"
 #include "pixel_source.h"
 
 namespace lowbit::app {
@@ -72,7 +74,7 @@ struct Score {
     const auto percent = [this](int64_t count) {
       return 100 * static_cast<double>(count) / static_cast<double>(images);
     };
-    fmt::print("{} images: top-1 {:.2f} %, top-5 {:.2f} %, {:.1f} images/s\n", images,
+    app::print("{} images: top-1 {:.2f} %, top-5 {:.2f} %, {:.1f} images/s\n", images,
                percent(first), percent(among_best), static_cast<double>(images) / seconds);
   }
 };
@@ -80,7 +82,8 @@ struct Score {
 class Classifier {
  public:
   explicit Classifier(const PackedCall& call)
-      : network_(call.model, call.kernels, call.threads),
+      : model_(call.model),
+        network_(call.model, call.kernels, call.threads),
         names_(network_.class_names()),
         maker_({.side = network_.description().height, .random = false}),
         logits_(static_cast<size_t>(network_.description().classes)) {}
@@ -88,10 +91,13 @@ class Classifier {
   const lowbit_description& description() const { return network_.description(); }
   const std::vector<std::string>& names() const { return names_; }
 
-  Answer classify(const uint8_t* pixels) {
+  // image: its name in the Error (failure) of a network whose numbers are broken.
+  Answer classify(const uint8_t* pixels, const std::string& image) {
     const auto start = Clock::now();
     network_.run(pixels, 1, logits_.data());
     Answer answer;
+    if (!std::ranges::all_of(logits_, [](float logit) { return std::isfinite(logit); }))
+      throw core::failure("'{}': the logits of '{}' are not finite", image, model_);
     answer.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     answer.best.resize(logits_.size());
     std::iota(answer.best.begin(), answer.best.end(), 0);
@@ -111,14 +117,15 @@ class Classifier {
     double sum = 0;
     const float largest = logits_[static_cast<size_t>(best.front())];
     for (const float logit : logits_) sum += std::exp(static_cast<double>(logit - largest));
-    fmt::print("{}:", title);
+    print("{}:", title);
     for (const int label : best) {
       const float logit = logits_[static_cast<size_t>(label)];
       const std::string name =
           names_.empty() ? std::to_string(label) : names_[static_cast<size_t>(label)];
-      fmt::print(" {} {:.1f} %{}", name, 100 * std::exp(static_cast<double>(logit - largest)) / sum,
-                 label == best.back() ? "\n" : ",");
+      print("{} {} {:.1f} %", label == best.front() ? "" : ",", name,
+            100 * std::exp(static_cast<double>(logit - largest)) / sum);
     }
+    print("\n");
   }
 
   // The picture as the network takes it. Errors name the file.
@@ -146,6 +153,7 @@ class Classifier {
     return data::decode_image(picture).pixels;
   }
 
+  std::string model_;
   runtime::PackedNetwork network_;
   std::vector<std::string> names_;
   data::SampleMaker maker_;
@@ -154,7 +162,8 @@ class Classifier {
 
 void run_picture(Classifier& classifier, const fs::path& path) {
   const std::vector<uint8_t> pixels = classifier.pixels_of(path);
-  classifier.print_best(path.string(), classifier.classify(pixels.data()).best);
+  require_output();
+  classifier.print_best(path.string(), classifier.classify(pixels.data(), path.string()).best);
 }
 
 // The class of each folder: the one of its name, or by its place where the network names none.
@@ -196,7 +205,8 @@ void run_folder(Classifier& classifier, const fs::path& folder) {
   Score score;
   for (int64_t i = 0; i < images.size(); ++i) {
     const std::vector<uint8_t> pixels = classifier.pixels_of(images.path(i));
-    score.add(classifier.classify(pixels.data()), labels[static_cast<size_t>(images.label(i))]);
+    score.add(classifier.classify(pixels.data(), images.path(i).string()),
+              labels[static_cast<size_t>(images.label(i))]);
   }
   score.print();
 }
@@ -217,11 +227,12 @@ void run_dataset(Classifier& classifier, const std::string& name, const RunCall&
     const PixelSource::Batch batch = source.fetch(first, std::min(kBatch, source.size() - first));
     for (int64_t i = 0; i < batch.pixels.size(0); ++i) {
       const torch::Tensor pixels = batch.pixels[i].contiguous();
-      score.add(classifier.classify(pixels.const_data_ptr<uint8_t>()),
+      score.add(classifier.classify(pixels.const_data_ptr<uint8_t>(),
+                                    fmt::format("image {} of {}", first + i, name)),
                 batch.labels[i].item<int64_t>());
     }
   }
-  fmt::print("{}: ", name);
+  print("{}: ", name);
   score.print();
 }
 

@@ -1,16 +1,15 @@
 // lowbit summary CONFIG|CHECKPOINT|MODEL.lowbit [options]: the layers of a network and what they
 // cost.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
 #include "lowbit/deploy/packed_summary.h"
 #include "lowbit/models/factory.h"
@@ -19,6 +18,7 @@
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
 #include "open_checkpoint.h"
+#include "output.h"
 
 namespace lowbit::app {
 namespace {
@@ -55,35 +55,35 @@ std::shared_ptr<models::Network> network_of_config(const std::optional<std::stri
 
 // By its name, or by the mark of its format where it has another one.
 bool is_packed(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string start(8, '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  std::string start = core::read_start(path, 8);
+  start.resize(8);
   return path.ends_with(".lowbit") || packed::ModelBufferHasIdentifier(start.data());
 }
 
 void print_classes(const runtime::PackedNetwork& network) {
   constexpr size_t kShown = 5;
   const std::vector<std::string> names = network.class_names();
-  fmt::print("{} classes", network.description().classes);
-  if (!names.empty())
-    fmt::print(": {}{}",
-               fmt::join(names.begin(), names.begin() + std::min(kShown, names.size()), ", "),
-               names.size() > kShown ? ", ..." : "");
-  fmt::print("\n");
+  print("{} classes", network.description().classes);
+  for (size_t i = 0; i < std::min(kShown, names.size()); ++i)
+    print("{}{}", i == 0 ? ": " : ", ", names[i]);
+  print_lines(names.size() > kShown ? ", ...\n" : "\n");
 }
 
 int summarize_packed(const std::string& path) {
   const runtime::PackedNetwork network(path, "auto", /*threads=*/1);
   const lowbit_description& about = network.description();
-  fmt::print("{}\n", about.network);
-  fmt::print("images of {} x {} pixels and {} channels, as bytes", about.height, about.width,
-             about.channels);
+  print("{}\n", about.network);
+  print("images of {} x {} pixels and {} channels, as bytes", about.height, about.width,
+        about.channels);
   if (about.resize > 0)
-    fmt::print(": the center of a picture whose shorter side was resized to {}", about.resize);
-  fmt::print("\n");
+    print(": the center of a picture whose shorter side was resized to {}", about.resize);
+  print("\n");
   print_classes(network);
-  if (*about.checked) fmt::print("checked when it was written: {}\n", about.checked);
-  fmt::print("\n{}", deploy::format_summary(deploy::summarize(network, path)));
+  if (*about.checked) print("checked when it was written: {}\n", about.checked);
+  const deploy::PackedSummary summary = deploy::summarize(network, path);
+  if (!summary.not_finite.empty())
+    core::log().warn("{}: it has numbers that are not finite: {}", path, summary.not_finite);
+  print_lines("\n" + deploy::format_summary(summary));
   return 0;
 }
 
@@ -91,11 +91,11 @@ int summarize_packed(const std::string& path) {
 
 int summary(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("{}\n{}", summary_usage, config::help_text());
+    print_lines(fmt::format("{}\n{}", summary_usage, config::help_text()));
     return 0;
   }
   if (arguments.empty()) {
-    fmt::print(stderr, "{}", summary_usage);
+    complain_lines(summary_usage);
     return 2;
   }
   log_to_console();
@@ -113,8 +113,8 @@ int summary(const Arguments& arguments) {
   const bool checkpoint = file && train::looks_like_checkpoint(*file);
   const auto network =
       checkpoint ? network_of_checkpoint(*file, options) : network_of_config(file, options);
-  fmt::print("{}\n\n{}", network->description(),
-             models::format_summary(models::summarize(*network)));
+  print("{}\n\n", network->description());
+  print_lines(models::format_summary(models::summarize(*network)));
   return 0;
 }
 

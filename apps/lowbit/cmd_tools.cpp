@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "lowbit/core/error.h"
+#include "output.h"
 #include "tools.h"
 #include "verb_table.h"
 
@@ -31,12 +32,12 @@ constexpr Verb tool_verbs[] = {
     {"plot-quantizers", "plot-quantizers FOLDER", "draw docs/quantizers/*.svg", plot_quantizers},
 };
 
-void print_help(std::FILE* to) {
-  fmt::print(to,
-             "usage:\n{}\n"
-             "or: lowbit tools --keyword VERB[,raw][,VERB] [options]\n"
-             "lowbit tools VERB -h lists the options of a verb.\n",
-             verb_lines(tool_verbs, tools_program));
+std::string tools_help() {
+  return fmt::format(
+      "usage:\n{}\n"
+      "or: lowbit tools --keyword VERB[,raw][,VERB] [options]\n"
+      "lowbit tools VERB -h lists the options of a verb.\n",
+      verb_lines(tool_verbs, tools_program));
 }
 
 bool is_verb(const std::string& word) {
@@ -98,12 +99,12 @@ int run_old_call(const Arguments& arguments) {
 
 int tools(const Arguments& arguments) {
   if (arguments.empty()) {
-    print_help(stderr);
+    complain_lines(tools_help());
     return 2;
   }
   const std::string& first = arguments.front();
   if (first == "-h" || first == "--help") {
-    print_help(stdout);
+    print_lines(tools_help());
     return 0;
   }
   if (first.starts_with("-")) return run_old_call(arguments);

@@ -1,5 +1,4 @@
 // lowbit train [CONFIG] [options]: a run from its config file to its summary.
-#include <fmt/format.h>
 
 #include <cstdio>
 #include <memory>
@@ -21,6 +20,7 @@
 #include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
+#include "output.h"
 #include "process.h"
 #include "run_group.h"
 #include "run_summary.h"
@@ -186,7 +186,7 @@ int launch_all(Arguments arguments, int here, const config::TrainOptions& option
 
 int train(const Arguments& arguments) {
   if (ask_for_help(arguments)) {
-    fmt::print("usage: lowbit train [CONFIG] [options]\n\n{}", config::help_text());
+    print_lines("usage: lowbit train [CONFIG] [options]\n\n" + config::help_text());
     return 0;
   }
   if (arguments.empty())

@@ -1,6 +1,7 @@
 #include "command_line.h"
 
 #include "lowbit/core/error.h"
+#include "output.h"
 
 namespace lowbit::app {
 
@@ -13,7 +14,7 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
     if (error.get_exit_code() != 0)
       throw core::usage_error("{}: {}", command.substr(command.find(' ') + 1), error.what())
           .detail("'" + command + " -h' lists the options");
-    app.exit(error);
+    print_lines(app.help());
     return false;
   }
   return true;

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +12,8 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
+#include "lowbit/core/printable.h"
+#include "output.h"
 
 namespace lowbit::app {
 namespace {
@@ -27,13 +28,13 @@ constexpr int bar_width = 24;   // characters
 class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    const bool warning = message.level >= spdlog::level::warn;
-    std::FILE* to = warning ? stderr : stdout;
-    fmt::print(to, "{}{}\n", warning ? "warning: " : "",
-               std::string_view(message.payload.data(), message.payload.size()));
-    std::fflush(to);
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (message.level >= spdlog::level::warn)
+      complain("warning: {}\n", text);
+    else
+      print_log_line(text);
   }
-  void flush_() override { std::fflush(stdout); }
+  void flush_() override {}
 };
 
 // Line by line on the disk: what a run that is killed has said is there.
@@ -45,8 +46,11 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    const std::string text = core::printable({message.payload.data(), message.payload.size()});
+    spdlog::details::log_msg shown = message;
+    shown.payload = text;
     spdlog::memory_buf_t line;
-    formatter_->format(message, line);
+    formatter_->format(shown, line);
     core::append_file(path_, {line.data(), line.size()});
   }
   void flush_() override {}
@@ -63,7 +67,7 @@ void pass_on_errors(const std::string& text) {
   } catch (const core::Error&) {
     throw;
   } catch (...) {
-    std::fputs(("warning: " + text + "\n").c_str(), stderr);
+    complain("warning: {}\n", text);
   }
 }
 
@@ -116,17 +120,17 @@ void ProgressDisplay::on_progress(const train::Progress& progress) {
   const auto now = Clock::now();
   if (progress.samples == 0) return;
   if (terminal_ && (now - last_ >= redraw)) {
-    fmt::print(stderr, "\r[{}] {}\033[K", bar_of(progress), line_of(progress));
+    draw_line(fmt::format("[{}] {}", bar_of(progress), line_of(progress)));
     shown_ = true;
     last_ = now;
   } else if (!terminal_ && now - last_ >= repeat) {
-    fmt::print(stderr, "{}\n", line_of(progress));
+    complain("{}\n", line_of(progress));
     last_ = now;
   }
 }
 
 void ProgressDisplay::on_pass_end() {
-  if (shown_) fmt::print(stderr, "\r\033[K");
+  if (shown_) remove_line();
   shown_ = false;
 }
 

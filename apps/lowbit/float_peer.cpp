@@ -1,7 +1,6 @@
 #include "float_peer.h"
 
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
 
 #include <filesystem>
 

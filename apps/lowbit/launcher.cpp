@@ -21,6 +21,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/distributed/place.h"
 #include "lowbit/distributed/port.h"
+#include "output.h"
 #include "process.h"
 
 namespace lowbit::app {
@@ -71,11 +72,13 @@ std::vector<std::string> environment_of(const distributed::Place& place) {
           fmt::format("{}={}", kLauncher, own_process())};
 }
 
-void print_all(std::FILE* file) {
+void complain_all(std::FILE* file) {
   std::rewind(file);
+  std::string text;
   char buffer[4096];
   for (size_t count; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
-    std::fwrite(buffer, 1, count, stderr);
+    text.append(buffer, count);
+  complain_lines(text);
 }
 
 bool failed_of_its_own(const Children::Ended& ended) {
@@ -114,9 +117,9 @@ void say_who_is_suspended(Children& children, const distributed::Place& first) {
   children.on_suspended = [&children, first, told = std::set<size_t>()](size_t child,
                                                                         bool goes_on) mutable {
     if (goes_on ? told.erase(child) == 0 : !told.insert(child).second) return;
-    fmt::print(stderr, "warning: process {} of {} (PID {}) {}\n",
-               first.rank + static_cast<int>(child), first.size, children.pid(child),
-               goes_on ? "goes on" : "is suspended by SIGSTOP: the others wait for it");
+    complain("warning: process {} of {} (PID {}) {}\n", first.rank + static_cast<int>(child),
+             first.size, children.pid(child),
+             goes_on ? "goes on" : "is suspended by SIGSTOP: the others wait for it");
   };
 }
 
@@ -126,7 +129,7 @@ int tell(const Children::Ended& failed, const Children& children, const distribu
   const int rank = first.rank + static_cast<int>(failed.child);
   if (failed.status == kLostPeer)
     throw core::failure("a process on another machine ended: those here were stopped");
-  if (failed.child > 0) print_all(errors[failed.child].get());
+  if (failed.child > 0) complain_all(errors[failed.child].get());
   if (failed.status > 128)
     throw core::failure(
         "process {} of {} (PID {}) was killed by signal {}: the others were stopped", rank,

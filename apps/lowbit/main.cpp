@@ -1,15 +1,19 @@
 // lowbit VERB ...: finds the verb, prints what the library says, picks the exit status.
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <string>
 
 #include "commands.h"
+#include "lowbit/core/error.h"
 #include "lowbit/core/threads.h"
+#include "output.h"
 #include "report_error.h"
 #include "verb_table.h"
 
@@ -32,31 +36,28 @@ constexpr Verb program_verbs[] = {
     {"bench", "bench MODEL", "time a packed network", lowbit::app::bench},
 };
 
-void print_help(std::FILE* to) {
-  fmt::print(to,
-             "lowbit {}: image classifiers with 1 to 4 bit weights and activations\n\n"
-             "usage:\n",
-             LOWBIT_VERSION);
-  fmt::print(to, "{}", lowbit::app::verb_lines(program_verbs, "lowbit"));
-  fmt::print(to,
-             "\n"
-             "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
-             "examples:\n"
-             "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
-             "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
-             "  lowbit train CONFIG --dry-run\n"
-             "  lowbit eval weights/resnet20/fashion-lsq-scratch-2bit-checkpoint.pth.tar\n\n"
-             "exit status: 0 done, 1 run failed, 2 wrong use, 128 + n stopped by signal n\n");
+std::string help_text() {
+  return fmt::format(
+      "lowbit {}: image classifiers with 1 to 4 bit weights and activations\n\n"
+      "usage:\n{}\n"
+      "lowbit VERB -h lists the options of a verb, docs/options.md all of them.\n\n"
+      "examples:\n"
+      "  lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20\n"
+      "  lowbit train CONFIG --lr 0.02 --epochs 60 --device cuda --fp16\n"
+      "  lowbit train CONFIG --dry-run\n"
+      "  lowbit eval weights/resnet20/fashion-lsq-scratch-2bit-checkpoint.pth.tar\n\n"
+      "exit status: 0 done, 1 run failed, 2 wrong use, 128 + n stopped by signal n\n",
+      LOWBIT_VERSION, lowbit::app::verb_lines(program_verbs, "lowbit"));
 }
 
 int dispatch(const Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];
   if (name == "-h" || name == "--help" || name == "help") {
-    print_help(stdout);
+    lowbit::app::print_lines(help_text());
     return 0;
   }
   if (name.empty()) {
-    print_help(stderr);
+    lowbit::app::complain_lines(help_text());
     return 2;
   }
   return lowbit::app::find_verb(program_verbs, "lowbit", name)
@@ -78,23 +79,48 @@ void set_up_waiting(char** argv) {
   ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), argv);
 }
 
-// A file opened in the place of a closed standard error would get the messages.
-void open_standard_streams() {
-  while (true) {
-    const int descriptor = ::open("/dev/null", O_RDWR);
-    if (descriptor > STDERR_FILENO) ::close(descriptor);
-    if (descriptor < 0 || descriptor > STDERR_FILENO) return;
+// LibTorch needs more stack than a low limit of the shell leaves, in every thread. An Error
+// (failure) where the limit cannot be raised.
+void require_stack() {
+  constexpr rlim_t kUsual = rlim_t{8} << 20, kLeast = rlim_t{1} << 20;
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kLeast) return;
+  const rlim_t wanted = limit.rlim_max < kLeast ? kUsual : std::min(kUsual, limit.rlim_max);
+  const rlimit raised = {wanted, std::max(wanted, limit.rlim_max)};
+  pthread_attr_t threads;
+  ::pthread_attr_init(&threads);
+  ::pthread_attr_setstacksize(&threads, wanted);
+  const bool done =
+      ::setrlimit(RLIMIT_STACK, &raised) == 0 && ::pthread_setattr_default_np(&threads) == 0;
+  ::pthread_attr_destroy(&threads);
+  if (!done)
+    throw lowbit::core::failure("the stack is limited to {} KiB, at least {} are needed: ulimit -s",
+                                limit.rlim_cur >> 10, kLeast >> 10);
+}
+
+// The exit status, after the message of what went wrong.
+int run_verb(const Arguments& arguments) {
+  try {
+    require_stack();
+    return dispatch(arguments);
+  } catch (const lowbit::app::OutputLost&) {
+    return 0;  // flush_output throws it again
+  } catch (...) {
+    return lowbit::app::report_error(std::current_exception());
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  open_standard_streams();
+  lowbit::app::prepare_output();
   set_up_waiting(argv);
+  const int status = run_verb({argv + 1, argv + argc});
   try {
-    return dispatch({argv + 1, argv + argc});
-  } catch (...) {
-    return lowbit::app::report_error(std::current_exception());
+    lowbit::app::flush_output();
+  } catch (const lowbit::app::OutputLost& lost) {
+    if (!lost.reader_left()) lowbit::app::complain("lowbit: {}\n", lost.what());
+    return status == 0 ? lost.status() : status;
   }
+  return status;
 }

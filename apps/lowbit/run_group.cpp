@@ -8,6 +8,7 @@
 
 #include "lowbit/core/log.h"
 #include "lowbit/train/device.h"
+#include "output.h"
 #include "report_error.h"
 
 namespace lowbit::app {
@@ -35,7 +36,7 @@ std::unique_ptr<distributed::Group> join(const distributed::Place& place,
     if (leads)
       core::log().warn(line);
     else
-      fmt::print(stderr, "warning: {}\n", line);
+      complain("warning: {}\n", line);
   };
   terms.end = [](const std::exception_ptr& error) { ::_exit(report_error(error)); };
   return distributed::Group::join(place, device, std::move(terms));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
@@ -56,13 +58,15 @@ std::string program() {
   return unknown || near.native().starts_with("..") ? path.string() : near.string();
 }
 
-std::string next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
-  const std::string eval = fmt::format("  {} eval {}", program(), files.checkpoint.string());
+std::vector<std::string> next_steps(const config::Configuration& configuration,
+                                    const train::RunFiles& files) {
+  std::vector<std::string> commands = {
+      fmt::format("{} eval {}", program(), files.checkpoint.string())};
   if (configuration.options.data.dataset == "fashion")
-    return eval +
-           "\n  bash train.sh config/config.lsq.finetune.cifar100.2bit.resnet20 --root "
-           "FOLDER_OF_CIFAR_100";
-  return eval;
+    commands.emplace_back(
+        "bash train.sh config/config.lsq.finetune.cifar100.2bit.resnet20 --root "
+        "FOLDER_OF_CIFAR_100");
+  return commands;
 }
 
 }  // namespace
@@ -113,7 +117,9 @@ void print_summary(const train::Trainer& trainer, const config::Configuration& c
 }
 
 void print_next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
-  core::log().info("next:\n{}", next_steps(configuration, files));
+  core::log().info("next:");
+  for (const std::string& command : next_steps(configuration, files))
+    core::log().info("  {}", command);
 }
 
 }  // namespace lowbit::app

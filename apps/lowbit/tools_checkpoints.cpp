@@ -1,15 +1,16 @@
 // lowbit tools inspect | update | load | save | inference: what a checkpoint holds, under which
 // names, and what of it fits a network.
-#include <fmt/format.h>
 
 #include "console.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/files.h"
 #include "lowbit/models/convolutions.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
 #include "lowbit/train/tools.h"
 #include "open_checkpoint.h"
+#include "output.h"
 #include "tool_call.h"
 #include "tools.h"
 
@@ -18,16 +19,16 @@ namespace {
 
 void print_list(const char* title, const std::vector<std::string>& names) {
   if (names.empty()) return;
-  fmt::print("{} {}:\n", names.size(), title);
-  for (const std::string& name : names) fmt::print("  {}\n", name);
+  print("{} {}:\n", names.size(), title);
+  for (const std::string& name : names) print("  {}\n", name);
 }
 
 void print_report(const train::LoadedNetwork& loaded, const std::string& path) {
   const train::LoadReport& report = loaded.report;
   const size_t entries = train::named_tensors(*loaded.network).size();
-  fmt::print("{}\n", loaded.network->description());
+  print("{}\n", loaded.network->description());
   if (report.stayed.empty() && report.unused.empty() && report.reshaped.empty())
-    fmt::print("all {} entries of the network are in {}\n", entries, path);
+    print("all {} entries of the network are in {}\n", entries, path);
   print_list("entries of the network that are not in the file, or of another size", report.stayed);
   print_list("entries of the file that are left unused", report.unused);
   print_list("entries that differ in shape only", report.reshaped);
@@ -53,10 +54,8 @@ int inspect_checkpoint(const Arguments& arguments) {
     const std::string list = call->verbose_list.empty() ? "ratio,sep" : call->verbose_list;
     const std::string found = train::inspect(train::read_checkpoint(path), list);
     if (found.empty())
-      fmt::print(stderr,
-                 "warning: no quantizer has any of {}: --verbose_list all lists all entries\n",
-                 list);
-    fmt::print("{}", found);
+      complain("warning: no quantizer has any of {}: --verbose_list all lists all entries\n", list);
+    print_lines(found);
   } catch (core::Error& error) {
     error.at(path);
     throw;
@@ -73,10 +72,10 @@ int update_checkpoint(const Arguments& arguments) {
   const std::string& to = call->require(call->mapping_to, "--mapping_to");
   const train::NameMapping mapping = train::read_name_mapping(from, to);
   const train::UpdateReport report = train::update_names(path, target, mapping, call->raw);
-  fmt::print("{} names changed, {} kept\n", report.renamed, report.kept);
-  for (const std::string& prefix : report.unmatched) fmt::print("matched nothing: {}\n", prefix);
-  for (const std::string& entry : report.dropped) fmt::print("left out: {}\n", entry);
-  for (const auto& written : report.written) fmt::print("wrote {}\n", written.string());
+  print("{} names changed, {} kept\n", report.renamed, report.kept);
+  for (const std::string& prefix : report.unmatched) print("matched nothing: {}\n", prefix);
+  for (const std::string& entry : report.dropped) print("left out: {}\n", entry);
+  for (const auto& written : report.written) print("wrote {}\n", written.string());
   return 0;
 }
 
@@ -93,9 +92,10 @@ int save_checkpoint(const Arguments& arguments) {
   if (!call) return 0;
   log_to_console();
   const std::string& target = call->require(call->new_file, "--new");
+  core::require_writable(target, core::Special::written);
   const train::LoadedNetwork loaded = load(*call);
   train::write_checkpoint(target, train::to_dict(train::named_tensors(*loaded.network)));
-  fmt::print("wrote {}\n", target);
+  print("wrote {}\n", target);
   return 0;
 }
 
@@ -108,12 +108,11 @@ int infer_once(const Arguments& arguments) {
     network = load(*call).network;
   } else {
     const config::Configuration configuration = config::parse_options(call->network);
-    for (const std::string& warning : configuration.warnings)
-      fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : configuration.warnings) complain("warning: {}\n", warning);
     network = models::make_network(configuration.options.model);
-    fmt::print("{}\n", network->description());
+    print("{}\n", network->description());
   }
-  fmt::print("{}", models::format_convolutions(models::trace_convolutions(*network)));
+  print_lines(models::format_convolutions(models::trace_convolutions(*network)));
   return 0;
 }
 

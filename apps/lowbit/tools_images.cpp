@@ -17,6 +17,7 @@
 #include "lowbit/data/imagenet.h"
 #include "lowbit/data/pack.h"
 #include "lowbit/data/verify.h"
+#include "output.h"
 #include "tool_call.h"
 #include "tools.h"
 
@@ -37,7 +38,7 @@ config::Options values_of(const ToolCall& call) {
 }
 
 int report(size_t images, size_t bad) {
-  fmt::print("{} images, {} bad\n", images, bad);
+  print("{} images, {} bad\n", images, bad);
   return bad == 0 ? 0 : 1;
 }
 
@@ -45,10 +46,10 @@ int report(size_t images, size_t bad) {
 class ImageCount {
  public:
   ~ImageCount() {
-    if (terminal_) fmt::print(stderr, "\r\033[K");
+    if (terminal_) remove_line();
   }
   void show(size_t done, size_t all) const {
-    if (terminal_) fmt::print(stderr, "\r{} of {} images\033[K", done, all);
+    if (terminal_) draw_line(fmt::format("{} of {} images", done, all));
   }
 
  private:
@@ -56,8 +57,7 @@ class ImageCount {
 };
 
 void print_each(const char* what, const std::vector<data::BadImage>& images) {
-  for (const data::BadImage& image : images)
-    fmt::print("{}: {}: {}\n", what, image.name, image.reason);
+  for (const data::BadImage& image : images) print("{}: {}: {}\n", what, image.name, image.reason);
 }
 
 // How many are bad.
@@ -96,7 +96,7 @@ int verify_set(const config::DataOptions& options) {
       images += static_cast<size_t>(data::load(options, split).size());
     } catch (const core::Error& error) {
       if (error.kind() == core::ErrorKind::usage) throw;
-      fmt::print("bad: {}\n", error.what());
+      print("bad: {}\n", error.what());
       ++bad;
     }
   }
@@ -123,11 +123,10 @@ data::Packed pack(const fs::path& root, const fs::path& file, const data::PackOp
 
 void print_packed(const data::Packed& packed, const fs::path& file) {
   print_each("left out", packed.left_out);
-  fmt::print("{}: {} training and {} validation images of {} classes, {:.1f} MB\n", file.string(),
-             packed.train, packed.validation, packed.classes,
-             static_cast<double>(fs::file_size(file)) * 1e-6);
-  if (!packed.left_out.empty())
-    fmt::print("{} damaged images are left out\n", packed.left_out.size());
+  print("{}: {} training and {} validation images of {} classes, {:.1f} MB\n", file.string(),
+        packed.train, packed.validation, packed.classes,
+        static_cast<double>(fs::file_size(file)) * 1e-6);
+  if (!packed.left_out.empty()) print("{} damaged images are left out\n", packed.left_out.size());
 }
 
 }  // namespace

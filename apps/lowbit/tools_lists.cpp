@@ -1,8 +1,8 @@
 // lowbit tools swap | sort: lists of names in another order.
-#include <fmt/format.h>
 
 #include "lowbit/core/error.h"
 #include "lowbit/train/name_lists.h"
+#include "output.h"
 #include "tool_call.h"
 #include "tools.h"
 
@@ -11,7 +11,7 @@ namespace {
 
 int write(const std::string& path, const std::vector<std::string>& names) {
   train::write_names(path, names);
-  fmt::print("wrote {}: {} names\n", path, names.size());
+  print("wrote {}: {} names\n", path, names.size());
   return 0;
 }
 

@@ -1,10 +1,10 @@
 // lowbit tools parity | options | plot-quantizers: what the project checks itself with and what its
 // documentation is made of.
-#include <fmt/format.h>
 
 #include "lowbit/config/parse.h"
 #include "lowbit/models/parity.h"
 #include "lowbit/quant/pictures.h"
+#include "output.h"
 #include "tool_call.h"
 #include "tools.h"
 
@@ -20,17 +20,17 @@ int parity(const Arguments& arguments) {
   size_t passed = 0;
   for (const std::string& file : call->words) {
     const models::ParityResult result = models::run_parity(file, tolerances);
-    fmt::print("{}\n", models::format_line(result));
-    std::fflush(stdout);
+    print("{}\n", models::format_line(result));
+    flush_output();
     passed += result.ok;
   }
-  fmt::print("{} of {} cases ok\n", passed, call->words.size());
+  print("{} of {} cases ok\n", passed, call->words.size());
   return passed == call->words.size() ? 0 : 1;
 }
 
 int list_options(const Arguments& arguments) {
   if (read_tool_call("options", "print docs/options.md", arguments))
-    fmt::print("{}", config::options_markdown());
+    print_lines(config::options_markdown());
   return 0;
 }
 
@@ -39,7 +39,7 @@ int plot_quantizers(const Arguments& arguments) {
                                    arguments, "FOLDER");
   if (!call) return 0;
   for (const std::string& folder : call->words)
-    for (const auto& path : quant::write_pictures(folder)) fmt::print("wrote {}\n", path.string());
+    for (const auto& path : quant::write_pictures(folder)) print("wrote {}\n", path.string());
   return 0;
 }
 

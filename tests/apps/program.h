@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <regex>
 #include <string>
@@ -90,7 +91,8 @@ class Program : public testing::Test {
     core::replace_file(folder_ / name, text);
   }
 
-  // Starts the program in the folder; its output goes to the files out and err there.
+  // Starts the program in the folder; its output goes to the files out and err there. largest_file:
+  // in bytes; a write beyond it fails as one to a full disk does.
   pid_t start(std::vector<std::string> arguments, rlim_t largest_file = RLIM_INFINITY) const {
     arguments.insert(arguments.begin(), LOWBIT_PROGRAM);
     std::vector<char*> words;
@@ -104,7 +106,7 @@ class Program : public testing::Test {
     if (::chdir(folder_.c_str()) != 0) ::_exit(126);
     redirect("out", STDOUT_FILENO);
     redirect("err", STDERR_FILENO);
-    ::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit then fails like one to a full disk
+    if (prepare_) prepare_();
     const rlimit limit = {largest_file, largest_file};
     if (largest_file != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &limit);
     ::execv(words[0], words.data());
@@ -139,6 +141,7 @@ class Program : public testing::Test {
   const fs::path checkpoint_ = "weights/resnet20/small-checkpoint.pth.tar";
   const fs::path packed_ = "weights/resnet20/small.lowbit";
   fs::path folder_;
+  std::function<void()> prepare_;  // done by the child before it becomes the program
 };
 
 }  // namespace lowbit

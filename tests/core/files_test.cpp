@@ -1,11 +1,16 @@
 #include "lowbit/core/files.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
+#include "lowbit/core/descriptor.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::core {
@@ -18,6 +23,27 @@ class Files : public testing::Test {
   ~Files() override { fs::remove_all(folder_); }
   size_t entries() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {}));
+  }
+
+  // The message of the Error that `call` throws; "" if it throws none.
+  template <class Call>
+  static std::string error_of(const Call& call) {
+    try {
+      call();
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+  fs::path make_fifo() const {
+    const fs::path fifo = folder_ / "fifo";
+    EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    return fifo;
+  }
+  // Whether the file has this type (S_IFREG, ...), links not followed.
+  static bool is(const fs::path& path, mode_t type) {
+    struct stat status = {};
+    return ::lstat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == type;
   }
 
   fs::path folder_ = fs::path(testing::TempDir()) / ("files_test." + std::to_string(::getpid()));
@@ -131,6 +157,147 @@ TEST_F(Files, AnEmptyFileReadsAsEmpty) {
 TEST_F(Files, AFolderWhereAFileStandsIsAnError) {
   replace_file(file_, "x");
   EXPECT_THROW(make_writable_folder(file_ / "sub"), Error);
+}
+
+TEST_F(Files, BehindASymbolicLink_AreReplacedAndTheLinkStays) {
+  fs::create_directories(folder_ / "elsewhere");
+  replace_file(folder_ / "elsewhere/target", "old");
+  fs::create_symlink("elsewhere/target", folder_ / "second");
+  fs::create_symlink("second", file_);
+  require_writable(file_, Special::refused);
+  replace_file(file_, "new", folder_ / "kept");
+  EXPECT_TRUE(is(file_, S_IFLNK));
+  EXPECT_EQ(read_file(folder_ / "elsewhere/target"), "new");
+  EXPECT_EQ(read_file(folder_ / "kept"), "old");
+  EXPECT_EQ(entries(), 4u);
+}
+
+TEST_F(Files, BehindADanglingLink_AreMade) {
+  fs::create_symlink("target", file_);
+  replace_file(file_, "new");
+  EXPECT_TRUE(is(file_, S_IFLNK));
+  EXPECT_EQ(read_file(folder_ / "target"), "new");
+}
+
+TEST_F(Files, BehindALinkToNowhere_AreAnErrorThatNamesTheFolder) {
+  fs::create_symlink("/nowhere/at/all", file_);
+  const std::string expected =
+      "cannot write '" + file_.string() + "': there is no folder '/nowhere/at'";
+  EXPECT_EQ(error_of([&] { replace_file(file_, "x"); }), expected);
+  EXPECT_EQ(error_of([&] { require_writable(file_, Special::refused); }), expected);
+  EXPECT_TRUE(is(file_, S_IFLNK));
+}
+
+TEST_F(Files, LinksInACircle_AreAnError) {
+  fs::create_symlink("other", file_);
+  fs::create_symlink("state", folder_ / "other");
+  EXPECT_NE(error_of([&] { replace_file(file_, "x"); }).find("symbolic links"), std::string::npos);
+}
+
+TEST_F(Files, AFolderInThePlace_IsNamedBeforeAndWhenWriting) {
+  fs::create_directories(file_);
+  const std::string expected = "cannot write '" + file_.string() + "': it is a folder";
+  EXPECT_EQ(error_of([&] { replace_file(file_, "x"); }), expected);
+  EXPECT_EQ(error_of([&] { require_writable(file_, Special::written); }), expected);
+  EXPECT_TRUE(is(file_, S_IFDIR));
+}
+
+TEST_F(Files, AFifoThatIsRead_IsWrittenAndStays) {
+  const fs::path fifo = make_fifo();
+  std::string received;
+  const std::string content(300'000, 'x');  // more than it holds at once
+  const Descriptor ready(fifo, O_RDWR);     // so that a reader is there before the writer
+  std::thread reader([&] {
+    std::vector<char> buffer(content.size());
+    while (received.size() < content.size()) {
+      const ssize_t count = ::read(ready.get(), buffer.data(), buffer.size());
+      if (count > 0) received.append(buffer.data(), static_cast<size_t>(count));
+    }
+  });
+  replace_file(fifo, content);
+  reader.join();
+  EXPECT_EQ(received, content);
+  EXPECT_TRUE(is(fifo, S_IFIFO));
+}
+
+TEST_F(Files, AFifoThatNobodyReadsOrWrites_IsAnErrorAtOnce) {
+  const fs::path fifo = make_fifo();
+  const std::string name = "'" + fifo.string() + "': ";
+  EXPECT_EQ(error_of([&] { replace_file(fifo, "x"); }),
+            "cannot write " + name + "it is a FIFO that no process reads");
+  EXPECT_EQ(error_of([&] { append_file(fifo, "x"); }),
+            "cannot write " + name + "it is a FIFO that no process reads");
+  EXPECT_EQ(error_of([&] { read_file(fifo); }),
+            "cannot read " + name + "it is a FIFO that no process writes to");
+  EXPECT_EQ(error_of([&] { require_writable(fifo, Special::refused); }),
+            "cannot write " + name + "it is a FIFO");
+  EXPECT_EQ(read_start(fifo, 2), "");
+  EXPECT_TRUE(is(fifo, S_IFIFO));
+}
+
+TEST_F(Files, AFifoThatIsWritten_IsReadToItsEnd) {
+  const fs::path fifo = make_fifo();
+  std::thread writer([&] {
+    const Descriptor file(fifo, O_RDWR);
+    write_all(file, fifo, "first ");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    write_all(file, fifo, "second");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  });
+  std::string content;
+  while (content.empty()) error_of([&] { content = read_file(fifo); });
+  writer.join();
+  EXPECT_EQ(content, "first second");
+}
+
+TEST_F(Files, AnotherWriterThanOfContent_RefusesAFifo) {
+  const fs::path fifo = make_fifo();
+  const auto write = [](const fs::path&) { FAIL() << "the FIFO would be replaced"; };
+  EXPECT_EQ(error_of([&] { replace_file(fifo, write); }),
+            "cannot write '" + fifo.string() + "': it is a FIFO");
+  EXPECT_TRUE(is(fifo, S_IFIFO));
+}
+
+// As /dev/null is, but of this test alone.
+TEST_F(Files, ADevice_IsWrittenInPlace) {
+  const fs::path device = folder_ / "null";
+  if (::mknod(device.c_str(), S_IFCHR | 0600, ::makedev(1, 3)) != 0 ||
+      Descriptor(device, O_WRONLY).get() < 0)
+    GTEST_SKIP() << "no right to make a device here";
+  require_writable(device, Special::written);
+  replace_file(device, "x");
+  EXPECT_TRUE(is(device, S_IFCHR));
+  EXPECT_EQ(error_of([&] { replace_file(device, [](const fs::path&) {}); }),
+            "cannot write '" + device.string() + "': it is a device");
+  EXPECT_EQ(error_of([&] { read_file(device); }),
+            "cannot read '" + device.string() + "': it is a device");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Files, ReplacedFiles_KeepTheirPermissions) {
+  replace_file(file_, "old");
+  fs::permissions(file_, fs::perms(0640));
+  replace_file(file_, "new");
+  EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0640));
+}
+
+TEST_F(Files, ANameThatIsTooLong_IsKnownBefore) {
+  // The unfinished file beside it has a longer one.
+  const fs::path path = folder_ / std::string(250, 'n');
+  EXPECT_NE(error_of([&] { require_writable(path, Special::refused); }).find("name too long"),
+            std::string::npos);
+  require_writable(file_, Special::refused);
+  EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(Files, TheOutputOfTheProgram_IsNotReplaced) {
+  const Descriptor output(file_, O_WRONLY | O_CREAT);
+  const int before = ::dup(STDOUT_FILENO);
+  ::dup2(output.get(), STDOUT_FILENO);
+  const std::string error = error_of([&] { replace_file("/proc/self/fd/1", "x"); });
+  ::dup2(before, STDOUT_FILENO);
+  ::close(before);
+  EXPECT_EQ(error, "cannot write '/proc/self/fd/1': the output of this program goes there");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "lowbit/config/match.h"
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/resolve.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::config {
 namespace {
@@ -76,7 +77,7 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
     return result;
   } catch (core::Error& error) {
     // A misspelled name of the file may well be why something else is missing.
-    if (!warnings.empty()) error.detail(join(warnings, "\n"));
+    for (const std::string& warning : warnings) error.detail(core::printable(warning));
     throw;
   }
 }

@@ -8,6 +8,7 @@
 #include "lowbit/config/quant_levels.h"
 #include "lowbit/config/train_checks.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::config {
 namespace {
@@ -34,6 +35,12 @@ const DataFacts* facts_of(const std::string& name) {
   for (const DataFacts& facts : kFacts)
     if (facts.name == name) return &facts;
   return nullptr;
+}
+
+// Whether files of a run may begin with it: no path, nothing that a terminal does not show.
+bool is_file_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         core::printable(name) == name;
 }
 
 class Resolver {
@@ -374,7 +381,7 @@ class Resolver {
       throw located(core::usage_error("'--nesterov' needs a momentum above 0"),
                     {"--momentum", "--nesterov"});
     const Given* name = find("--case");
-    if (train.case_name.empty() || train.case_name.find('/') != std::string::npos)
+    if (!is_file_name(train.case_name))
       throw located(core::usage_error("option '--case': '{}' cannot be part of a file name",
                                       name ? name->text() : ""),
                     {"--case"});

@@ -10,9 +10,10 @@ namespace lowbit::core {
 
 class Descriptor {
  public:
-  // Negative, with errno set, if the system refuses.
+  // Negative, with errno set, if the system refuses. Never waits for the other end of a FIFO: to
+  // write into one that no process reads is refused (ENXIO).
   Descriptor(const std::filesystem::path& path, int flags)
-      : value_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+      : value_(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644)) {}
   ~Descriptor() {
     if (value_ >= 0) ::close(value_);
   }

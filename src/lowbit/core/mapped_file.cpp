@@ -23,7 +23,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path), file_(p
   struct stat status = {};
   if (file_.get() < 0 || ::fstat(file_.get(), &status) != 0)
     throw unreadable(path, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) throw unreadable(path, "it is no file");
+  if (!S_ISREG(status.st_mode)) throw unreadable(path, "it is no regular file");
   const auto size = static_cast<size_t>(status.st_size);
   if (size == 0) return;  // nothing cannot be mapped
   void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_.get(), 0);

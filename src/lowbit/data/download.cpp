@@ -203,6 +203,7 @@ void download(const Published& file, const fs::path& destination, const Patience
   const core::FileLock lock(destination.string() + ".lock",
                             fmt::format("'{}'", destination.string()), core::IfHeld::wait);
   if (core::is_file(destination)) return;
+  core::require_writable(destination, core::Special::refused);
   Part part(destination.string() + ".part");
   Transfer transfer(file, patience, destination.filename().string(), part);
   std::vector<std::string> troubles;

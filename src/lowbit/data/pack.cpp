@@ -179,6 +179,7 @@ Packed pack_images(const fs::path& root, const fs::path& path, const PackOptions
                    const std::function<void(size_t done, size_t all)>& progress) {
   std::error_code ignored;
   if (fs::exists(path, ignored)) throw core::failure("'{}' exists already", path.string());
+  core::require_writable(path, core::Special::refused);
   const std::vector<Source> sources = open_sources(root);
   size_t all = 0;
   for (const Source& source : sources) all += static_cast<size_t>(source.pictures->size());

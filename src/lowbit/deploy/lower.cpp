@@ -1,8 +1,10 @@
 #include "lowbit/deploy/lower.h"
 
 #include <optional>
+#include <string>
 
 #include "lowbit/core/error.h"
+#include "lowbit/deploy/finite.h"
 #include "lowbit/deploy/operations.h"
 
 namespace lowbit::deploy {
@@ -22,7 +24,10 @@ int Builder::make_real(const torch::Tensor& tensor) {
 packed::ModelT lower(const Trace& trace, const LowerOptions& options) {
   Builder to(trace, options);
   to.real(trace.output());
-  return to.finish();
+  packed::ModelT model = to.finish();
+  if (const std::string where = first_not_finite(model); !where.empty())
+    throw core::failure("{}: a number of the packed network is beyond float32", where);
+  return model;
 }
 
 }  // namespace lowbit::deploy

@@ -28,8 +28,8 @@ struct LowerOptions {
 };
 
 // The program gives for an image what the network in evaluation gives for it, but for float32
-// roundings and `ends`. Operations that the format cannot say are an Error (failure) that names
-// them and their layer.
+// roundings and `ends`. Operations that the format cannot say, and numbers that float32 cannot
+// hold, are an Error (failure) that names them and their layer.
 packed::ModelT lower(const Trace& trace, const LowerOptions& options);
 
 }  // namespace lowbit::deploy

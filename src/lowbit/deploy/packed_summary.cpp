@@ -7,6 +7,7 @@
 
 #include "lowbit/core/mapped_file.h"
 #include "lowbit/core/table.h"
+#include "lowbit/deploy/finite.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/runtime/check.h"
 #include "lowbit/runtime/container.h"
@@ -56,6 +57,7 @@ class Walk {
 
   PackedSummary summary(size_t file_bytes) {
     PackedSummary result;
+    result.not_finite = first_not_finite(*numbers_);
     std::map<int, PackedLayer> begun;  // by the last step of the group
     for (int number = 0; number < static_cast<int>(numbers_->steps.size()); ++number) {
       const lowbit_value value = network_.describe(number + 1);

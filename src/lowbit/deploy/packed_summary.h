@@ -25,6 +25,7 @@ struct PackedLayer {
 };
 
 struct PackedSummary {
+  std::string not_finite;           // first_not_finite() of the program
   std::vector<PackedLayer> layers;  // in the order of computation
   std::vector<SizePart> sizes;
 

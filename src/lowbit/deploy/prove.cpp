@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "lowbit/core/error.h"
@@ -55,6 +56,13 @@ class Comparison {
           "{}), number {}, image {}, kernels {}",
           number, model_.values[static_cast<size_t>(number)]->name, network.operation(number), at,
           image, network.kernels());
+    // Equal bits of NaN prove nothing.
+    if (want.is_floating_point() && !want.isfinite().all().item<bool>())
+      throw core::failure(
+          "the packed network gives numbers that are not finite: value {} ('{}', {}), "
+          "image {}",
+          number, model_.values[static_cast<size_t>(number)]->name, network.operation(number),
+          image);
     ++values_;
     numbers_ += want.numel();
   }
@@ -104,6 +112,8 @@ Proof Prover::prove(const torch::Tensor& pixels, const torch::Tensor& images,
 
   const torch::Tensor packed = expected.back().flatten(1);
   const torch::Tensor trained = network_.forward(images).to(torch::kFloat32);
+  if (!trained.isfinite().all().item<bool>())
+    throw core::failure("the trained network gives logits that are not finite");
   const auto count = [](const torch::Tensor& mask) { return mask.sum().item<int64_t>(); };
   const torch::Tensor packed_class = packed.argmax(1), trained_class = trained.argmax(1);
   Proof proof;
@@ -111,7 +121,10 @@ Proof Prover::prove(const torch::Tensor& pixels, const torch::Tensor& images,
   proof.values = comparison.values();
   proof.numbers = comparison.numbers();
   proof.disagreeing = count(packed_class != trained_class);
-  proof.largest_difference = ((packed - trained).abs().max() / trained.abs().max()).item<double>();
+  // Where all logits are 0 any difference is as large as they are.
+  proof.largest_difference =
+      (packed - trained).abs().max().item<double>() /
+      std::max(trained.abs().max().item<double>(), double{std::numeric_limits<float>::min()});
   proof.right_packed = count(packed_class == labels);
   proof.right_trained = count(trained_class == labels);
   return proof;

@@ -34,7 +34,8 @@ class Prover {
   // Compares on images: pixels uint8 [B, H, W, 3], the same as the trained network sees them,
   // `images` float32 [B, 3, H, W], and labels int64 [B]. Every value that the runtime lays down is
   // compared, with the fastest kernels and one thread; of the first image with the plain ones, too.
-  // An Error (failure) names the layer of the first difference.
+  // An Error (failure) names the layer of the first difference, or of the first number that is not
+  // finite.
   Proof prove(const torch::Tensor& pixels, const torch::Tensor& images,
               const torch::Tensor& labels);
 

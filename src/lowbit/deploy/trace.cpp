@@ -2,10 +2,13 @@
 
 #include <ATen/record_function.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/evaluation.h"
+#include "lowbit/models/layer_statistics.h"
 
 namespace lowbit::deploy {
 namespace {
@@ -72,27 +75,63 @@ void for_each_tensor(const c10::IValue& value,
   }
 }
 
+void require_finite(const std::string& layer, const torch::Tensor& y) {
+  const at::DisableRecordFunctionGuard no_node_of_the_trace;
+  if (y.isfinite().all().item<bool>()) return;
+  throw core::failure("layer '{}': what it gives is not finite", layer);
+}
+
+// What is wrong with the levels; "" if nothing. Differences of numbers below the least normal one
+// are not kept: everything that is computed of them would be another.
+std::string fault_of(const std::vector<float>& levels) {
+  const auto [low, high] = std::ranges::minmax(levels);
+  const std::string range = fmt::format("its levels, {:.3g} to {:.3g},", low, high);
+  for (const float level : levels) {
+    if (!std::isfinite(level)) return range + " are not finite";
+    if (level != 0 && !std::isnormal(level)) return range + " are too small for float32";
+  }
+  return "";
+}
+
 }  // namespace
+
+quant::Lowering Trace::usable_lowering(const quant::Quantizer& quantizer,
+                                       const torch::Tensor& x) const {
+  const auto refuse = [&](const std::string& why) {
+    throw core::failure("layer '{}': quantizer {} cannot be packed: {}", layer_of(quantizer),
+                        models::tag_name(quantizer.shape().tag), why);
+  };
+  quant::Lowering lowering;
+  try {
+    lowering = quantizer.lower(x);
+  } catch (const core::Error& error) {
+    refuse(error.what());
+  }
+  for (const quant::StepFunction& group : lowering.groups)
+    if (const std::string fault = fault_of(group.levels); !fault.empty()) refuse(fault);
+  return lowering;
+}
 
 Trace::Trace(models::Network& network, const torch::Tensor& images) : input_(images) {
   const models::Evaluation evaluation(network);
   const Recorder recorder([this](Node node) { add(std::move(node)); });
+  for (const nn::QuantLayer* layer : network.quant_layers())
+    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot})
+      quantizer_layers_.emplace(layer->quantizer(tag).get(), layer->layer_path());
   const nn::Layer::Probe layers = [this](const nn::Layer& layer, const torch::Tensor&,
                                          const torch::Tensor& y) {
+    require_finite(layer.path(), y);
     layers_.try_emplace(key(y), layer.path());
   };
   const quant::Quantizer::Probe quantizers =
       [this](const quant::Quantizer& quantizer, const torch::Tensor& x, const torch::Tensor& y) {
         if (y.is_same(x)) return;
-        Node node{"quantize", {x}, y, &quantizer, quantizer.lower(x)};
+        Node node{"quantize", {x}, y, &quantizer, usable_lowering(quantizer, x)};
         kept_.push_back(y);
         output_ = y;
         nodes_.insert_or_assign(key(y), std::move(node));
       };
   network.probe(images, layers, &quantizers);
-  for (const nn::QuantLayer* layer : network.quant_layers())
-    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot})
-      quantizer_layers_.emplace(layer->quantizer(tag).get(), layer->layer_path());
   if (!output_.defined()) throw core::failure("the network computes nothing");
   count_uses(output_);
 }

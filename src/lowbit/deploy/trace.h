@@ -25,7 +25,9 @@ struct Node {
 class Trace {
  public:
   // One pass of `network` in evaluation mode over images [B, 3, H, W], float32 on the CPU, as they
-  // come out of the normalization. The network keeps its mode.
+  // come out of the normalization. The network keeps its mode. An Error (failure) names the first
+  // layer, in the order of computation, whose quantizer has levels that are not finite or too small
+  // for float32, or whose output is not finite.
   Trace(models::Network& network, const torch::Tensor& images);
 
   const torch::Tensor& input() const { return input_; }
@@ -45,6 +47,7 @@ class Trace {
   static Key key(const torch::Tensor& tensor) { return tensor.unsafeGetTensorImpl(); }
 
   void add(Node node);
+  quant::Lowering usable_lowering(const quant::Quantizer& quantizer, const torch::Tensor& x) const;
   void count_uses(const torch::Tensor& tensor);
 
   torch::Tensor input_, output_;

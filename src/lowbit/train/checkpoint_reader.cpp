@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <new>
 
 #include "lowbit/core/error.h"
@@ -137,10 +136,9 @@ Value read_checkpoint(const std::filesystem::path& path) {
 }
 
 bool looks_like_checkpoint(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string start(2, '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  return start == "PK" || start[0] == '\x80';  // a zip archive, or a pickle of protocol 2 and later
+  const std::string start = core::read_start(path, 2);
+  // A zip archive, or a pickle of protocol 2 and later.
+  return start == "PK" || start.starts_with('\x80');
 }
 
 }  // namespace lowbit::train

@@ -6,6 +6,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::train {
 namespace fs = std::filesystem;
@@ -28,7 +29,8 @@ fs::path require_one(const std::vector<fs::path>& places, const char* option) {
   if (fs::path found = first_existing(places); !found.empty()) return found;
   std::string looked;
   for (const fs::path& place : places)
-    looked += fmt::format("{}  looked for {}", looked.empty() ? "" : "\n", place.string());
+    looked += fmt::format("{}  looked for {}", looked.empty() ? "" : "\n",
+                          core::printable(place.string()));
   throw core::failure("{}: no file '{}'", option, places.back().string()).detail(looked);
 }
 
@@ -60,6 +62,12 @@ fs::path RunFiles::probe(int64_t iteration) const {
 void RunFiles::make_folders() const {
   core::make_writable_folder(checkpoint.parent_path());
   core::make_writable_folder(folder);
+  for (const fs::path& file :
+       {checkpoint, previous, best, packed, lock, log, config, run, metrics, layers})
+    core::require_writable(file, core::Special::refused);
+  for (const auto& entry : fs::directory_iterator(checkpoint.parent_path()))
+    if (is_copy(entry.path().string()))
+      core::require_writable(entry.path(), core::Special::refused);
 }
 
 core::FileLock RunFiles::lock_files() const {
@@ -71,6 +79,10 @@ void RunFiles::remove_unfinished() const {
     return path == checkpoint || path == previous || path == best || path == packed ||
            is_copy(path.string());
   });
+  for (const fs::path& file : {checkpoint, previous, best, packed})
+    if (const fs::path target = core::behind_links(file); target != file)
+      core::remove_unfinished(target.parent_path(),
+                              [&](const fs::path& path) { return path == target; });
 }
 
 bool RunFiles::is_copy(std::string_view path) const {

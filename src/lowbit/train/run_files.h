@@ -37,7 +37,8 @@ struct RunFiles {
   // probe/iteration-N.pth in the run folder: what keyword probe has seen before iteration N.
   std::filesystem::path probe(int64_t iteration) const;
 
-  // Creates the folders; an Error (failure) if one cannot be written to.
+  // Creates the folders; an Error (failure) if one of them or of the files cannot be written, or if
+  // a device, a FIFO or a folder has the name of a file.
   void make_folders() const;
 
   // Keeps other processes from writing these files; an Error (failure) naming the one that does.

@@ -9,6 +9,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/printable.h"
 #include "lowbit/train/checkpoint_file.h"
 
 namespace lowbit::train {
@@ -120,7 +121,7 @@ std::string text_of(const Value& value);
 
 std::string key_text(const Value& key) {
   const auto* name = key.get_if<std::string>();
-  return name ? *name : text_of(key);
+  return name ? core::printable(*name) : text_of(key);
 }
 
 // The file as it was, but with `tensors` as its state dict.
@@ -159,7 +160,8 @@ std::string text_of(const Value& value) {
   if (const auto* boolean = value.get_if<bool>()) return *boolean ? "True" : "False";
   if (const auto* integer = value.get_if<int64_t>()) return std::to_string(*integer);
   if (const auto* real = value.get_if<double>()) return fmt::format("{}", *real);
-  if (const auto* text = value.get_if<std::string>()) return fmt::format("'{}'", *text);
+  if (const auto* text = value.get_if<std::string>())
+    return fmt::format("'{}'", core::printable(*text));
   if (const auto* list = value.get_if<List>()) return fmt::format("a list of {}", list->size());
   if (const auto* dict = value.get_if<Dict>()) return fmt::format("a dict of {}", dict->size());
   return value.kind();
