@@ -79,6 +79,13 @@ StepOptions step_options(const config::TrainOptions& options, torch::Device devi
 
 void log_load(const LoadReport& report, const std::string& path) {
   core::log().info("loaded {}", path);
+  if (!report.prefix.empty())
+    core::log().info("  without the prefix '{}' of its names", report.prefix);
+  if (!report.shadowed.empty())
+    core::log().warn(
+        "{}: passes over '{}' and {} more entries that are there under another prefix, "
+        "too",
+        path, report.shadowed[0], report.shadowed.size() - 1);
   const auto list = [](const char* what, const std::vector<std::string>& names) {
     constexpr size_t kShown = 3;
     if (names.empty()) return;
@@ -165,13 +172,9 @@ void Trainer::load_weights() {
 }
 
 void Trainer::load(const Value& file, const std::string& path) {
-  const NamedTensors weights = weights_of(file);
-  loaded_ = load_state(*network_, weights, path);
+  loaded_ = load_state(*network_, file, scope_of_loading(), path);
   log_load(loaded_, path);
-}
-
-NamedTensors Trainer::weights_of(const Value& checkpoint) const {
-  return in_scope(state_dict(checkpoint), scope_of_loading());
+  require_finite(*network_, path);
 }
 
 void Trainer::check_classes(const std::vector<std::string>& names) const {
@@ -200,7 +203,8 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
     return {};
   const auto network = models::make_network(models::full_precision(model));
-  load_state(*network, weights_of(read_checkpoint(find_pretrained(options_))));
+  const std::string path = find_pretrained(options_).string();
+  load_state(*network, read_checkpoint(path), scope_of_loading(), path);
   place(*network, options_.train, device_);
   // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
   // may well leave that range, which says nothing about the training.

@@ -88,7 +88,6 @@ class Trainer {
     return {options_.train.resume_scope, options_.train.unresume_scope};
   }
   // The entries of a checkpoint that --resume_scope and --unresume_scope take.
-  NamedTensors weights_of(const Value& checkpoint) const;
   // What the policy says for the epoch that begins.
   void apply_policy(Training& training);
   // Keyword probe: writes what the step that comes next computes, if it is one of those asked for.
