@@ -27,11 +27,13 @@ void print_report(const train::LoadedNetwork& loaded, const std::string& path) {
   const train::LoadReport& report = loaded.report;
   const size_t entries = train::named_tensors(*loaded.network).size();
   print("{}\n", loaded.network->description());
+  if (!report.prefix.empty()) print("without the prefix '{}' of the file's names\n", report.prefix);
   if (report.stayed.empty() && report.unused.empty() && report.reshaped.empty())
     print("all {} entries of the network are in {}\n", entries, path);
   print_list("entries of the network that are not in the file, or of another size", report.stayed);
   print_list("entries of the file that are left unused", report.unused);
-  print_list("entries that differ in shape only", report.reshaped);
+  print_list("entries that differ in sides of 1", report.reshaped);
+  print_list("entries passed over: they are there under another prefix, too", report.shadowed);
 }
 
 train::LoadedNetwork load(const ToolCall& call) {

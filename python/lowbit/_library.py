@@ -108,7 +108,7 @@ class OpenModel(_Handle):
 
     def class_name(self, index: int) -> str:
         name: Optional[bytes] = _class_name(self.pointer, index)
-        return (name or b"").decode(errors="replace")
+        return (name or b"").decode(errors="surrogateescape")
 
 
 class OpenSession(_Handle):

@@ -32,7 +32,8 @@ class Description:
     classes: int
     """Logits of an image."""
     class_names: Tuple[str, ...]
-    """By class; empty where the file has none."""
+    """By class; empty where the file has none. A byte that is not UTF-8 is a surrogate, as in the
+    file names of `os.listdir`."""
     network: str
     """For people: "resnet18, lsq 2/2"."""
     checked: str

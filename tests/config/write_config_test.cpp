@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "helpers.h"
+#include "support/random_values.h"
 
 namespace lowbit::config {
 namespace {
@@ -43,14 +46,49 @@ TEST(WrittenConfig, LeavesOutWhatBelongsToOneCall) {
   EXPECT_EQ(options.train.lr, 0.5);
 }
 
+std::vector<std::string> with(const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"--dataset", "cifar10",   "--model",
+                                    "resnet20",  "--keyword", "cifar10,cbsa,origin"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(WrittenConfig, QuotesHoldWordsWithBlanksTogether) {
+  const Configuration configuration =
+      parse_run(std::nullopt, with({"--log_dir", "a folder"}), environment_of({}));
+  EXPECT_THAT(config_text(configuration), HasSubstr("--log_dir"));
+  EXPECT_EQ(again(configuration).train.log_dir, "a folder");
+}
+
 TEST(WrittenConfig, SaysWhatAConfigFileCannotSay) {
-  const std::vector<std::string> words = {"--dataset", "cifar10",   "--model",
-                                          "resnet20",  "--keyword", "cifar10,cbsa,origin",
-                                          "--log_dir", "a folder"};
-  const std::string text = config_text(parse_run(std::nullopt, words, environment_of({})));
-  EXPECT_THAT(text,
-              HasSubstr("# a config file cannot say this, it has blanks: --log_dir a folder"));
+  const std::string text =
+      config_text(parse_run(std::nullopt, with({"--log_dir", "a' b\" c"}), environment_of({})));
+  EXPECT_THAT(text, HasSubstr("# a config file cannot say this, it has blanks and both quotes: "
+                              "--log_dir a' b\" c\n"));
   EXPECT_THAT(text, Not(HasSubstr("\"' --log_dir")));
+}
+
+TEST(WrittenConfig, AnyTextsAndNumbersComeBack) {
+  test_support::RandomValues random(5);
+  int compared = 0;
+  for (int i = 0; i < 400; ++i) {
+    const std::vector<std::string> words =
+        with({"--root", "r" + random.text(/*nul=*/false), "--log_dir",
+              "l" + random.text(/*nul=*/false), "--weights_dir", random.text(/*nul=*/false) + "w",
+              "--lr", fmt::format("{}", std::abs(random.real(/*any=*/false)))});
+    std::optional<Configuration> configuration;
+    try {
+      configuration = parse_run(std::nullopt, words, environment_of({}));
+    } catch (const core::Error&) {  // refused at the start
+      continue;
+    }
+    EXPECT_EQ(Configuration::from_json(configuration->to_json()).options, configuration->options);
+    const std::string text = config_text(*configuration);
+    if (text.find("# a config file cannot say this") != text.npos) continue;
+    ++compared;
+    EXPECT_EQ(again(*configuration), configuration->options) << text;
+  }
+  EXPECT_GT(compared, 200);
 }
 
 }  // namespace

@@ -5,11 +5,15 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/pickled_module.h"
+#include "support/random_values.h"
 
 namespace lowbit::core {
 namespace {
 
 using testing::HasSubstr;
+using namespace std::string_literals;
+using namespace std::string_view_literals;
 
 std::string fixture(int protocol) {
   return read_file(
@@ -114,6 +118,73 @@ TEST(Pickle, WhatAPickleNamesIsNeitherImportedNorCalled) {
 TEST(Pickle, ItemsAppendedToAnObjectStayWithIt) {
   EXPECT_EQ(read(around("ccollections\ndeque\n)R(K\1K\2e")),
             "<collections.deque>() with None and [1, 2]");
+}
+
+TEST(Pickle, EntriesSetInAnObjectArePairs) {
+  const PickleTree tree = read_pickle(around("c__main__\nMyDict\n)R(K\1K\2u"));
+  EXPECT_TRUE(tree[tree.root].pairs);
+  EXPECT_EQ(tree[tree.root].items.size(), 2u);
+  EXPECT_THAT(pickle_error_of(around("c__main__\nMyDict\n)R(K\1K\2uK\3a")),
+              HasSubstr("both items and entries"));
+}
+
+// A module, "m", with a parameter "w" and the children written after it.
+std::string module_with(std::string_view children) {
+  return "cm\nM\n)R}(X\x0b\0\0\0_parameters}X\1\0\0\0wNsX\x08\0\0\0_modules}("s +
+         std::string(children) + "uub"s;
+}
+
+TEST(PickledModule, AModuleWithinItselfIsAnError) {
+  const std::string self =
+      "cm\nM\n)Rq\0}(X\x0b\0\0\0_parameters}X\x08\0\0\0_modules}X\1\0\0\0ah\0sub"s;
+  const PickleTree tree = read_pickle(around(self));
+  ModuleReader modules(tree);
+  ASSERT_TRUE(modules.is_module(tree[tree.root]));
+  EXPECT_THROW(modules.state_of(tree[tree.root]), Error);
+}
+
+// Each level has the one below twice: 2^30 entries.
+TEST(PickledModule, AModuleInVeryManyPlacesIsAnError) {
+  std::string nested = module_with("");
+  for (int level = 0; level < 30; ++level)
+    nested = module_with("X\1\0\0\0a"s + nested + "r\0\0\0"s + static_cast<char>(level) +
+                         "X\1\0\0\0bj\0\0\0"s + static_cast<char>(level));
+  const PickleTree tree = read_pickle(around(nested));
+  ModuleReader modules(tree);
+  EXPECT_THROW(modules.state_of(tree[tree.root]), Error);
+}
+
+TEST(Pickle, AByteArrayIsBytes) {
+  EXPECT_EQ(read(around("c__builtin__\nbytearray\nX\1\0\0\0aX\7\0\0\0latin-1\x86R"sv)), "bytes 61");
+  EXPECT_EQ(read(around("cbuiltins\nbytearray\nC\1\xff\x85R"sv)), "bytes ff");
+  EXPECT_EQ(read(around("cbuiltins\nbytearray\n)R"sv)), "bytes ");
+}
+
+TEST(Pickle, AnyValuesAreReadAsTheyWereWritten) {
+  test_support::RandomValues random(3);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string key = random.text(), value = random.text(), data = random.text();
+    const int64_t integer = random.integer();
+    const double real = random.real();
+    PickleWriter writer;
+    writer.begin_dict();
+    writer.text(key);
+    writer.text(value);
+    writer.integer(integer);
+    writer.real(real);
+    writer.bytes(data);
+    writer.none();
+    writer.end_dict();
+    const PickleTree tree = read_pickle(std::move(writer).finish());
+    const std::vector<PickleRef>& items = tree[tree.root].items;
+    ASSERT_EQ(items.size(), 6u);
+    EXPECT_TRUE(tree[items[0]].is_text(key));
+    EXPECT_TRUE(tree[items[1]].is_text(value));
+    EXPECT_EQ(tree[items[2]].integer, integer);
+    EXPECT_TRUE(test_support::same_number(tree[items[3]].real, real));
+    EXPECT_EQ(tree[items[4]].kind, PickleKind::bytes);
+    EXPECT_EQ(tree[items[4]].text, data);
+  }
 }
 
 TEST(Pickle, AListMayContainItself) {

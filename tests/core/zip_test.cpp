@@ -20,7 +20,7 @@ std::string archive() {
 
 std::string zip_error_of(std::string_view bytes) {
   try {
-    read_stored_zip(bytes);
+    read_zip(bytes);
     return "no error";
   } catch (const Error& error) {
     return error.what();
@@ -35,7 +35,7 @@ size_t directory_of(std::string_view bytes) {
 
 TEST(StoredZip, EntriesAreReadBackInTheirOrder) {
   const std::string bytes = archive();
-  const std::vector<ZipEntry> entries = read_stored_zip(bytes);
+  const std::vector<ZipEntry> entries = read_zip(bytes);
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_EQ(entries[0].name, "folder/first");
   EXPECT_EQ(entries[0].data, "one");
@@ -46,14 +46,14 @@ TEST(StoredZip, EntriesAreReadBackInTheirOrder) {
 
 TEST(StoredZip, DataOfEveryEntryIsAligned) {
   const std::string bytes = archive();
-  for (const ZipEntry& entry : read_stored_zip(bytes))
+  for (const ZipEntry& entry : read_zip(bytes))
     EXPECT_EQ((entry.data.data() - bytes.data()) % StoredZipWriter::alignment, 0u);
 }
 
 TEST(StoredZip, ACommentBehindTheEndIsSkipped) {
   std::string bytes = archive();
   bytes[bytes.size() - 2] = 5;
-  EXPECT_EQ(read_stored_zip(bytes + "words").size(), 3u);
+  EXPECT_EQ(read_zip(bytes + "words").size(), 3u);
 }
 
 TEST(StoredZip, AnArchiveIsKnownByItsFirstBytes) {
@@ -75,7 +75,7 @@ TEST(StoredZip, EveryChangedByteGivesTheSameDataOrAnError) {
     for (const int flip : {0x01, 0x04, 0x40, 0x80, 0xff}) {
       bytes[i] = static_cast<char>(whole[i] ^ flip);
       try {
-        for (const ZipEntry& entry : read_stored_zip(bytes))
+        for (const ZipEntry& entry : read_zip(bytes))
           EXPECT_TRUE(entry.name != "folder/first" || entry.data == "one") << "byte " << i;
       } catch (const Error& error) {
         EXPECT_THAT(error.what(), HasSubstr("zip archive"));
@@ -89,14 +89,61 @@ TEST(StoredZip, AChecksumOf0IsNotChecked) {
   std::string bytes = archive();
   for (size_t i = 0; i < 4; ++i) bytes[directory_of(bytes) + kChecksum + i] = 0;
   bytes[bytes.find("one")] = 'O';
-  EXPECT_EQ(read_stored_zip(bytes)[0].data, "One");
+  EXPECT_EQ(read_zip(bytes)[0].data, "One");
 }
 
-TEST(StoredZip, ACompressedEntryIsNamed) {
+// One deflated entry, as Python's zipfile writes it.
+std::string deflated_archive() {
+  static constexpr char kBytes[] =
+      "PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00\x21\x00\x2d\xfa\x91\xe1\x08\x00\x00\x00\x3c\x00"
+      "\x00\x00\x03\x00\x00\x00"
+      "f/aKLJN$\x17\x01\x00PK\x01\x02\x14\x00\x14\x00\x00\x00\x08\x00\x00\x00\x21\x00\x2d\xfa\x91"
+      "\xe1\x08\x00\x00\x00\x3c\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01"
+      "\x00\x00\x00\x00"
+      "f/aPK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x00\x31\x00\x00\x00\x29\x00\x00\x00\x00\x00";
+  return {kBytes, sizeof kBytes - 1};
+}
+
+constexpr size_t kSize = 24;
+
+TEST(Zip, ACompressedEntryIsUnpacked) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "abc";
+  const std::vector<ZipEntry> entries = read_zip(deflated_archive());
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].data, text);
+}
+
+TEST(Zip, EveryChangedByteOfACompressedEntryIsAnErrorOrTheSame) {
+  const std::string whole = deflated_archive();
+  std::string bytes = whole;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    for (const int flip : {0x01, 0x04, 0x40, 0x80, 0xff}) {
+      bytes[i] = static_cast<char>(whole[i] ^ flip);
+      try {
+        for (const ZipEntry& entry : read_zip(bytes))
+          EXPECT_TRUE(entry.name != "f/a" || entry.data.size() == 60) << "byte " << i;
+      } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("zip archive"));
+      }
+    }
+    bytes[i] = whole[i];
+  }
+}
+
+TEST(Zip, WhatWouldUnpackToFarMoreThanTheArchiveIsRefused) {
+  std::string bytes = deflated_archive();
+  bytes[directory_of(bytes) + kSize + 3] = 0x7f;  // says 2 GB
+  EXPECT_EQ(zip_error_of(bytes), "zip archive that unpacks to more than 100 times its size");
+}
+
+TEST(Zip, AnotherMethodOrEncryptionIsNamed) {
   std::string bytes = archive();
-  bytes[directory_of(bytes) + kMethod] = 8;
-  EXPECT_EQ(zip_error_of(bytes),
-            "zip archive with the compressed or encrypted entry 'folder/first'");
+  bytes[directory_of(bytes) + kMethod] = 12;
+  EXPECT_THAT(zip_error_of(bytes), HasSubstr("entry 'folder/first' is compressed by method 12"));
+  bytes = archive();
+  bytes[directory_of(bytes) + kMethod - 2] |= 1;
+  EXPECT_EQ(zip_error_of(bytes), "zip archive with the encrypted entry 'folder/first'");
 }
 
 TEST(StoredZip, EntriesThatShareBytesAreRefused) {

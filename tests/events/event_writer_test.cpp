@@ -61,6 +61,14 @@ TEST_F(EventFiles, EveryWriterHasAFileOfItsOwnThatBeginsWithTheVersion) {
             "brain.Event:2");
 }
 
+TEST_F(EventFiles, ATagThatIsNotUtf8ShowsItsBytes) {
+  EventWriter writer(folder_, 0);
+  writer.add(0, {{"clip/r\xe9seau", 1}}, {{"codes/r\xe9seau", {1}}});
+  const std::string content = core::read_file(writer.path());
+  EXPECT_NE(content.find("clip/r\\xe9seau"), content.npos);
+  EXPECT_NE(content.find("codes/r\\xe9seau"), content.npos);
+}
+
 TEST_F(EventFiles, AFolderThatIsNotThereIsAnErrorThatNamesTheFile) {
   try {
     EventWriter writer(folder_ / "none", 0);

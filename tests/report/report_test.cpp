@@ -7,10 +7,13 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/printable.h"
+#include "lowbit/core/unicode.h"
 #include "lowbit/report/charts.h"
 #include "lowbit/report/findings.h"
 #include "lowbit/report/markup.h"
 #include "lowbit/report/page.h"
+#include "support/random_values.h"
 #include "train/trainer_fixture.h"
 
 namespace lowbit::report {
@@ -73,6 +76,21 @@ int count(const std::string& text, const std::string& what) {
   int found = 0;
   for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++found;
   return found;
+}
+
+TEST(Markup, AnyTextBecomesTextOfHtml) {
+  test_support::RandomValues random(7);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string text = random.text();
+    std::string html = escaped(text);
+    ASSERT_TRUE(core::is_utf8(html)) << html;
+    ASSERT_EQ(html.find_first_of(std::string("<>\"'\0\x1b", 6)), html.npos) << html;
+    for (const auto& [entity, character] :
+         {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}})
+      for (size_t at = 0; (at = html.find(entity, at)) != html.npos; ++at)
+        html.replace(at, std::string_view(entity).size(), character);
+    ASSERT_EQ(html, core::printable_lines(text));
+  }
 }
 
 TEST(Markup, EscapesWhatHtmlWouldRead) {

@@ -12,6 +12,7 @@
 
 #include "lowbit/runtime/lowbit.h"
 #include "programs.h"
+#include "support/random_values.h"
 
 namespace lowbit::runtime {
 namespace {
@@ -80,6 +81,18 @@ TEST_F(CInterface, DescribesAModel) {
   EXPECT_EQ(lowbit_describe_value(model, program_.last() + 1, &value, &message_),
             LOWBIT_BAD_ARGUMENT);
   lowbit_close(model);
+}
+
+TEST_F(CInterface, NamesOfClassesAreTheBytesThatWereWritten) {
+  test_support::RandomValues random(8);
+  for (int i = 0; i < 20; ++i) {
+    for (std::string& name : program_.model.classes) name = random.text(/*nul=*/false);
+    bytes_ = seal(program_.model);
+    lowbit_model* model = open("reference");
+    for (size_t k = 0; k < classes(); ++k)
+      EXPECT_EQ(lowbit_class_name(model, static_cast<int>(k)), program_.model.classes[k]);
+    lowbit_close(model);
+  }
 }
 
 TEST_F(CInterface, GivesTheSameLogitsForAnyKernelsAndThreads) {

@@ -325,15 +325,44 @@ class ConfigFileParser {
   std::set<std::string> read_;  // names that some value refers to
 };
 
-// A word of `options` within quotes of its own: options="$options --lr_custom_step '30,60'".
-Argument without_quotes(const Argument& word) {
-  const std::string& text = word.text;
-  const bool quoted = text.size() > 1 && text.front() == text.back() &&
-                      (text.front() == '\'' || text.front() == '"');
-  return quoted ? word.slice(1, text.size() - 1) : word;
+constexpr std::string_view kOptionBlanks = " \t\r\n";
+
+// Where the word ends that begins at `begin`: at a blank, or behind the quote that a blank or the
+// end follows, if it begins with one.
+size_t word_end(std::string_view text, size_t begin) {
+  const char quote = text[begin];
+  if (quote == '\'' || quote == '"')
+    for (size_t i = text.find(quote, begin + 1); i != text.npos; i = text.find(quote, i + 1))
+      if (i + 1 == text.size() || kOptionBlanks.find(text[i + 1]) != kOptionBlanks.npos)
+        return i + 1;
+  return std::min(text.find_first_of(kOptionBlanks, begin), text.size());
+}
+
+// The words of `options`, which quotes of their own may hold together:
+// options="$options --lr_custom_step '30, 60'".
+std::vector<Argument> words_of_options(const Argument& options) {
+  const std::string_view text = options.text;
+  std::vector<Argument> words;
+  for (size_t begin = text.find_first_not_of(kOptionBlanks); begin != text.npos;) {
+    const size_t end = word_end(text, begin);
+    const bool quoted = end - begin > 1 && text[begin] == text[end - 1] &&
+                        (text[begin] == '\'' || text[begin] == '"');
+    words.push_back(quoted ? options.slice(begin + 1, end - 1) : options.slice(begin, end));
+    begin = text.find_first_not_of(kOptionBlanks, end);
+  }
+  return words;
 }
 
 }  // namespace
+
+std::optional<std::string> option_word(std::string_view text) {
+  for (const std::string_view quote : {"", "'", "\""}) {
+    std::string word = fmt::format("{}{}{}", quote, text, quote);
+    const std::vector<Argument> read = words_of_options(argument(word, ""));
+    if (read.size() == 1 && read[0].text == text) return word;
+  }
+  return {};
+}
 
 std::span<const RecognizedName> recognized_names() {
   return kRecognized;
@@ -379,8 +408,7 @@ std::vector<Argument> arguments_of(const ConfigFile& file) {
     result.push_back(std::move(option));
     result.push_back(std::move(value));
   }
-  for (const Argument& word : split(value_of(kOptions), " \t\r\n"))
-    result.push_back(without_quotes(word));
+  for (Argument& word : words_of_options(value_of(kOptions))) result.push_back(std::move(word));
   return result;
 }
 

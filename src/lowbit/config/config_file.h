@@ -57,7 +57,11 @@ ConfigFile read_config(const std::filesystem::path& path, const Environment& env
 // root model base epochs train_batch val_batch case keyword pretrained), then the words of
 // `options`. A name that is missing or empty gets the default of config files, source "default":
 // dataset imagenet, base 1, train_batch 20, val_batch 20, case fake, keyword ",", epochs 0; root,
-// model and pretrained then keep those of the options.
+// model and pretrained then keep those of the options. Quotes within `options` hold a word with
+// blanks together: options="$options --log_dir 'a folder'".
 std::vector<Argument> arguments_of(const ConfigFile& file);
+
+// `text` as a word of `options`, in quotes if it needs them; nothing if it cannot be one.
+std::optional<std::string> option_word(std::string_view text);
 
 }  // namespace lowbit::config

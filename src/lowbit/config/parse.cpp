@@ -7,6 +7,7 @@
 #include "lowbit/config/match.h"
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/resolve.h"
+#include "lowbit/core/json_text.h"
 #include "lowbit/core/printable.h"
 
 namespace lowbit::config {
@@ -85,10 +86,9 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
 }  // namespace
 
 std::string Configuration::to_json() const {
-  // A path may hold bytes that are no UTF-8; a checkpoint must not fail for it.
   nlohmann::json json = {{"arguments", arguments}};
   if (!options.model.policy.text.empty()) json["policy"] = options.model.policy.text;
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return core::json_text(json);
 }
 
 Configuration Configuration::from_json(std::string_view json,
@@ -96,7 +96,7 @@ Configuration Configuration::from_json(std::string_view json,
   std::vector<std::string> arguments;
   std::optional<std::string> policy;
   try {
-    const nlohmann::json stored = nlohmann::json::parse(json);
+    const nlohmann::json stored = core::parse_json(json);
     arguments = stored.at("arguments").get<std::vector<std::string>>();
     if (stored.contains("policy")) policy = stored.at("policy").get<std::string>();
   } catch (const nlohmann::json::exception& error) {

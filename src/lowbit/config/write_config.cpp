@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "lowbit/config/option_table.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::config {
 namespace {
@@ -43,8 +45,15 @@ bool of_one_call(const std::string& option) {
   return option == "--resume" || option == "--evaluate" || option == "--dry-run";
 }
 
-bool is_one_word(const std::string& text) {
-  return !text.empty() && text.find_first_of(" \t\r\n") == std::string::npos;
+// The words as `options` holds them, each behind a blank; nothing if it cannot hold one of them.
+std::optional<std::string> as_options(const std::vector<std::string>& words) {
+  std::string result;
+  for (const std::string& word : words) {
+    const std::optional<std::string> written = option_word(word);
+    if (!written) return {};
+    result += " " + *written;
+  }
+  return result;
 }
 
 }  // namespace
@@ -69,12 +78,11 @@ std::string config_text(const Configuration& configuration) {
   for (const std::vector<std::string>& words : grouped(configuration.arguments)) {
     const std::string& name = words.front();
     if (of_one_call(name) || std::ranges::count(named, name)) continue;
-    if (!std::ranges::all_of(words, is_one_word)) {
-      std::string line = join(words, " ");
-      std::ranges::replace(line, '\n', ' ');
-      text += fmt::format("# a config file cannot say this, it has blanks: {}\n", line);
-    } else
-      options += fmt::format("options=\"$options\"{}\n", in_quotes(" " + join(words, " ")));
+    if (const auto written = as_options(words))
+      options += fmt::format("options=\"$options\"{}\n", in_quotes(*written));
+    else
+      text += fmt::format("# a config file cannot say this, it has blanks and both quotes: {}\n",
+                          core::printable(join(words, " ")));
   }
   return text + options;
 }

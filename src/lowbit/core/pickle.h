@@ -35,11 +35,13 @@ struct PickleNode {
   PickleRef maker = 0, arguments = 0, state = 0;
   int64_t integer = 0;  // boolean: 0 or 1
   double real = 0;
-  // text (UTF-8), bytes; long_integer: two's complement, little endian; global: "module.name".
+  // text (bytes_of_python_text() of what the pickle holds), bytes; long_integer: two's complement,
+  // little endian; global: "module.name".
   std::string text = {};
   // list, tuple, set: the items. dict: key, value, key, value. persistent_id: one, the id.
-  // object: what was appended to it or set in it.
+  // object: what was appended to it or, if `pairs`, set in it: key, value, key, value.
   std::vector<PickleRef> items = {};
+  bool pairs = false;
 
   bool is_text(std::string_view wanted) const { return kind == PickleKind::text && text == wanted; }
 };
@@ -58,8 +60,8 @@ struct PickleTree {
 // Protocols 2 to 5, without the extension registry and without buffers outside the pickle. What
 // protocol 2 spells as a call but is plain data is read as data: collections.OrderedDict is a dict
 // (attributes set on one are dropped), _codecs.encode(.., 'latin1') is bytes, set and frozenset are
-// sets. Anything malformed or cut is an Error (failure) with the offset of the byte in `bytes`.
-// Memory and time are linear in the length of the pickle.
+// sets, a bytearray is bytes. Anything malformed or cut is an Error (failure) with the offset of
+// the byte in `bytes`. Memory and time are linear in the length of the pickle.
 PickleTree read_pickle(std::string_view bytes, size_t begin = 0);
 
 // Writes one pickle of protocol 2, value by value in the order of the stream. Only what
@@ -74,7 +76,7 @@ class PickleWriter {
   // Two's complement, little endian, at most 255 bytes.
   void long_integer(std::string_view twos_complement);
   void real(double value);
-  void text(std::string_view utf8);
+  void text(std::string_view bytes);  // python_text() of them
   void bytes(std::string_view data);
 
   // The values written between begin and end are the items; of a dict: key, value, key, value.

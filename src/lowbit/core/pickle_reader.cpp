@@ -8,6 +8,7 @@
 #include "lowbit/core/number.h"
 #include "lowbit/core/pickle.h"
 #include "lowbit/core/pickle_opcodes.h"
+#include "lowbit/core/unicode.h"
 
 namespace lowbit::core {
 namespace {
@@ -16,31 +17,6 @@ constexpr int kNewestProtocol = 5;
 
 // The nodes that every tree begins with.
 constexpr PickleRef kNoneRef = 0, kTrueRef = 1, kFalseRef = 2;
-
-// The code point at the front of `utf8`, which is shortened by it; nothing if it is malformed.
-// Surrogates pass, as Python lets them in a pickle.
-std::optional<uint32_t> take_code_point(std::string_view& utf8) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(utf8[i]); };
-  const int length = std::countl_one(byte(0));
-  if (length == 1 || length > 4) return {};
-  const size_t bytes = length == 0 ? 1 : static_cast<size_t>(length);
-  if (bytes > utf8.size()) return {};
-  uint32_t code = bytes == 1 ? byte(0) : byte(0) & (0x7fu >> length);
-  for (size_t i = 1; i < bytes; ++i) {
-    if (std::countl_one(byte(i)) != 1) return {};
-    code = code << 6 | (byte(i) & 0x3fu);
-  }
-  static constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kSmallest[bytes] || code > 0x10ffff) return {};
-  utf8.remove_prefix(bytes);
-  return code;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty())
-    if (!take_code_point(text)) return false;
-  return true;
-}
 
 // What text.encode('latin1') gives; nothing if a character has no place there.
 std::optional<std::string> latin1(std::string_view utf8) {
@@ -192,8 +168,8 @@ class PickleReader {
   }
 
   void text(std::string_view utf8) {
-    if (!is_utf8(utf8)) fail("a text that is not UTF-8");
-    push({.kind = PickleKind::text, .text = std::string(utf8)});
+    if (!is_utf8(utf8, /*surrogates=*/true)) fail("a text that is not UTF-8");
+    push({.kind = PickleKind::text, .text = bytes_of_python_text(utf8)});
   }
   void raw(std::string_view data) { push({.kind = PickleKind::bytes, .text = std::string(data)}); }
   // Python 2 did not tell text from bytes.
@@ -201,8 +177,13 @@ class PickleReader {
 
   void extend(PickleKind kind, const std::vector<PickleRef>& items) {
     PickleNode& target = at(top());
-    if (target.kind != kind && target.kind != PickleKind::object)
+    if (target.kind == PickleKind::object) {
+      const bool pairs = kind == PickleKind::dict;
+      if (!target.items.empty() && target.pairs != pairs) fail("both items and entries for one");
+      target.pairs = pairs;
+    } else if (target.kind != kind) {
       fail("items for what cannot hold them");
+    }
     target.items.insert(target.items.end(), items.begin(), items.end());
   }
 
@@ -254,6 +235,7 @@ class PickleReader {
       const std::string_view type = name.substr(module.size());
       if (type == "set" || type == "frozenset") return make_set(arguments);
       if (type == "bytes" && arguments.empty()) return raw({}), true;
+      if (type == "bytearray") return make_byte_array(arguments);
     }
     return false;
   }
@@ -283,6 +265,14 @@ class PickleReader {
     const std::optional<std::string> data = latin1(at(arguments[0]).text);
     if (!data) return false;
     raw(*data);
+    return true;
+  }
+
+  // bytearray(), bytearray(b'..') or, in protocol 2, bytearray('..', 'latin-1').
+  bool make_byte_array(const std::vector<PickleRef>& arguments) {
+    if (arguments.size() != 1) return arguments.empty() ? (raw({}), true) : make_bytes(arguments);
+    if (at(arguments[0]).kind != PickleKind::bytes) return false;
+    push(arguments[0]);
     return true;
   }
 

@@ -4,6 +4,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/pickle.h"
 #include "lowbit/core/pickle_opcodes.h"
+#include "lowbit/core/unicode.h"
 
 namespace lowbit::core {
 namespace {
@@ -75,7 +76,8 @@ void PickleWriter::real(double value) {
   for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(bits >> shift & 0xff);
 }
 
-void PickleWriter::text(std::string_view utf8) {
+void PickleWriter::text(std::string_view bytes) {
+  const std::string utf8 = python_text(bytes);
   if (utf8.size() > std::numeric_limits<uint32_t>::max())
     throw failure("a text of {} bytes cannot be written", utf8.size());
   op(kBinUnicode);

@@ -2,35 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstddef>
-#include <cstdint>
+#include "lowbit/core/unicode.h"
 
 namespace lowbit::core {
 namespace {
-
-struct Character {
-  uint32_t code;  // Unicode code point, or the byte itself if it begins no UTF-8 sequence
-  size_t bytes;   // 0: not UTF-8
-};
-
-// Decodes the first character as the Unicode standard's table of well-formed sequences has it: no
-// overlong forms, no surrogates, nothing above U+10FFFF.
-Character first_character(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return {lead, 0};
-  uint32_t code = lead & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {lead, 0};
-    code = code << 6 | (byte(i) & 0x3Fu);
-  }
-  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (overlong || surrogate || code > 0x10FFFF) return {lead, 0};
-  return {code, length};
-}
 
 bool is_hidden(uint32_t code) {
   constexpr struct {
@@ -68,14 +43,15 @@ std::string shown(std::string_view text, bool keep_line_feeds) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const auto [code, bytes] = first_character(text);
-    if (bytes == 0)
-      result += fmt::format("\\x{:02x}", code);
-    else if (is_hidden(code) && !(code == '\n' && keep_line_feeds))
-      result += escaped(code);
+    const std::string_view before = text;
+    const std::optional<uint32_t> code = take_code_point(text);
+    if (!code) text.remove_prefix(1);
+    if (!code)
+      result += fmt::format("\\x{:02x}", static_cast<uint8_t>(before.front()));
+    else if (is_hidden(*code) && !(*code == '\n' && keep_line_feeds))
+      result += escaped(*code);
     else
-      result += text.substr(0, bytes);
-    text.remove_prefix(bytes == 0 ? 1 : bytes);
+      result += before.substr(0, before.size() - text.size());
   }
   return result;
 }

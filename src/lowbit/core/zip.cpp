@@ -18,7 +18,7 @@ constexpr size_t kEndSize = 22, kEnd64Size = 56, kEnd64LocatorSize = 20;
 
 constexpr uint16_t kZip64Field = 1, kPaddingField = 0x4246;
 constexpr uint16_t kEncrypted = 1, kUtf8Names = 0x800;
-constexpr uint16_t kStored = 0, kVersionWithZip64 = 45;
+constexpr uint16_t kStored = 0, kDeflated = 8, kVersionWithZip64 = 45;
 // Where a field holds this, the value stands in a zip64 record.
 constexpr uint32_t kSee64 = std::numeric_limits<uint32_t>::max();
 constexpr uint16_t kSee64Short = std::numeric_limits<uint16_t>::max();
@@ -121,7 +121,39 @@ std::string_view data_of(std::string_view bytes, uint64_t header, uint64_t size)
   return local.take(size);
 }
 
-ZipEntry read_entry(std::string_view bytes, Record& directory) {
+// What the deflated `data` unpacks to, `size` bytes.
+std::string inflated(std::string_view data, uint64_t size, const std::string& name) {
+  const core::Error damaged = failure("damaged zip archive: entry '{}' cannot be unpacked", name);
+  std::string result(size, '\0');
+  z_stream stream{};
+  constexpr int kRawDeflate = -MAX_WBITS;
+  if (inflateInit2(&stream, kRawDeflate) != Z_OK) throw damaged;
+  // zlib counts in 32 bits.
+  constexpr size_t kMost = std::numeric_limits<uInt>::max();
+  size_t taken = 0, made = 0;
+  int status = Z_OK;
+  while (status == Z_OK) {
+    const size_t in = std::min(data.size() - taken, kMost), out = std::min(size - made, kMost);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data() + taken));
+    stream.avail_in = static_cast<uInt>(in);
+    stream.next_out = reinterpret_cast<Bytef*>(result.data() + made);
+    stream.avail_out = static_cast<uInt>(out);
+    status = inflate(&stream, Z_NO_FLUSH);
+    taken += in - stream.avail_in;
+    made += out - stream.avail_out;
+  }
+  inflateEnd(&stream);
+  if (status != Z_STREAM_END || made != size || taken != data.size()) throw damaged;
+  return result;
+}
+
+struct Unpacked {
+  ZipEntry entry;
+  std::string_view packed;  // within the archive
+};
+
+// left: of the bytes that the archive may unpack to.
+Unpacked read_entry(std::string_view bytes, Record& directory, uint64_t& left) {
   expect_signature(directory, kDirectoryEntry);
   directory.take(2 + 2);  // versions
   const uint16_t flags = directory.u16(), method = directory.u16();
@@ -136,23 +168,38 @@ ZipEntry read_entry(std::string_view bytes, Record& directory) {
   apply_zip64(directory.take(extra_size), size, stored_size, offset);
   directory.take(comment_size);
 
-  if (method != kStored || (flags & kEncrypted) != 0)
-    throw failure("zip archive with the compressed or encrypted entry '{}'", name);
-  if (size != stored_size) throw failure("damaged zip archive: sizes of entry '{}' differ", name);
-  const std::string_view data = data_of(bytes, offset, size);
-  if (checksum != 0 && checksum != checksum_of(data))
+  if ((flags & kEncrypted) != 0) throw failure("zip archive with the encrypted entry '{}'", name);
+  if (method != kStored && method != kDeflated)
+    throw failure(
+        "zip archive whose entry '{}' is compressed by method {}: unpack the archive and "
+        "pack it again with stored entries",
+        name, method);
+  if (method == kStored && size != stored_size)
+    throw failure("damaged zip archive: sizes of entry '{}' differ", name);
+  // First what may throw: gcc 12 destroys the members of a half-built aggregate twice.
+  const std::string_view packed = data_of(bytes, offset, stored_size);
+  Unpacked result{{.name = name, .data = packed}, packed};
+  if (method == kDeflated) {
+    if (size > left)
+      throw failure("zip archive that unpacks to more than {} times its size", most_unfolded);
+    left -= size;
+    result.entry.inflated =
+        std::make_shared<const std::string>(inflated(result.packed, size, name));
+    result.entry.data = *result.entry.inflated;
+  }
+  if (checksum != 0 && checksum != checksum_of(result.entry.data))
     throw failure("damaged zip archive: the checksum of entry '{}' does not hold", name);
-  return {name, data};
+  return result;
 }
 
 // Entries that share bytes would let a small file unfold into any size.
-void refuse_overlaps(std::vector<ZipEntry> entries) {
-  std::erase_if(entries, [](const ZipEntry& entry) { return entry.data.empty(); });
-  std::ranges::sort(entries, {}, [](const ZipEntry& entry) { return entry.data.data(); });
+void refuse_overlaps(std::vector<Unpacked> entries) {
+  std::erase_if(entries, [](const Unpacked& entry) { return entry.packed.empty(); });
+  std::ranges::sort(entries, {}, [](const Unpacked& entry) { return entry.packed.data(); });
   for (size_t i = 1; i < entries.size(); ++i)
-    if (entries[i - 1].data.data() + entries[i - 1].data.size() > entries[i].data.data())
-      throw failure("damaged zip archive: entries '{}' and '{}' overlap", entries[i - 1].name,
-                    entries[i].name);
+    if (entries[i - 1].packed.data() + entries[i - 1].packed.size() > entries[i].packed.data())
+      throw failure("damaged zip archive: entries '{}' and '{}' overlap", entries[i - 1].entry.name,
+                    entries[i].entry.name);
 }
 
 // A record written field by field.
@@ -181,13 +228,18 @@ bool is_zip(std::string_view bytes) {
   return bytes.starts_with("PK\3\4");
 }
 
-std::vector<ZipEntry> read_stored_zip(std::string_view bytes) {
+std::vector<ZipEntry> read_zip(std::string_view bytes) {
+  constexpr uint64_t kSmallChange = 16 << 20;
+  uint64_t left = most_unfolded * bytes.size() + kSmallChange;
   const Directory where = find_directory(bytes);
   Record all(bytes, where.offset);
   Record directory(all.take(where.size), 0);
+  std::vector<Unpacked> unpacked;
+  for (uint64_t i = 0; i < where.entries; ++i)
+    unpacked.push_back(read_entry(bytes, directory, left));
+  refuse_overlaps(unpacked);
   std::vector<ZipEntry> entries;
-  for (uint64_t i = 0; i < where.entries; ++i) entries.push_back(read_entry(bytes, directory));
-  refuse_overlaps(entries);
+  for (Unpacked& each : unpacked) entries.push_back(std::move(each.entry));
   return entries;
 }
 

@@ -10,6 +10,7 @@
 
 #include "event.pb.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::events {
 namespace {
@@ -115,12 +116,12 @@ void EventWriter::add(int64_t step, const std::vector<Scalar>& scalars,
   Summary& summary = *event.mutable_summary();
   for (const Scalar& scalar : scalars) {
     Summary::Value& value = *summary.add_value();
-    value.set_tag(scalar.tag);
+    value.set_tag(core::printable(scalar.tag));
     value.set_simple_value(static_cast<float>(scalar.value));
   }
   for (const CodeCounts& histogram : histograms) {
     Summary::Value& value = *summary.add_value();
-    value.set_tag(histogram.tag);
+    value.set_tag(core::printable(histogram.tag));
     fill(histogram.counts, *value.mutable_histo());
   }
   write(event.SerializeAsString());

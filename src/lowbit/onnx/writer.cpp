@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/json_text.h"
+#include "lowbit/core/printable.h"
 #include "lowbit/runtime/check.h"
 #include "translation.h"
 
@@ -17,7 +19,7 @@ constexpr int kFormat = 10, kOperators = 21;
 constexpr int kFormatWithTwoBits = 13, kOperatorsWithTwoBits = 25;
 
 std::string layer_of(const packed::ModelT& model, size_t step) {
-  std::string name = model.values[step + 1]->name;
+  std::string name = core::printable(model.values[step + 1]->name);
   if (name.empty()) return "step" + std::to_string(step);
   std::ranges::replace(name, ' ', '.');
   return name;
@@ -43,14 +45,14 @@ void add_properties(proto::ModelProto& file, const packed::ModelT& model, const 
     entry.set_value(std::move(value));
   };
   const packed::ValueT& image = *model.values.at(0);
-  add("network", model.network);
+  add("network", core::printable(model.network));
   add("image_size", fmt::format("{},{}", image.height, image.width));
   add("channels", "RGB");
   add("mean", decimals(options.mean));
   add("std", decimals(options.std));
   if (model.preprocessing && model.preprocessing->resize > 0)
     add("resize_shorter_side", std::to_string(model.preprocessing->resize));
-  if (!model.classes.empty()) add("classes", nlohmann::json(model.classes).dump());
+  if (!model.classes.empty()) add("classes", core::json_text(model.classes));
 }
 
 proto::GraphProto graph_of(const packed::ModelT& model, const Options& options) {
@@ -91,7 +93,7 @@ std::string onnx_file(const packed::ModelT& model, const Options& options) {
   operators.set_version(two_bits ? kOperatorsWithTwoBits : kOperators);
   file.set_producer_name("lowbit");
   file.set_producer_version(options.version);
-  file.set_doc_string(model.network);
+  file.set_doc_string(core::printable(model.network));
   add_properties(file, model, options);
   std::string bytes;
   if (!file.SerializeToString(&bytes))

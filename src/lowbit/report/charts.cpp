@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "lowbit/core/printable.h"
 #include "lowbit/report/markup.h"
 
 namespace lowbit::report {
@@ -118,19 +119,22 @@ std::string legend(const Chart& chart) {
 // What the hover shows. JSON has no NaN: null.
 std::string hover_data(const Chart& chart, const Axis& x) {
   nlohmann::json series = nlohmann::json::array();
+  std::vector<std::string> labels;
+  for (const std::string& label : chart.x_labels) labels.push_back(core::printable(label));
   for (const Series& one : chart.series) {
     nlohmann::json points = nlohmann::json::array();
     for (const auto& [at, value] : one.points) points.push_back({at, value});
-    series.push_back({{"name", one.name}, {"color", one.color}, {"points", std::move(points)}});
+    series.push_back(
+        {{"name", core::printable(one.name)}, {"color", one.color}, {"points", std::move(points)}});
   }
   const nlohmann::json data = {{"x", chart.x_name},
-                               {"labels", chart.x_labels},
+                               {"labels", std::move(labels)},
                                {"low", x.low},
                                {"high", x.high},
                                {"first", x.first},
                                {"last", x.last},
                                {"series", std::move(series)}};
-  return data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return data.dump();
 }
 
 }  // namespace

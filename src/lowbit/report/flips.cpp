@@ -9,6 +9,7 @@
 
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/json_text.h"
 #include "lowbit/data/batches.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/report/markup.h"
@@ -35,7 +36,7 @@ void resolve(const fs::path& working_folder, std::string& path) {
 config::Options options_of(const RunData& run, const std::vector<std::string>& command_line) {
   const nlohmann::json description = {{"arguments", run.arguments}};
   config::Options options =
-      config::Configuration::from_json(description.dump(), command_line).options;
+      config::Configuration::from_json(core::json_text(description), command_line).options;
   resolve(run.working_folder, options.data.root);
   resolve(run.working_folder, options.train.weights_dir);
   options.train.precision = config::Precision::fp32;

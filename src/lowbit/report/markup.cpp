@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/printable.h"
 
 namespace lowbit::report {
 namespace {
@@ -16,7 +17,7 @@ constexpr const char* kNoNumber = "–";
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : core::printable_lines(text)) {
     switch (c) {
       case '&':
         result += "&amp;";

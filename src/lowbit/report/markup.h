@@ -7,7 +7,8 @@
 
 namespace lowbit::report {
 
-// As text and within quoted attributes: & < > " ' become entities.
+// As text and within quoted attributes: & < > " ' become entities; what HTML does not admit (bytes
+// that are not UTF-8, control characters) is shown as core/printable.h does.
 std::string escaped(std::string_view text);
 
 // "12.3"; "–" for what is no number.

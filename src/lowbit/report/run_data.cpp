@@ -6,6 +6,7 @@
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/json_text.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/run_files.h"
 #include "lowbit/train/run_state.h"
@@ -24,7 +25,7 @@ bool is_run(const fs::path& folder) {
 
 void read_description(const fs::path& path, RunData& run) {
   try {
-    const nlohmann::json json = nlohmann::json::parse(core::read_file(path));
+    const nlohmann::json json = core::parse_json(core::read_file(path));
     run.name = json.at("model").get<std::string>() + "/" + json.at("case").get<std::string>();
     run.checkpoint = json.at("checkpoint").get<std::string>();
     run.working_folder = json.at("working_folder").get<std::string>();

@@ -79,7 +79,8 @@ typedef struct lowbit_description {
 } lowbit_description;
 
 LOWBIT_API void lowbit_describe(const lowbit_model* model, lowbit_description* description);
-/* "" where the file names none; NULL if there is no such class. */
+/* "" where the file names none; NULL if there is no such class. As the data set had it: UTF-8,
+ * unless a folder's name was not. */
 LOWBIT_API const char* lowbit_class_name(const lowbit_model* model, int index);
 
 typedef enum lowbit_kind { LOWBIT_CODE = 0 /* uint8_t */, LOWBIT_REAL = 1 /* float */ } lowbit_kind;

@@ -1,8 +1,8 @@
 // PyTorch's .pth files, read and written without Python: a tree of plain values and tensors.
 //
-// Read: the zip format (torch.save since 1.6) and the legacy format before it. Nothing in a file is
-// ever executed: an object of a class that is no plain data becomes Opaque. Written: the zip
-// format, as torch.load(weights_only=True) reads it.
+// Read: the zip format (torch.save since 1.6), the legacy format before it, and safetensors.
+// Nothing in a file is ever executed: an object of a class that is no plain data becomes Opaque.
+// Written: the zip format, as torch.load(weights_only=True) reads it.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,12 @@
 namespace lowbit::train {
 
 // The tree of a .pth file, its tensors on the CPU; views of one storage share it here, too. A file
-// that is missing, cut, damaged, crafted or in no known format is one Error (failure) naming it.
+// that is missing, cut, damaged, crafted or in no known format is one Error (failure) naming it,
+// and what it is instead, if that is known (core/file_kind.h).
 Value read_checkpoint(const std::filesystem::path& path);
 
-// Whether the file begins as one of these formats does, and not as text. Not one that is missing.
+// Whether the file begins as one of these formats does, or as another one that is no text. Not one
+// that is missing or empty.
 bool looks_like_checkpoint(const std::filesystem::path& path);
 
 // Writes `root` so that `path` holds either its old or the new content; the old content then stays

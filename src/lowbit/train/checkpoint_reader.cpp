@@ -3,8 +3,10 @@
 #include <new>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/file_kind.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/pickle.h"
+#include "lowbit/core/safetensors.h"
 #include "lowbit/core/zip.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/tree_reader.h"
@@ -17,15 +19,44 @@ using core::PickleNode;
 using core::PickleRef;
 using core::PickleTree;
 
+// `what` is in place of a checkpoint.
+core::Error no_checkpoint(std::string_view what, std::string_view advice) {
+  core::Error error = core::failure("no checkpoint: it is {}", what);
+  if (!advice.empty()) error.detail(advice);
+  return error;
+}
+
 // --- zip: data.pkl and one record a storage, all in one folder ---
 
+constexpr std::string_view kPickle = "data.pkl";
+
+bool any_ends(const std::vector<core::ZipEntry>& entries, std::string_view ending) {
+  return std::ranges::any_of(
+      entries, [&](const core::ZipEntry& entry) { return entry.name.ends_with(ending); });
+}
+
+core::Error other_archive(const std::vector<core::ZipEntry>& entries) {
+  if (any_ends(entries, ".npy"))
+    return no_checkpoint("numpy's archive of arrays (.npz)",
+                         "save it in Python: torch.save({name: torch.from_numpy(array) for name, "
+                         "array in numpy.load(FILE).items()}, NEW)");
+  for (const char* ending : {".pth", ".pt", ".pth.tar", ".th", ".bin", ".ckpt", ".safetensors"})
+    if (any_ends(entries, ending))
+      return no_checkpoint("a zip archive around one", "unpack it and name the file inside");
+  return no_checkpoint("a zip archive, but not PyTorch's: it has no data.pkl", "");
+}
+
 Value read_zip_format(std::string_view file) {
-  const std::vector<core::ZipEntry> entries = core::read_stored_zip(file);
-  const auto pickle = std::ranges::find_if(
-      entries, [](const core::ZipEntry& entry) { return entry.name.ends_with("/data.pkl"); });
-  if (pickle == entries.end())
-    throw core::failure("a zip archive, but not PyTorch's: it has no data.pkl");
-  const std::string folder(pickle->name, 0, pickle->name.size() - std::strlen("data.pkl"));
+  const std::vector<core::ZipEntry> entries = core::read_zip(file);
+  const auto pickle = std::ranges::find_if(entries, [](const core::ZipEntry& entry) {
+    return entry.name == kPickle || entry.name.ends_with("/data.pkl");
+  });
+  if (pickle == entries.end()) throw other_archive(entries);
+  const std::string folder(pickle->name, 0, pickle->name.size() - kPickle.size());
+  if (any_ends(entries, folder + "constants.pkl"))
+    throw no_checkpoint("a TorchScript program",
+                        "save its weights in Python: "
+                        "torch.save(torch.jit.load(FILE).state_dict(), NEW)");
 
   StorageBytes storages;
   for (const core::ZipEntry& entry : entries) {
@@ -45,10 +76,10 @@ Value read_zip_format(std::string_view file) {
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyVersion = 1001;
 
+// The first pickle holds nothing else; protocols from 4 on put a frame around it.
 bool has_legacy_magic(std::string_view file) {
-  if (!file.starts_with("\x80\x02")) return false;
-  const PickleTree magic = core::read_pickle(file);
-  return magic[magic.root].kind == PickleKind::long_integer && magic[magic.root].text == kMagic;
+  constexpr size_t kFirstPickle = 32;
+  return file.starts_with("\x80") && file.substr(0, kFirstPickle).find(kMagic) != file.npos;
 }
 
 void check_system(const PickleTree& tree) {
@@ -112,10 +143,50 @@ Value read_legacy_format(std::string_view file) {
   return read_tree(object, legacy_storages(file, object, keys));
 }
 
+// --- safetensors ---
+
+Value tensor_of(const core::SafeTensor& entry) {
+  const auto type = std::ranges::find(storage_types, entry.type, &StorageType::safetensors_name);
+  if (entry.type.empty() || type == storage_types.end() || c10::isComplexType(type->dtype))
+    return Value(Value::Content(Opaque{fmt::format("tensor of {}", entry.type)}));
+  uint64_t bytes = c10::elementSize(type->dtype);
+  for (const int64_t side : entry.shape)
+    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(side), &bytes)) bytes = UINT64_MAX;
+  if (bytes != entry.data.size())
+    throw core::failure("damaged: the data of '{}' have not the size of its shape", entry.name);
+  const bool boolean = type->dtype == torch::kBool;
+  torch::Tensor tensor = torch::empty(entry.shape, boolean ? torch::kUInt8 : type->dtype);
+  if (bytes > 0) std::memcpy(tensor.mutable_data_ptr(), entry.data.data(), bytes);
+  return boolean ? tensor.ne(0) : tensor;
+}
+
+Value read_safetensors_format(std::string_view file) {
+  std::vector<Dict::Entry> entries;
+  for (const core::SafeTensor& entry : core::read_safetensors(file))
+    entries.emplace_back(entry.name, tensor_of(entry));
+  return Dict(std::move(entries));
+}
+
+// --- anything ---
+
+bool is_pickle(std::string_view file) {
+  return file.size() > 1 && file[0] == '\x80' && file[1] >= 2 && file[1] <= 5;
+}
+
+core::Error other_file(std::string_view file) {
+  if (const auto kind = core::file_kind(file)) return no_checkpoint(kind->name, kind->advice);
+  if (is_pickle(file))
+    return no_checkpoint("a pickle, but not of torch.save",
+                         "load it in Python and save a dict of tensors: torch.save({name: "
+                         "torch.as_tensor(array)}, NEW)");
+  return core::failure("no checkpoint: not a file of torch.save, nor safetensors");
+}
+
 Value read_any_format(std::string_view file) {
   if (core::is_zip(file)) return read_zip_format(file);
   if (has_legacy_magic(file)) return read_legacy_format(file);
-  throw core::failure("no checkpoint: neither PyTorch's zip format nor its legacy format");
+  if (core::is_safetensors(file)) return read_safetensors_format(file);
+  throw other_file(file);
 }
 
 }  // namespace
@@ -136,9 +207,12 @@ Value read_checkpoint(const std::filesystem::path& path) {
 }
 
 bool looks_like_checkpoint(const std::filesystem::path& path) {
-  const std::string start = core::read_start(path, 2);
-  // A zip archive, or a pickle of protocol 2 and later.
-  return start == "PK" || start.starts_with('\x80');
+  const std::string start = core::read_start(path, core::file_kind_bytes);
+  if (start.empty()) return false;
+  if (core::is_zip(start) || is_pickle(start) || core::is_safetensors(start)) return true;
+  // What is no checkpoint, but no config file either: reading it says what it is.
+  const auto kind = core::file_kind(start);
+  return kind && !kind->text;
 }
 
 }  // namespace lowbit::train

@@ -25,9 +25,9 @@ TensorIdentity identity(const torch::Tensor& tensor) {
           tensor.scalar_type()};
 }
 
-std::string_view storage_name(torch::Dtype dtype) {
+const StorageType& storage_type(torch::Dtype dtype) {
   for (const StorageType& type : storage_types)
-    if (type.dtype == dtype) return type.name;
+    if (type.dtype == dtype) return type;
   throw core::failure("tensors of type {} cannot be written", c10::toString(dtype));
 }
 
@@ -89,9 +89,14 @@ class TreeWriter {
 
   void write_content(const torch::Tensor& tensor, const std::string& place) {
     if (!tensor.defined()) throw core::failure("{} is an undefined tensor", place);
-    pickle_.global("torch._utils", "_rebuild_tensor_v2");
+    const StorageType& type = storage_type(tensor.scalar_type());
+    const bool untyped = type.name.empty();
+    pickle_.global("torch._utils", untyped ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2");
     pickle_.begin_tuple();
-    write_storage(tensor);
+    if (untyped)
+      write_storage(tensor, "torch.storage", untyped_storage, tensor.nbytes());
+    else
+      write_storage(tensor, "torch", type.name, static_cast<size_t>(tensor.numel()));
     pickle_.integer(0);  // offset in the storage
     write_integers(tensor.sizes());
     write_integers(c10::contiguous_strides(tensor.sizes()));
@@ -100,17 +105,19 @@ class TreeWriter {
     pickle_.begin_tuple();
     pickle_.end_tuple();
     pickle_.call();
+    if (untyped) pickle_.global("torch", type.dtype_name);
     pickle_.end_tuple();
     pickle_.call();
   }
 
-  void write_storage(const torch::Tensor& tensor) {
+  void write_storage(const torch::Tensor& tensor, std::string_view module,
+                     std::string_view class_name, size_t size) {
     pickle_.begin_tuple();
     pickle_.text("storage");
-    pickle_.global("torch", storage_name(tensor.scalar_type()));
+    pickle_.global(module, class_name);
     pickle_.text(std::to_string(storage_number(tensor)));
     pickle_.text("cpu");
-    pickle_.integer(tensor.numel());
+    pickle_.integer(static_cast<int64_t>(size));
     pickle_.end_tuple();
     pickle_.persistent_id();
   }

@@ -88,6 +88,13 @@ std::string take_optimizer_state(const Value* saved, const models::Network& netw
   return "";
 }
 
+// Under the names that training scripts have for it.
+std::optional<double> best_of(const Value& checkpoint) {
+  for (const char* name : {"best_acc", "best_acc1", "best_prec1", "best_top1"})
+    if (const auto best = number(find(&checkpoint, name))) return best;
+  return {};
+}
+
 // Apex keeps a dict for each loss, torch's GradScaler is one.
 std::optional<double> loss_scale(const Value* amp) {
   if (const auto scale = number(find(amp, "scale"))) return scale;
@@ -101,7 +108,7 @@ RunPosition restore_foreign_run(const Value& checkpoint, const std::string& path
   const torch::NoGradGuard no_grad;
   RunPosition position;
   position.epoch = next_epoch(checkpoint, path);
-  if (const auto best = number(find(&checkpoint, "best_acc")))
+  if (const auto best = best_of(checkpoint))
     position.best_top1 = *best;
   else
     core::log().warn("{}: it has no best_acc: the best so far counts as 0", path);

@@ -16,8 +16,12 @@ struct LoadedNetwork {
 };
 
 // As load_state() of state_dict.h; its errors name `path`.
-LoadReport load_state(models::Network& network, const NamedTensors& weights,
+LoadReport load_state(models::Network& network, const Value& file, const LoadScope& scope,
                       const std::string& path);
+
+// As require_finite() of state_dict.h; its errors name `path`. Every use of a network's answers
+// (training, evaluation, export) calls it; listing what a file holds does not.
+void require_finite(const models::Network& network, const std::string& path);
 
 // The network of the options on the CPU with the weights of `file`, after what its policy had
 // changed when it was saved. Errors name `path`.

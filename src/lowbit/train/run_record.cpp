@@ -5,6 +5,7 @@
 
 #include "lowbit/config/write_config.h"
 #include "lowbit/core/files.h"
+#include "lowbit/core/json_text.h"
 #include "lowbit/core/log.h"
 #include "lowbit/train/event_log.h"
 
@@ -54,14 +55,13 @@ void RunRecord::write_run(const std::optional<Accuracy>& full_precision_start) c
   if (full_precision_start) {
     run["full_precision_start"] = to_json(*full_precision_start);
   } else if (options().resume && core::is_file(files_.run)) {
-    const nlohmann::json before =
-        nlohmann::json::parse(core::read_file(files_.run), nullptr, /*allow_exceptions=*/false);
-    if (before.is_object() && before.contains("full_precision_start"))
-      run["full_precision_start"] = before["full_precision_start"];
+    try {
+      run["full_precision_start"] =
+          core::parse_json(core::read_file(files_.run)).at("full_precision_start");
+    } catch (const nlohmann::json::exception&) {  // it was not measured, or the file is damaged
+    }
   }
-  // A path may hold bytes that are no UTF-8.
-  core::replace_file(files_.run,
-                     run.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  core::replace_file(files_.run, core::json_text(run, 1) + "\n");
 }
 
 void RunRecord::add(EpochMetrics metrics, models::Network& network) {

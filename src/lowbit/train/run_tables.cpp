@@ -30,8 +30,10 @@ std::string row_of(const EpochMetrics& m) {
                      m.seconds);
 }
 
-// Layers are dotted names: no commas.
+// Layers are dotted names, which need no quotes.
 std::string row_of(int epoch, const models::QuantizerStatistics& s) {
+  if (s.layer.find_first_of(",\"\r\n") != std::string::npos)
+    throw core::failure("the name of layer '{}' does not fit into a table", s.layer);
   return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", epoch,
                      s.layer, models::tag_name(s.tag), s.bits, s.levels, s.groups, s.values,
                      s.input_min, s.input_max, s.rms, s.clip_min, s.clip_mean, s.clip_max,

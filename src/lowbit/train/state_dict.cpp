@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -11,9 +12,6 @@
 
 namespace lowbit::train {
 namespace {
-
-// A network spread over several GPUs saved its names with this.
-constexpr std::string_view kParallelPrefix = "module.";
 
 bool counts_batches(std::string_view name) {
   return name.ends_with("num_batches_tracked");
@@ -31,31 +29,62 @@ std::string examples(const NamedTensors& tensors) {
   return text + (tensors.size() > 3 ? ", ..." : "");
 }
 
+std::vector<int64_t> without_ones(c10::IntArrayRef sizes) {
+  std::vector<int64_t> sides = sizes.vec();
+  std::erase(sides, 1);
+  return sides;
+}
+
+// What a full-precision network does not have.
+bool of_quantizer(std::string_view name) {
+  return name.find(".quant_") != std::string_view::npos;
+}
+
+// What stands before the names of the network in most names of the file, "" where leaving it off
+// would not help.
+std::string common_prefix(const NamedTensors& network, const StateDict& file) {
+  std::unordered_set<std::string_view> targets;
+  size_t weights = 0, longest = 0;
+  for (const auto& [name, tensor] : network) {
+    targets.insert(name);
+    longest = std::max(longest, name.size());
+    if (!of_quantizer(name) && !counts_batches(name)) ++weights;
+  }
+  std::map<std::string_view, size_t> hits;  // by prefix
+  size_t plain = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (counts_batches(name) || of_quantizer(name)) continue;
+    const std::string_view whole = name;
+    plain += targets.contains(whole);
+    // Longer beginnings alone leave a name that the network may have.
+    const size_t first = whole.size() > longest ? whole.size() - longest - 1 : 0;
+    for (size_t dot = whole.find('.', first); dot != whole.npos; dot = whole.find('.', dot + 1))
+      if (targets.contains(whole.substr(dot + 1))) ++hits[whole.substr(0, dot + 1)];
+  }
+  const auto most =
+      std::ranges::max_element(hits, {}, [](const auto& each) { return each.second; });
+  const bool helps = most != hits.end() && most->second > plain && 2 * most->second > weights;
+  return helps ? std::string(most->first) : "";
+}
+
+// What lies under its new name already gives way: the others are behind the prefix, too.
+void drop_prefix(const std::string& prefix, StateDict& state) {
+  if (prefix.empty()) return;
+  std::unordered_set<std::string> behind;
+  for (auto& [name, tensor] : state.tensors)
+    if (name.starts_with(prefix)) behind.insert(name.substr(prefix.size()));
+  std::erase_if(state.tensors, [&](const auto& entry) {
+    const bool shadowed = behind.contains(entry.first);
+    if (shadowed) state.shadowed.push_back(entry.first);
+    return shadowed;
+  });
+  for (auto& [name, tensor] : state.tensors)
+    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+  for (auto& [name, kind] : state.unreadable)
+    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+}
+
 }  // namespace
-
-const Dict& unwrapped(const Value& file) {
-  const Dict* dict = file.get_if<Dict>();
-  if (!dict) throw core::failure("no checkpoint of a network: it is {}", file.kind());
-  for (const char* wrapper : {"state_dict", "model"}) {
-    const Value* entry = dict->find(wrapper);
-    if (entry && entry->get_if<Dict>()) return *entry->get_if<Dict>();
-  }
-  return *dict;
-}
-
-NamedTensors state_dict(const Value& file) {
-  NamedTensors tensors;
-  for (const auto& [key, value] : unwrapped(file)) {
-    const auto* name = key.get_if<std::string>();
-    const auto* tensor = value.get_if<torch::Tensor>();
-    if (!name || !tensor) continue;
-    const size_t begin = name->starts_with(kParallelPrefix) ? kParallelPrefix.size() : 0;
-    tensors.emplace_back(name->substr(begin), tensor->detach());
-  }
-  if (tensors.empty())
-    throw core::failure("no checkpoint of a network: it holds no tensors by name");
-  return tensors;
-}
 
 NamedTensors named_tensors(const torch::nn::Module& network) {
   NamedTensors tensors;
@@ -95,6 +124,21 @@ NamedTensors in_scope(NamedTensors tensors, const LoadScope& scope) {
   return tensors;
 }
 
+void require_finite(const torch::nn::Module& network) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : named_tensors(network)) {
+    if (!tensor.is_floating_point()) continue;
+    const torch::Tensor finite = tensor.isfinite();
+    if (!finite.all().item<bool>())
+      throw core::failure("'{}' holds {}: {} of its {} values are not finite", name,
+                          tensor.isnan().any().item<bool>() ? "NaN" : "an infinity",
+                          tensor.numel() - finite.sum().item<int64_t>(), tensor.numel());
+    if (name.ends_with("running_var") && tensor.lt(0).any().item<bool>())
+      throw core::failure("'{}' holds a variance below zero, {}", name,
+                          tensor.min().item<double>());
+  }
+}
+
 LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors) {
   const torch::NoGradGuard no_grad;
   std::unordered_map<std::string_view, const torch::Tensor*> sources;
@@ -116,6 +160,14 @@ LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors) {
                                           fmt::join(source.sizes(), ", ")));
       continue;
     }
+    if (without_ones(source.sizes()) != without_ones(target.sizes()))
+      throw core::failure(
+          "'{}' is [{}] in the file and [{}] in the network: the same number of "
+          "values, in another order",
+          name, fmt::join(source.sizes(), ", "), fmt::join(target.sizes(), ", "));
+    if (target.is_floating_point() && target.dim() > 1 && !source.is_floating_point())
+      throw core::failure("'{}' holds whole numbers ({}), which are no weights without their scale",
+                          name, c10::toString(source.scalar_type()));
     if (source.sizes() != target.sizes() && !(single(source.sizes()) && single(target.sizes())))
       report.reshaped.push_back(name);
     target.copy_(source.reshape(target.sizes()));
@@ -127,6 +179,25 @@ LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors) {
     throw core::failure("nothing in the checkpoint fits the network")
         .detail(fmt::format("the network has: {}\nthe file has:    {}", examples(targets),
                             examples(tensors)));
+  return report;
+}
+
+LoadReport load_state(torch::nn::Module& network, const Value& file, const LoadScope& scope) {
+  StateDict state = read_state(file);
+  const NamedTensors targets = named_tensors(network);
+  const std::string prefix = common_prefix(targets, state);
+  drop_prefix(prefix, state);
+  std::unordered_set<std::string_view> wanted;
+  for (const auto& [name, tensor] : targets) wanted.insert(name);
+  for (const auto& [name, kind] : state.unreadable)
+    if (wanted.contains(name) && scope.takes(name))
+      throw core::failure("'{}' is {}, which cannot be loaded", name, kind)
+          .detail(
+              "save it in Python as a plain tensor: .dequantize(), .to_dense(), .real, "
+              "torch.from_numpy(...); or leave it out: --unresume_scope");
+  LoadReport report = load_state(network, in_scope(std::move(state.tensors), scope));
+  report.prefix = prefix;
+  report.shadowed = std::move(state.shadowed);
   return report;
 }
 

@@ -13,14 +13,27 @@ namespace lowbit::train {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-// The tensors that a file holds by name, in its order: those of its 'state_dict' or 'model' entry,
-// or of the file itself if it is a bare dict; a leading "module." of a name is dropped, entries
-// that are no tensors are left out. An Error (failure) if there is none.
-NamedTensors state_dict(const Value& file);
+// The network's entries of a file, in its order.
+struct StateDict {
+  NamedTensors tensors;
+  // Entries by name that are no tensors that can be read, and what they are: "a sparse tensor".
+  std::vector<std::pair<std::string, std::string>> unreadable;
+  // Names of the file that were passed over: but for a prefix they are those of another entry.
+  std::vector<std::string> shadowed;
+};
 
-// The dict that those stand in, with all its entries under their unchanged names. An Error
-// (failure) if the file is no dict.
+// The dict of the network's tensors within a file, with all its entries under their unchanged
+// names: that of 'state_dict', 'model', 'net', 'model_state_dict' and the like (in them, too), the
+// only entry that holds weights by name, or the file itself. An Error (failure) if the file is no
+// dict.
 const Dict& unwrapped(const Value& file);
+
+// What unwrapped() holds under string keys, without the components "module" and "_orig_mod" of
+// names, which DataParallel and torch.compile add. An Error (failure) that shows the entries of the
+// file if there is no tensor.
+StateDict read_state(const Value& file);
+StateDict read_state(const Value& file, const std::string& path);  // its errors name `path`
+NamedTensors state_dict(const Value& file);                        // its tensors alone
 
 // Parameters and buffers of a network under their dotted names, in the order of Python's
 // state_dict(): of each module its parameters, its buffers, then its children. The tensors are the
@@ -49,14 +62,28 @@ struct LoadReport {
   std::vector<std::string> stayed;
   // Names of the file: nothing took the entry.
   std::vector<std::string> unused;
-  // Names of both: as many elements, but in another shape.
+  // Names of both: in a shape that differs by sides of 1.
   std::vector<std::string> reshaped;
+  // What was left off the names of the file, with its dot; "" if they are the network's as they
+  // are.
+  std::string prefix;
+  std::vector<std::string> shadowed;  // as in StateDict
 };
 
 // Copies each of `tensors` into the parameter or buffer of `network` of that name, converting its
-// type and device. Where only the shape differs it is reshaped. BatchNorm's num_batches_tracked is
-// not worth a mention, nor is [] against [1]. An Error (failure) with names of both sides if
-// nothing fits.
+// type and device. Where the shapes differ by sides of 1 it is reshaped; where as many elements lie
+// in another shape, or whole numbers stand for a weight, that is an Error (failure). BatchNorm's
+// num_batches_tracked is not worth a mention, nor is [] against [1]. An Error (failure) with names
+// of both sides if nothing fits.
 LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors);
+
+// The same from a file. Where the names of the network stand behind one prefix ("model.",
+// "backbone.", ...) in most of the file's, that is left off. An Error (failure) names an entry of
+// the network that the file holds as something unreadable; see also read_state() and in_scope().
+LoadReport load_state(torch::nn::Module& network, const Value& file, const LoadScope& scope);
+
+// An Error (failure) that names the first parameter or buffer of the network that holds NaN or an
+// infinity, or a running variance below zero. No answer of such a network can be compared.
+void require_finite(const torch::nn::Module& network);
 
 }  // namespace lowbit::train

@@ -45,6 +45,7 @@ std::shared_ptr<models::Network> make_teacher(const config::Options& options) {
   if (!report.stayed.empty())
     throw core::failure("the teacher's file '{}' lacks '{}' and {} more entries of {}", path,
                         report.stayed[0], report.stayed.size() - 1, structure.name);
+  require_finite(*teacher, path);
   for (torch::Tensor& parameter : teacher->parameters()) parameter.requires_grad_(false);
   teacher->eval();
   return teacher;

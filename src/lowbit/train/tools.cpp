@@ -23,11 +23,14 @@ struct Line {
   int number;
 };
 
-// Without its comment, quotes and blanks.
-std::string essence(std::string_view line) {
+// Without its comment, quotes and blanks; nothing for a line that holds no more. Quotes around
+// nothing are the empty prefix.
+std::optional<std::string> essence(std::string_view line) {
   std::string text(line.substr(0, line.find('#')));
   std::erase_if(text,
-                [](char c) { return std::string_view(" \t\r\"'").find(c) != std::string::npos; });
+                [](char c) { return std::string_view(" \t\r").find(c) != std::string::npos; });
+  if (text.empty()) return {};
+  std::erase_if(text, [](char c) { return c == '"' || c == '\''; });
   return text;
 }
 
@@ -56,12 +59,12 @@ std::vector<Line> read_prefixes(const fs::path& path) {
   int number = 0;
   for (size_t begin = 0; begin < content.size();) {
     const size_t end = std::min(content.find('\n', begin), content.size());
-    const std::string text = essence(std::string_view(content).substr(begin, end - begin));
+    const auto text = essence(std::string_view(content).substr(begin, end - begin));
     begin = end + 1;
     ++number;
-    if (text.empty()) continue;
+    if (!text) continue;
     try {
-      for (std::string& prefix : expand_braces(text))
+      for (std::string& prefix : expand_braces(*text))
         prefixes.push_back({std::move(prefix), number});
     } catch (core::Error& error) {
       error.at(path.string(), number);
@@ -83,6 +86,12 @@ std::optional<std::string_view> longest_prefix(
       if (mapping.contains(prefix)) return prefix;
   }
   return {};
+}
+
+// `name` with another beginning; where that is empty, without the dot behind it.
+std::string with_prefix(const std::string& replacement, std::string_view rest) {
+  if (replacement.empty() && rest.starts_with('.')) rest.remove_prefix(1);
+  return replacement + std::string(rest);
 }
 
 void refuse_collisions(const NamedTensors& before, const NamedTensors& after) {
@@ -132,10 +141,12 @@ Dict with_tensors(const Value& file, const NamedTensors& tensors, UpdateReport& 
       report.dropped.push_back(key_text(key));
 
   std::vector<Dict::Entry> entries = {{"state_dict", to_dict(tensors)}};
-  const Dict& root = file.get<Dict>("the file");
-  if (&state == &root) return Dict(std::move(entries));
-  for (const auto& [key, value] : root) {
-    if (value.get_if<Dict>() == &state) continue;
+  const Dict* root = file.get_if<Dict>();
+  if (!root || &state == root) return Dict(std::move(entries));
+  for (const auto& [key, value] : *root) {
+    const auto* name = key.get_if<std::string>();
+    const bool around = value.get_if<Dict>() && &unwrapped(value) == &state;
+    if (around || (name && *name == "state_dict")) continue;
     if (writable(key) && writable(value))
       entries.emplace_back(key, value);
     else
@@ -215,6 +226,9 @@ NameMapping read_name_mapping(const fs::path& from, const fs::path& to) {
   NameMapping mapping;
   std::map<std::string_view, int> lines;
   for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i].text.empty())
+      throw core::usage_error("an empty prefix is no prefix of a name")
+          .at(from.string(), before[i].number);
     const auto [first, added] = lines.emplace(before[i].text, before[i].number);
     if (!added)
       throw core::usage_error("'{}' stands in line {}, too", before[i].text, first->second)
@@ -231,8 +245,11 @@ Renaming rename(const NamedTensors& tensors, const NameMapping& mapping) {
   for (const auto& [name, tensor] : tensors) {
     const std::optional<std::string_view> prefix = longest_prefix(name, by_prefix);
     if (prefix) matched.insert(by_prefix.find(*prefix)->first);
-    renaming.tensors.emplace_back(
-        prefix ? by_prefix.find(*prefix)->second + name.substr(prefix->size()) : name, tensor);
+    std::string renamed =
+        prefix ? with_prefix(by_prefix.find(*prefix)->second, name.substr(prefix->size())) : name;
+    if (renamed.empty())
+      throw core::usage_error("'{}' would have no name left: it is all of its prefix", name);
+    renaming.tensors.emplace_back(std::move(renamed), tensor);
   }
   refuse_collisions(tensors, renaming.tensors);
   for (const auto& [prefix, replacement] : mapping)
@@ -243,11 +260,13 @@ Renaming rename(const NamedTensors& tensors, const NameMapping& mapping) {
 UpdateReport update_names(const fs::path& old_file, const fs::path& new_file,
                           const NameMapping& mapping, bool raw) {
   const Value file = read_checkpoint(old_file);
-  const NamedTensors tensors = state_dict(file);
+  const StateDict read = read_state(file, old_file.string());
+  const NamedTensors& tensors = read.tensors;
   Renaming renaming = rename(tensors, mapping);
 
   UpdateReport report;
   report.unmatched = std::move(renaming.unmatched);
+  report.dropped = read.shadowed;
   for (size_t i = 0; i < tensors.size(); ++i)
     ++(tensors[i].first == renaming.tensors[i].first ? report.kept : report.renamed);
   write_checkpoint(new_file, with_tensors(file, renaming.tensors, report));

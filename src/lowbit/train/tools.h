@@ -15,7 +15,8 @@ namespace lowbit::train {
 using NameMapping = std::vector<std::pair<std::string, std::string>>;
 
 // Reads two files of prefixes: line i of `from` becomes line i of `to`. Quotes, blanks, blank lines
-// and what follows a # are dropped; "layer{1,2}.bn" stands for "layer1.bn" and "layer2.bn". Lists
+// and what follows a # are dropped; quotes around nothing are an empty prefix, which `to` alone may
+// have; "layer{1,2}.bn" stands for "layer1.bn" and "layer2.bn". Lists
 // of different length are an Error (usage) that names both.
 NameMapping read_name_mapping(const std::filesystem::path& from, const std::filesystem::path& to);
 
@@ -25,8 +26,8 @@ struct Renaming {
 };
 
 // Changes the names that begin, up to a dot or their end, with a prefix of the mapping, which may
-// hold that dot; where several do, the longest counts. Two tensors under one new name are an Error
-// (usage).
+// hold that dot; where several do, the longest counts. A dot goes with what becomes nothing. Two
+// tensors under one new name, or one under none, are an Error (usage).
 Renaming rename(const NamedTensors& tensors, const NameMapping& mapping);
 
 struct UpdateReport {

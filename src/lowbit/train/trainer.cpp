@@ -85,6 +85,13 @@ StepOptions step_options(const config::TrainOptions& options, torch::Device devi
 
 void log_load(const LoadReport& report, const std::string& path) {
   core::log().info("loaded {}", path);
+  if (!report.prefix.empty())
+    core::log().info("  without the prefix '{}' of its names", report.prefix);
+  if (!report.shadowed.empty())
+    core::log().warn(
+        "{}: passes over '{}' and {} more entries that are there under another prefix, "
+        "too",
+        path, report.shadowed[0], report.shadowed.size() - 1);
   const auto list = [](const char* what, const std::vector<std::string>& names) {
     constexpr size_t kShown = 3;
     if (names.empty()) return;
@@ -157,17 +164,17 @@ void Trainer::agree_on_set(const char* name, const data::BatchSource& source) co
        {fmt::format("checksum of the {} set", name), fmt::format("{:016x}", source.checksum())}});
 }
 
-void Trainer::agree_on_weights(const NamedTensors& weights) const {
+void Trainer::agree_on_weights() const {
   if (!group_) return;
   std::string sums;
-  for (const auto& [name, tensor] : weights) {
+  for (const auto& [name, tensor] : network_->state()) {
     const torch::Tensor host = tensor.cpu().contiguous();
     sums += fmt::format(
         "{} {:x}\n", name,
         data::checksum_of({static_cast<const char*>(host.const_data_ptr()), host.nbytes()}));
   }
-  group_->agree({{"checksum of the weights to begin with",
-                  weights.empty() ? "none" : fmt::format("{:016x}", data::checksum_of(sums))}});
+  group_->agree(
+      {{"checksum of the weights to begin with", fmt::format("{:016x}", data::checksum_of(sums))}});
 }
 
 void Trainer::load_weights() {
@@ -181,7 +188,7 @@ void Trainer::load_weights() {
   if (options_.train.resume)
     core::log().info("-r: there is no {} yet: the run begins at its start",
                      files_.checkpoint.string());
-  if (options_.train.pretrained.empty()) return agree_on_weights({});
+  if (options_.train.pretrained.empty()) return agree_on_weights();
   const std::string path = find_pretrained(options_).string();
   const Value file = read_checkpoint(path);
   // To evaluate a network is to see it as it was when it was saved.
@@ -192,14 +199,10 @@ void Trainer::load_weights() {
 }
 
 void Trainer::load(const Value& file, const std::string& path) {
-  const NamedTensors weights = weights_of(file);
-  agree_on_weights(weights);
-  loaded_ = load_state(*network_, weights, path);
+  loaded_ = load_state(*network_, file, scope_of_loading(), path);
   log_load(loaded_, path);
-}
-
-NamedTensors Trainer::weights_of(const Value& checkpoint) const {
-  return in_scope(state_dict(checkpoint), scope_of_loading());
+  require_finite(*network_, path);
+  agree_on_weights();
 }
 
 void Trainer::check_classes(const std::vector<std::string>& names) const {
@@ -228,7 +231,8 @@ std::optional<Accuracy> Trainer::full_precision_start() {
   if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
     return {};
   const auto network = models::make_network(models::full_precision(model));
-  load_state(*network, weights_of(read_checkpoint(find_pretrained(options_))));
+  const std::string path = find_pretrained(options_).string();
+  load_state(*network, read_checkpoint(path), scope_of_loading(), path);
   place(*network, options_.train, device_);
   // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
   // may well leave that range, which says nothing about the training.

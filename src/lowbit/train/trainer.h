@@ -86,7 +86,7 @@ class Trainer {
 
   // Usage errors where processes see other data, or go on from another state.
   void agree_on_set(const char* name, const data::BatchSource& source) const;
-  void agree_on_weights(const NamedTensors& weights) const;
+  void agree_on_weights() const;
 
   void load_weights();
   void load(const Value& file, const std::string& path);
@@ -94,7 +94,6 @@ class Trainer {
     return {options_.train.resume_scope, options_.train.unresume_scope};
   }
   // The entries of a checkpoint that --resume_scope and --unresume_scope take.
-  NamedTensors weights_of(const Value& checkpoint) const;
   // What the policy says for the epoch that begins.
   void apply_policy(Training& training);
   // Keyword probe: writes what the step that comes next computes, if it is one of those asked for.

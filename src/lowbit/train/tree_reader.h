@@ -17,7 +17,8 @@ namespace lowbit::train {
 // `offset` behind those of the storage `key` where it is itself a view, as files of 2017 had it.
 struct StorageReference {
   std::string key;
-  const StorageType* type = nullptr;  // nullptr: one that is not in the table
+  std::string class_name;             // "torch.FloatStorage"
+  const StorageType* type = nullptr;  // that of bytes if it is untyped; nullptr: not in the table
   int64_t elements = 0, offset = 0;
 };
 
@@ -28,9 +29,11 @@ StorageReference storage_reference(const core::PickleTree& tree,
 // The bytes of each storage by its key.
 using StorageBytes = std::unordered_map<std::string, std::string_view>;
 
-// The tree of Values below the root, the data of its tensors copied out of `storages`, each storage
-// once. An Error (failure) if it contains itself, is nested too deeply, or describes a tensor that
-// its storage cannot hold.
+// The Values below the root: plain data, instances of subclasses of dict among them, numpy's
+// scalars, tensors; a pickled torch.nn.Module is the dict of its parameters and buffers by dotted
+// names. Anything else is Opaque, tensors of kinds that are not read among it ("sparse tensor").
+// The data of tensors are copied out of `storages`, each storage once. An Error (failure) if it
+// contains itself, is nested too deeply, or describes a tensor that its storage cannot hold.
 Value read_tree(const core::PickleTree& tree, StorageBytes storages);
 
 }  // namespace lowbit::train
