@@ -1,5 +1,5 @@
 // lowbit summary CONFIG|CHECKPOINT|MODEL.lowbit [options]: the layers of a network and what they
-// cost.
+// cost, or its graph.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +12,10 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
 #include "lowbit/deploy/packed_summary.h"
+#include "lowbit/graph/picture.h"
+#include "lowbit/graph/text.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/models/families/network_graph.h"
 #include "lowbit/models/summary.h"
 #include "lowbit/runtime/packed_network.h"
 #include "lowbit/train/checkpoint_file.h"
@@ -30,6 +33,8 @@ constexpr const char* summary_usage =
     "numbers take as float32 and packed. Needs neither data nor weights.\n\n"
     "A checkpoint that lowbit train wrote describes its network; for the file of another program\n"
     "the options do, as for no file: --model resnet20 --keyword cifar100,cbsa,origin ...\n\n"
+    "--graph prints the network's graph instead, a line for each operation with shape, inputs and\n"
+    "attributes; --graph FILE.svg draws it.\n\n"
     "Of a packed file, which takes no options: what is done together, with the kernel that this\n"
     "machine has for it and the bytes that it takes in the file.\n";
 
@@ -69,6 +74,34 @@ void print_classes(const runtime::PackedNetwork& network) {
   print_lines(names.size() > kShown ? ", ...\n" : "\n");
 }
 
+// What --graph asks for.
+struct GraphRequest {
+  bool given = false;
+  std::string file;  // of the picture; "": the text
+};
+
+// Takes --graph [FILE.svg] out of the arguments.
+GraphRequest take_graph_request(Arguments& arguments) {
+  GraphRequest request;
+  const auto word = std::ranges::find(arguments, "--graph");
+  if (word == arguments.end()) return request;
+  request.given = true;
+  auto end = word + 1;
+  if (end != arguments.end() && end->ends_with(".svg")) request.file = *end++;
+  arguments.erase(word, end);
+  return request;
+}
+
+void show_graph(const models::Network& network, const GraphRequest& request) {
+  const graph::Graph graph = models::graph_of(network);
+  if (request.file.empty()) {
+    print_lines(to_text(graph));
+    return;
+  }
+  core::replace_file(request.file, to_svg(graph));
+  print("{}: {} operations\n", request.file, graph.nodes.size());
+}
+
 int summarize_packed(const std::string& path) {
   const runtime::PackedNetwork network(path, "auto", /*threads=*/1);
   const lowbit_description& about = network.description();
@@ -101,11 +134,13 @@ int summary(const Arguments& arguments) {
   log_to_console();
   std::optional<std::string> file;
   Arguments options = arguments;
-  if (!arguments[0].starts_with("-")) {
-    file = arguments[0];
+  const GraphRequest graph = take_graph_request(options);
+  if (!options.empty() && !options[0].starts_with("-")) {
+    file = options[0];
     options.erase(options.begin());
   }
   if (file && is_packed(*file)) {
+    if (graph.given) throw core::usage_error("summary: a packed file has no graph to show");
     if (!options.empty())
       throw core::usage_error("summary: '{}' is no option for a packed file", options.front());
     return summarize_packed(*file);
@@ -113,6 +148,10 @@ int summary(const Arguments& arguments) {
   const bool checkpoint = file && train::looks_like_checkpoint(*file);
   const auto network =
       checkpoint ? network_of_checkpoint(*file, options) : network_of_config(file, options);
+  if (graph.given) {
+    show_graph(*network, graph);
+    return 0;
+  }
   print("{}\n\n", network->description());
   print_lines(models::format_summary(models::summarize(*network)));
   return 0;

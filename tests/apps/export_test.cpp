@@ -111,6 +111,7 @@ TEST_F(Export, IsSummarizedWithEveryByteOfTheFile) {
   const auto costs = [](const std::string& text) { return number_after(text, "\n  W2A2 +"); };
   EXPECT_EQ(costs(summary.out), costs(trained.out));
   EXPECT_EQ(run({"summary", "net.lowbit", "--wt_bit", "4"}).status, 2);
+  EXPECT_EQ(run({"summary", "net.lowbit", "--graph"}).status, 2);
 }
 
 TEST_F(Export, IsComparedWithTheNetworkInFloat32) {

@@ -199,9 +199,23 @@ TEST_F(Program, SummaryOfAConfigNeedsNeitherDataNorWeights) {
                                          "+24x1x3x3 +2 +W4A2"));
 }
 
+TEST_F(Program, SummaryShowsTheGraphAsTextOrPicture) {
+  const Finished text = run({"summary", "--graph", "config.lsq"});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, ContainsRegex("\nlayer2.0.conv1.0 : [[]16, 16, 16[]] = "
+                                      "convolution[(]layer2.0.conv1.0.quant_activation, "
+                                      "layer2.0.conv1.0.quant_weight[)] stride 2 padding 1\n"));
+  const Finished picture = run({"summary", "config.lsq", "--graph", "net.svg"});
+  EXPECT_EQ(picture.status, 0) << picture.err;
+  EXPECT_THAT(read(folder_ / "net.svg"), HasSubstr(">layer2.0.conv1.0</text>"));
+  EXPECT_NE(run({"summary", "config.lsq", "--graph", "nowhere/net.svg"}).status, 0);
+}
+
 TEST_F(Program, SummaryOfACheckpointIsThatOfItsRun) {
   const Finished trained = run({"train", "config.lsq", "--epochs", "1"});
   ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_EQ(run({"summary", "--graph", checkpoint_}).out,
+            run({"summary", "--graph", "config.lsq"}).out);
   const Finished of_checkpoint = run({"summary", checkpoint_});
   EXPECT_EQ(of_checkpoint.status, 0) << of_checkpoint.err;
   const Finished of_config = run({"summary", "config.lsq"});

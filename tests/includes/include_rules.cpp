@@ -29,6 +29,7 @@ const std::map<std::string, Rule>& rules() {
       {"data", {{"config", "tensor", "distributed"}, true}},
       {"quant", {{"config", "tensor", "distributed"}, true}},
       {"nn", {{"quant"}, true}},
+      {"exec", {{"nn", "graph"}, true}},
       {"models", {{"nn", "passes"}, true}},
       {"train", {{"models", "data", "events"}, true}},
       {"report", {{"train"}, true}},

@@ -71,9 +71,8 @@ class LayoutMaker {
     const int begin = layout_.boxes[line.from].row, end = layout_.boxes[line.to].row;
     line.passes_rows = end > begin + 1;
     if (!line.passes_rows) return;
-    for (int row = begin + 1; row < end; ++row)
-      line.beside = std::max(line.beside, last_column_[static_cast<size_t>(row)]);
-    std::vector<std::vector<Taken>>& lanes = taken_[line.beside];
+    const int column = layout_.boxes[line.from].column;
+    std::vector<std::vector<Taken>>& lanes = taken_[column];
     size_t lane = 0;
     for (; lane < lanes.size(); ++lane)
       if (std::ranges::none_of(lanes[lane], [&](const Taken& t) {
@@ -83,7 +82,7 @@ class LayoutMaker {
     if (lane == lanes.size()) lanes.emplace_back();
     lanes[lane].push_back({begin, end, line.from});
     line.lane = static_cast<int>(lane);
-    layout_.lanes[static_cast<size_t>(line.beside)] = static_cast<int>(lanes.size());
+    layout_.lanes[static_cast<size_t>(column)] = static_cast<int>(lanes.size());
   }
 
   const Graph& graph_;

@@ -20,10 +20,10 @@ struct Line {
   size_t from, to;  // boxes
   // The place among those that read into `to`, and their number.
   int port, ports;
-  // Where it passes rows in between it runs down in a lane to the right of the boxes there: beside
-  // column `beside`, lane 0, 1, ... Lines of one box share their lane, others never do.
+  // Where it passes rows in between it runs down in a lane beside the column of its first box: lane
+  // 0, 1, ... Lines of one box share their lane, others never do.
   bool passes_rows = false;
-  int beside = 0, lane = 0;
+  int lane = 0;
 };
 
 struct Layout {

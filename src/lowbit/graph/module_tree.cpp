@@ -16,7 +16,9 @@ size_t ModuleTree::find(std::string_view name) {
     const size_t child = modules_.size();
     modules_[module].children.push_back(child);
     modules_[module].by_name.emplace(part, child);
-    modules_.emplace_back().name = name.substr(0, end);
+    Module& added = modules_.emplace_back();
+    added.name = part;
+    added.parent = module;
     module = child;
   }
   return module;
@@ -47,13 +49,17 @@ std::vector<ValueId> ModuleTree::order() const {
   return order;
 }
 
-std::vector<std::string> ModuleTree::ambiguous_names() const {
-  std::vector<std::string> names;
-  for (const Module& module : modules_)
-    for (const std::string& entry : module.entry_names)
-      if (module.by_name.contains(entry))
-        names.push_back(module.name.empty() ? entry : module.name + "." + entry);
-  return names;
+std::string ModuleTree::dotted_name(size_t module, const std::string& entry) const {
+  std::string name = entry;
+  for (; module != 0; module = modules_[module].parent) name = modules_[module].name + "." + name;
+  return name;
+}
+
+std::string ModuleTree::ambiguous_name() const {
+  for (size_t module = 0; module < modules_.size(); ++module)
+    for (const std::string& entry : modules_[module].entry_names)
+      if (modules_[module].by_name.contains(entry)) return dotted_name(module, entry);
+  return "";
 }
 
 }  // namespace lowbit::graph

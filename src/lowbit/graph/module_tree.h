@@ -25,12 +25,13 @@ class ModuleTree {
   // All entries, in the order of checkpoints.
   std::vector<ValueId> order() const;
 
-  // Names that are both a module and a parameter: of those a checkpoint could not be loaded.
-  std::vector<std::string> ambiguous_names() const;
+  // The first name that is both a module and a parameter, as checkpoints cannot have it; "": none.
+  std::string ambiguous_name() const;
 
  private:
   struct Module {
-    std::string name;  // dotted
+    std::string name;  // the last part
+    size_t parent = 0;
     std::vector<ValueId> parameters, buffers;
     std::vector<std::string> entry_names;  // the last part of each
     std::vector<size_t> children;          // in the order of registration
@@ -38,6 +39,8 @@ class ModuleTree {
   };
 
   size_t find(std::string_view name);
+  // Of an entry of the module.
+  std::string dotted_name(size_t module, const std::string& entry) const;
 
   std::vector<Module> modules_;  // the root first
 };

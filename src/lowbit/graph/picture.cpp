@@ -152,8 +152,7 @@ class Painter {
     const int below = y1 + kRowGap / 3, above = y2 - kRowGap / 3;
     if (!line.passes_rows)
       return fmt::format("<path d=\"M{} {}V{}H{}V{}\"/>\n", x1, y1, (below + above) / 2, x2, y2);
-    const int lane =
-        column_x_[static_cast<size_t>(line.beside)] + box_width_ + (line.lane + 1) * kLaneWidth;
+    const int lane = left(from) + box_width_ + (line.lane + 1) * kLaneWidth;
     return fmt::format("<path d=\"M{} {}V{}H{}V{}H{}V{}\"/>\n", x1, y1, below, lane, above, x2, y2);
   }
 

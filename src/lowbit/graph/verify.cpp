@@ -151,8 +151,8 @@ class Verifier {
     }
     for (size_t i = 0; i < waiting.size(); ++i)
       if (waiting[i]) throw core::usage_error("'{}' is not in the state", graph_.values[i].name);
-    if (const std::vector<std::string> names = tree.ambiguous_names(); !names.empty())
-      throw core::usage_error("'{}' is both a parameter and a module", names.front());
+    if (const std::string both = tree.ambiguous_name(); !both.empty())
+      throw core::usage_error("'{}' is both a parameter and a module", both);
     const std::vector<ValueId> order = tree.order();
     for (size_t i = 0; i < order.size(); ++i)
       if (order[i] != graph_.state[i])

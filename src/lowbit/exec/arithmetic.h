@@ -1,0 +1,33 @@
+// The numbers that sums of products are made of.
+#pragma once
+
+#include <torch/types.h>
+
+#include <optional>
+
+#include "lowbit/quant/quantizer.h"
+
+namespace lowbit::exec {
+
+enum class Arithmetic {
+  // Those of training: the dequantized values.
+  floats,
+  // Of evaluation: where input and weight of a layer are whole multiples of a unit, the layer adds
+  // whole numbers and multiplies the sums by the units. Such sums are exact in whatever order they
+  // are added, up to 2^24 in float32 (any layer of 4 bits): other libraries, threads and processors
+  // give the same bits, and so does the packed network. As `floats` in training, in half precision,
+  // and where there is no unit (quant::Quantizer::unit). Without gradients.
+  whole_numbers,
+};
+
+struct WholeNumbers {
+  torch::Tensor numbers;  // of the type and shape of the quantized ones
+  torch::Tensor unit;     // float64: [1] of features, [O] of a weight
+};
+
+// Of y, what `quantizer` has just returned; nothing where there is no unit, or y is in half
+// precision.
+std::optional<WholeNumbers> whole_numbers(const quant::Quantizer& quantizer,
+                                          const torch::Tensor& y);
+
+}  // namespace lowbit::exec
