@@ -4,6 +4,18 @@
 
 namespace lowbit::config {
 
+namespace {
+
+template <const char*... names>
+std::string only_on(const Options& options) {
+  const std::string& dataset = options.data.dataset;
+  return ((dataset == names) || ...) ? "" : fmt::format("on data set '{}'", dataset);
+}
+constexpr char kImageNet[] = "imagenet", kDali[] = "dali", kCifar10[] = "cifar10",
+               kCifar100[] = "cifar100";
+
+}  // namespace
+
 std::vector<Option> data_option_rows() {
   auto table = option_table<DataOptions>(
       "Data", false, [](auto& o) -> auto& { return o.data; });
@@ -19,10 +31,11 @@ std::vector<Option> data_option_rows() {
       "random images, 100000 long");
   table.text({"--root"}, &DataOptions::root, "PATH",
              "folder, archive or packed file of the data set; none: its usual place");
-  table.words(
-      {"--mirror"}, &DataOptions::mirrors,
-      "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "
-      "LOWBIT_MIRROR and the publisher's");
+  table
+      .words({"--mirror"}, &DataOptions::mirrors,
+             "addresses of folders asked for a missing archive (cifar10, cifar100) before those of "
+             "LOWBIT_MIRROR and the publisher's")
+      .idle = only_on<kCifar10, kCifar100>;
   table.flag({"--offline"}, &DataOptions::offline, "a missing archive is not downloaded");
   table.integer({"--batch_size", "-b"}, &DataOptions::train_batch, between(1, 1 << 20),
                 "samples of a training step");
@@ -30,22 +43,32 @@ std::vector<Option> data_option_rows() {
                 "samples of a validation step; below 1: no validation");
   table.integer({"--workers", "-j"}, &DataOptions::workers, between(1, 1024),
                 "threads that decode images, at most the usable cores");
-  table.optional_number({"--dali_cpu_share"}, &DataOptions::cpu_share, between(0, 1),
-                        "dali: share of the images that these threads make beside the GPU; none: "
-                        "as many as they can");
+  table
+      .optional_number({"--dali_cpu_share"}, &DataOptions::cpu_share, between(0, 1),
+                       "dali: share of the images that these threads make beside the GPU; none: "
+                       "as many as they can")
+      .idle = only_on<kDali>;
   for (const auto& [name, field, range] : {std::tuple("--mean", &DataOptions::mean, kAny),
                                            std::tuple("--std", &DataOptions::std, kPositive)})
     table.triple({name}, field, range, "normalization of each channel, of values in 0..1")
         .default_value = "of the data set";
-  table.flag({"--addition_augment", "--aa"}, &DataOptions::addition_augment,
-             "color jitter and PCA lighting of training images (imagenet, dali)");
-  table.flag({"--skip_damaged"}, &DataOptions::skip_damaged,
-             "imagenet: an image that cannot be read is replaced by the next one and counted; else "
-             "it ends the run");
+  table
+      .flag({"--addition_augment", "--aa"}, &DataOptions::addition_augment,
+            "color jitter and PCA lighting of training images (imagenet, dali)")
+      .idle = only_on<kImageNet, kDali>;
+  table
+      .flag({"--skip_damaged"}, &DataOptions::skip_damaged,
+            "imagenet: an image that cannot be read is replaced by the next one and counted; else "
+            "it ends the run")
+      .idle = only_on<kImageNet, kDali>;
   table.flag({"--mixup_enable"}, &DataOptions::mixup_enable,
              "train on mixtures of two samples and of their labels");
-  table.number({"--mixup_alpha"}, &DataOptions::mixup_alpha, kNotNegative,
-               "mixup: the share of a sample is drawn from Beta(alpha, alpha); 0: no mixture");
+  table
+      .number({"--mixup_alpha"}, &DataOptions::mixup_alpha, kNotNegative,
+              "mixup: the share of a sample is drawn from Beta(alpha, alpha); 0: no mixture")
+      .idle = [](const Options& options) {
+    return options.data.mixup_enable ? "" : "without '--mixup_enable'";
+  };
   return std::move(table).rows();
 }
 
