@@ -108,6 +108,13 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   return call;
 }
 
+// A network may have more classes than the data set names; numbers stand for the others.
+std::vector<std::string> all_classes(std::vector<std::string> names, int classes) {
+  while (!names.empty() && static_cast<int>(names.size()) < classes)
+    names.push_back(std::to_string(names.size()));
+  return names;
+}
+
 // Pictures of any size are cut out as validation does it.
 int resize_of(const config::DataOptions& options) {
   return data::is_streamed(options) ? static_cast<int>(data::shorter_side(options.input_size)) : 0;
@@ -173,8 +180,9 @@ int export_as(const ExportCall& call, const train::Value& file) {
   PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
   const int64_t calibration = std::min<int64_t>(call.calibrate, training.size());
   const deploy::Trace trace(network, normalized(training.fetch(0, calibration).pixels, data));
-  packed::ModelT model =
-      deploy::lower(trace, lower_options(call, network, data, validation.class_names()));
+  packed::ModelT model = deploy::lower(
+      trace, lower_options(call, network, data,
+                           all_classes(validation.class_names(), network.options().num_classes)));
   core::log().info("{}", network.description());
   deploy::Prover prover(network, model);
   const deploy::Proof proof = prove_on(prover, validation, call.check, data);

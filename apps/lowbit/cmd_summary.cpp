@@ -7,6 +7,7 @@
 #include <fstream>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
@@ -99,12 +100,7 @@ int summary(const Arguments& arguments) {
     return 2;
   }
   log_to_console();
-  std::optional<std::string> file;
-  Arguments options = arguments;
-  if (!arguments[0].starts_with("-")) {
-    file = arguments[0];
-    options.erase(options.begin());
-  }
+  const auto [file, options] = split_call("summary", "file", arguments);
   if (file && is_packed(*file)) {
     if (!options.empty())
       throw core::usage_error("summary: '{}' is no option for a packed file", options.front());

@@ -1,4 +1,5 @@
 // lowbit VERB ...: finds the verb, prints what the library says, picks the exit status.
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -56,6 +57,10 @@ int dispatch(const Arguments& arguments) {
     print_help(stdout);
     return 0;
   }
+  if (name == "--version") {
+    fmt::print("lowbit {}\n", LOWBIT_VERSION);
+    return 0;
+  }
   if (name.empty()) {
     print_help(stderr);
     return 2;
@@ -92,6 +97,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "lowbit: {}\n", error.what());
     if (!error.details().empty()) fmt::print(stderr, "{}\n", error.details());
     return error.exit_status();
+  } catch (const c10::Error& error) {
+    fmt::print(stderr, "lowbit: {}\n", error.what_without_backtrace());
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "lowbit: {}\n", error.what());
     return 1;

@@ -1,16 +1,40 @@
 #include "lowbit/train/loaded_network.h"
 
+#include <map>
+#include <set>
+
 #include "lowbit/core/error.h"
+#include "lowbit/core/log.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
 #include "lowbit/train/run_state.h"
 
 namespace lowbit::train {
+namespace {
+
+// A line for each kind of difference.
+void warn_of_overruled(const LoadReport& report, const std::string& path) {
+  std::map<std::string, std::vector<std::string>> names;
+  for (const auto& [name, had] : report.overruled) names[had].push_back(name);
+  for (const auto& [had, of] : names)
+    core::log().warn(
+        "{}: {} quantizers were trained with {}; the options count, and learned clip values are "
+        "rescaled; the first: {}",
+        path, of.size(), had, of.front());
+}
+
+}  // namespace
 
 LoadReport load_state(models::Network& network, const NamedTensors& weights,
                       const std::string& path) {
   try {
-    return load_state(network, weights);
+    LoadReport report = load_state(network, weights);
+    std::set<std::string> loaded;
+    for (const auto& [name, tensor] : weights) loaded.insert(name);
+    for (const std::string& entry : report.stayed) loaded.erase(entry.substr(0, entry.find(' ')));
+    report.overruled = network.follow_options(loaded);
+    warn_of_overruled(report, path);
+    return report;
   } catch (core::Error& error) {
     error.at(path);
     throw;
@@ -20,7 +44,7 @@ LoadReport load_state(models::Network& network, const NamedTensors& weights,
 LoadedNetwork load_network(const config::ModelOptions& options, const Value& file,
                            const std::string& path) {
   LoadedNetwork loaded{models::make_network(options), {}};
-  if (has_description(file)) models::apply_policy_until(*loaded.network, policy_epoch_of(file));
+  models::apply_policy_until(*loaded.network, policy_epoch_of(file));
   loaded.report = load_state(*loaded.network, state_dict(file), path);
   return loaded;
 }
