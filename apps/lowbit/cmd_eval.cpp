@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
@@ -51,11 +52,12 @@ int eval(const Arguments& arguments) {
     complain_lines(eval_usage);
     return 2;
   }
-  const std::string& path = arguments[0];
+  const FileCall call = split_call("eval", "checkpoint", arguments);
+  if (!call.file) throw core::usage_error("eval: no checkpoint is given").detail(eval_usage);
+  const std::string& path = *call.file;
   const train::Value checkpoint = train::read_checkpoint(path);
   log_to_console();
-  const config::Configuration configuration =
-      configuration_for(checkpoint, path, {arguments.begin() + 1, arguments.end()});
+  const config::Configuration configuration = configuration_for(checkpoint, path, call.options);
   require_inputs(configuration.options);
 
   ProgressDisplay display;

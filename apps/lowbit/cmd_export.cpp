@@ -109,6 +109,13 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   return call;
 }
 
+// A network may have more classes than the data set names; numbers stand for the others.
+std::vector<std::string> all_classes(std::vector<std::string> names, int classes) {
+  while (!names.empty() && static_cast<int>(names.size()) < classes)
+    names.push_back(std::to_string(names.size()));
+  return names;
+}
+
 // Pictures of any size are cut out as validation does it.
 int resize_of(const config::DataOptions& options) {
   return data::is_streamed(options) ? static_cast<int>(data::shorter_side(options.input_size)) : 0;
@@ -193,8 +200,10 @@ int export_as(const ExportCall& call, const train::Value& file) {
   deploy::Proof proof;
   packed::ModelT model;
   try {
-    model = deploy::lower(deploy::Trace(network, images),
-                          lower_options(call, network, data, validation.class_names()));
+    model = deploy::lower(
+        deploy::Trace(network, images),
+        lower_options(call, network, data,
+                      all_classes(validation.class_names(), network.options().num_classes)));
     deploy::Prover prover(network, model);
     proof = prove_on(prover, validation, call.check, data);
   } catch (core::Error& error) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "lowbit/config/parse.h"
@@ -132,13 +133,9 @@ int summary(const Arguments& arguments) {
     return 2;
   }
   log_to_console();
-  std::optional<std::string> file;
-  Arguments options = arguments;
-  const GraphRequest graph = take_graph_request(options);
-  if (!options.empty() && !options[0].starts_with("-")) {
-    file = options[0];
-    options.erase(options.begin());
-  }
+  Arguments words = arguments;
+  const GraphRequest graph = take_graph_request(words);
+  const auto [file, options] = split_call("summary", "file", words);
   if (file && is_packed(*file)) {
     if (graph.given) throw core::usage_error("summary: a packed file has no graph to show");
     if (!options.empty())

@@ -4,14 +4,17 @@
 #include <memory>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "console.h"
 #include "export_to.h"
 #include "float_peer.h"
 #include "launcher.h"
 #include "lowbit/config/parse.h"
+#include "lowbit/core/error.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
+#include "lowbit/data/dataset.h"
 #include "lowbit/distributed/group.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
@@ -20,6 +23,7 @@
 #include "lowbit/train/run_log.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/trainer.h"
+#include "open_checkpoint.h"
 #include "output.h"
 #include "process.h"
 #include "run_group.h"
@@ -27,22 +31,6 @@
 
 namespace lowbit::app {
 namespace {
-
-struct TrainCall {
-  std::optional<std::filesystem::path> config_file;
-  Arguments options;
-};
-
-// The config file may stand first or last, as scripts of either habit have it.
-TrainCall split_call(const Arguments& arguments) {
-  TrainCall call;
-  call.options = arguments;
-  if (!arguments.empty() && !arguments[0].starts_with("-")) {
-    call.config_file = arguments[0];
-    call.options.erase(call.options.begin());
-  }
-  return call;
-}
 
 // What was given at level info, the defaults at the level `defaults`.
 void log_settings(const config::Configuration& configuration, spdlog::level::level_enum defaults) {
@@ -56,8 +44,19 @@ void log_schedule(const config::TrainOptions& options) {
     core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
 }
 
+// A folder of any pictures says how many classes there are.
+void use_classes_of_files(config::Configuration& configuration) {
+  if (const auto classes = data::classes_in_files(configuration.options.data))
+    configuration.use_classes(*classes, "classes of the data set's files");
+}
+
 // Everything that can be said without data and weights.
-int dry_run(const config::Configuration& configuration) {
+int dry_run(config::Configuration configuration) {
+  try {
+    use_classes_of_files(configuration);
+  } catch (const core::Error&) {
+    // Files that are missing are warned of below.
+  }
   log_settings(configuration, spdlog::level::info);
   const auto network = models::make_network(configuration.options.model);
   core::log().info("network: {}", network->description());
@@ -88,6 +87,9 @@ std::unique_ptr<train::Observer> observer_of(const distributed::Group* group) {
 int evaluate_only(const config::Configuration& configuration, distributed::Group* group) {
   const auto observer = observer_of(group);
   train::Trainer trainer(configuration, *observer, train::find_start(configuration.options), group);
+  const config::TrainOptions& options = configuration.options.train;
+  if (options.resume_scope.empty() && options.unresume_scope.empty())
+    require_weights(trainer.loaded(), trainer.loaded_file());
   evaluate(trainer);
   return 0;
 }
@@ -122,7 +124,7 @@ train::RunResult train_to_the_end(const config::Configuration& configuration,
   train::Trainer trainer(configuration, *observer, std::move(start), group);
   // Until then there is nothing to save.
   train::RunResult result = trainer.train(core::catch_interrupts);
-  if (leads(group)) print_summary(trainer, configuration, result);
+  if (leads(group)) print_summary(trainer, result);
   return result;
 }
 
@@ -159,7 +161,7 @@ int run(const config::Configuration& configuration, distributed::Group* group) {
 }
 
 // One of several processes.
-int run_at(const distributed::Place& place, const config::Configuration& configuration) {
+int run_at(const distributed::Place& place, config::Configuration configuration) {
   end_with_launcher();
   distributed::take_part_of_cores(place);
   const auto group = join(place, configuration);
@@ -167,6 +169,7 @@ int run_at(const distributed::Place& place, const config::Configuration& configu
     // What must be downloaded is there before the others look for it, however long that takes.
     if (place.leads()) require_inputs(configuration.options);
     group->wait_for_all(distributed::Limit::none);
+    use_classes_of_files(configuration);
     return run(configuration, group.get());
   } catch (const std::exception& error) {
     group->leave(error.what());
@@ -192,8 +195,8 @@ int train(const Arguments& arguments) {
   if (arguments.empty())
     throw core::usage_error("train: neither a config file nor options are given")
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
-  const TrainCall call = split_call(arguments);
-  const config::Configuration configuration = config::parse_run(call.config_file, call.options);
+  const FileCall call = split_call("train", "config file", arguments);
+  config::Configuration configuration = config::parse_run(call.file, call.options);
   const config::TrainOptions& options = configuration.options.train;
   const auto place = distributed::place_from_environment();
   // Before anything is said: that the first of the processes does.
@@ -215,6 +218,7 @@ int train(const Arguments& arguments) {
   end_at_signals();
   if (place) return run_at(*place, configuration);
   require_inputs(configuration.options);
+  use_classes_of_files(configuration);
   if (options.sync_bn) core::log().warn("option '--sync_bn' has no effect with one process");
   return run(configuration, nullptr);
 }

@@ -1,5 +1,6 @@
 #include "command_line.h"
 
+#include "lowbit/config/match.h"
 #include "lowbit/core/error.h"
 #include "output.h"
 
@@ -18,6 +19,19 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
     return false;
   }
   return true;
+}
+
+FileCall split_call(const std::string& verb, const std::string& what, const Arguments& arguments) {
+  FileCall call;
+  call.options = arguments;
+  const std::vector<size_t> places = config::stray_words(arguments);
+  if (places.empty()) return call;
+  if (places.size() > 1)
+    throw core::usage_error("{}: '{}' is a second {}", verb, arguments[places[1]], what)
+        .detail(fmt::format("'lowbit {} -h' lists the options", verb));
+  call.file = arguments[places[0]];
+  call.options.erase(call.options.begin() + static_cast<std::ptrdiff_t>(places[0]));
+  return call;
 }
 
 void add_packed_options(CLI::App& app, PackedCall& call) {

@@ -56,6 +56,10 @@ int dispatch(const Arguments& arguments) {
     lowbit::app::print_lines(help_text());
     return 0;
   }
+  if (name == "--version") {
+    lowbit::app::print("lowbit {}\n", LOWBIT_VERSION);
+    return 0;
+  }
   if (name.empty()) {
     lowbit::app::complain_lines(help_text());
     return 2;

@@ -13,23 +13,29 @@
 #include "lowbit/models/network_size.h"
 #include "lowbit/train/device.h"
 #include "lowbit/train/run_files.h"
+#include "lowbit/train/run_start.h"
 #include "lowbit/train/teacher.h"
 
 namespace lowbit::app {
 namespace {
 
-bool quantized(const config::ModelOptions& model) {
-  return model.fm.enable || model.wt.enable || model.ot.enable;
+bool quantized(const models::Network& network) {
+  return !network.quantizers().empty();
 }
 
 // "2-bit weights, 2-bit activations"
-std::string bits_text(const config::ModelOptions& model) {
-  const auto one = [](const config::QuantOptions& tag, const char* name) {
-    if (!tag.enable) return fmt::format("float {}", name);
-    return tag.level ? fmt::format("{}-level {}", *tag.level, name)
-                     : fmt::format("{}-bit {}", *tag.bit, name);
+std::string bits_text(const models::Network& network) {
+  const auto number = [](int levels) {
+    const int64_t bits = models::bits_of_levels(levels);
+    return levels == 1 << bits ? fmt::format("{}-bit", bits) : fmt::format("{}-level", levels);
   };
-  return one(model.wt, "weights") + ", " + one(model.fm, "activations");
+  const auto one = [&](config::Tag tag, const char* name) {
+    const models::LevelRange levels = network.levels(tag);
+    if (levels.most == 0) return fmt::format("float {}", name);
+    if (levels.fewest == levels.most) return fmt::format("{} {}", number(levels.most), name);
+    return fmt::format("{} to {} {}", number(levels.fewest), number(levels.most), name);
+  };
+  return one(config::Tag::wt, "weights") + ", " + one(config::Tag::fm, "activations");
 }
 
 // Calls check with a function for each file that the run will read; it throws if there is none.
@@ -40,7 +46,7 @@ void for_each_input(const config::Options& options, const auto& look_for_data, c
   const bool is_built = std::ranges::any_of(
       data::datasets(), [&data](const auto& entry) { return entry.name == data.dataset; });
   check([&] {
-    const bool resumed = options.train.resume && !train::find_resume_file(options).empty();
+    const bool resumed = !train::find_start_file(options).empty();
     if (!resumed && !options.train.pretrained.empty()) train::find_pretrained(options);
   });
   if (!options.train.evaluate && !options.train.distill_teacher.empty())
@@ -92,11 +98,10 @@ void evaluate(train::Trainer& trainer) {
                    accuracy.top5);
 }
 
-void print_summary(const train::Trainer& trainer, const config::Configuration& configuration,
-                   const train::RunResult& result) {
+void print_summary(const train::Trainer& trainer, const train::RunResult& result) {
   spdlog::logger& log = core::log();
   const models::NetworkSize size = models::network_size(trainer.network());
-  const config::ModelOptions& model = configuration.options.model;
+  const models::Network& network = trainer.network();
   log.info("");
   if (result.interrupted)
     log.info("stopped by signal {}; the same command with -r goes on", result.interrupted);
@@ -104,9 +109,9 @@ void print_summary(const train::Trainer& trainer, const config::Configuration& c
     log.info("full-precision start  {:.2f} % top-1", result.full_precision_start->top1);
   if (result.last)
     log.info("{:<21} {:.2f} % top-1, {:.2f} % top-5; best {:.2f} % in epoch {}",
-             quantized(model) ? "quantized network" : "network", result.last->top1,
+             quantized(network) ? "quantized network" : "network", result.last->top1,
              result.last->top5, result.best_top1, result.best_epoch);
-  log.info("precision             {}", quantized(model) ? bits_text(model) : "float32");
+  log.info("precision             {}", quantized(network) ? bits_text(network) : "float32");
   log.info("size                  {} as float32, {} packed ({:.1f} times smaller)",
            models::bytes_text(size.float_bytes), models::bytes_text(size.packed_bytes),
            static_cast<double>(size.float_bytes) / static_cast<double>(size.packed_bytes));

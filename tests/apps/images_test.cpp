@@ -80,6 +80,28 @@ TEST_F(Photographs, TrainAndEvaluateTheSameWithAnyNumberOfThreads) {
   EXPECT_THAT(other.err, HasSubstr("class 0 is 'cat' in the checkpoint and 'cow' in the data set"));
 }
 
+TEST_F(Photographs, GiveTheNetworkTheirNumberOfClasses) {
+  const std::vector<std::string> words = {
+      "train",    "config.lsq", "--dataset",    "imagenet",
+      "--root",   "photos",     "--keyword",    "cbsa,origin,fix,singleconv,dorefa,lsq",
+      "--epochs", "1",          "--input_size", "32",
+      "-b",       "8",          "-v",           "7"};
+  const Finished trained = run(words);
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.out, HasSubstr(" 2 classes"));
+  const Finished evaluated = run({"eval", checkpoint_.string()});
+  EXPECT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_THAT(evaluated.out, HasSubstr(" 2 classes"));
+
+  // More classes than the folder has: numbers stand for the others.
+  std::vector<std::string> more = words;
+  more.insert(more.end(), {"--num_classes", "5"});
+  ASSERT_EQ(run(more).status, 0);
+  const Finished packed = run({"export", checkpoint_.string(), "-o", packed_.string()});
+  EXPECT_EQ(packed.status, 0) << packed.err;
+  EXPECT_THAT(run({"summary", packed_.string()}).out, HasSubstr("5 classes: cat, dog, 2, 3, 4"));
+}
+
 TEST_F(Photographs, GoOnAfterAnEpochAsIfNeverStopped) {
   const Finished whole = train({"--lr_policy", "fix"});
   ASSERT_EQ(whole.status, 0) << whole.err;

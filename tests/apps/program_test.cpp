@@ -175,6 +175,37 @@ TEST_F(Program, NamesTheLayerOfALossThatIsNotFinite) {
               ContainsRegex("the loss is not finite in epoch 0, iteration [0-9]+: first in layer"));
 }
 
+TEST_F(Program, SaysItsVersion) {
+  const Finished version = run({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_THAT(version.out, testing::MatchesRegex("lowbit [0-9]+[.][0-9.]+\n"));
+}
+
+TEST_F(Program, TakesOptionsBeforeTheFile) {
+  const Finished dry = run({"train", "--epochs", "3", "-g", "0", "config.lsq", "--dry-run"});
+  EXPECT_EQ(dry.status, 0) << dry.err;
+  EXPECT_THAT(dry.out, ContainsRegex("--epochs +3 +\\(command line\\)"));
+  EXPECT_THAT(dry.out, ContainsRegex("--case +small"));
+  EXPECT_EQ(run({"summary", "--wt_bit", "4", "config.lsq"}).out,
+            run({"summary", "config.lsq", "--wt_bit", "4"}).out);
+}
+
+TEST_F(Program, EvaluatesTheRunsOwnCheckpoint) {
+  const Finished nothing = run({"train", "config.lsq", "-e"});
+  EXPECT_EQ(nothing.status, 1);
+  EXPECT_THAT(first_line(nothing.err),
+              HasSubstr("--evaluate: no file './weights/resnet20/small-checkpoint.pth.tar'"));
+  const Finished trained = run({"train", "config.lsq", "--epochs", "2"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const Finished evaluated = run({"train", "config.lsq", "-e"});
+  EXPECT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_EQ(number_after(evaluated.out, "top1\\("),
+            number_after(trained.out, "\\[epoch 1\\]: test_acc "));
+  const Finished other = run({"train", "config.lsq", "-e", "--width_alpha", "0.25"});
+  EXPECT_NE(other.status, 0) << "random weights must not be evaluated";
+  EXPECT_THAT(first_line(other.err), HasSubstr("small-checkpoint.pth.tar"));
+}
+
 struct RefusedCall {
   const char* name;
   std::vector<std::string> arguments;
@@ -270,6 +301,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         RefusedCall{"verb", {"trian"}, 2, "unknown verb 'trian'", "train"},
         RefusedCall{"export_of_nothing", {"export"}, 2, "export: checkpoint is required"},
+        RefusedCall{"two_configs", {"train", "config.lsq", "--lr", "1", "b"}, 2, "'b' is a second"},
+        RefusedCall{"binary", {"train", LOWBIT_PROGRAM}, 2, "it is no config file"},
         RefusedCall{"no_config", {"train", "config.none"}, 2, "config.none"},
         RefusedCall{"number", {"train", "config.lsq", "--lr", "fast"}, 2, "--lr.*fast"},
         RefusedCall{"option", {"train", "config.typo"}, 2, "config.typo:3:.*--fm_bitt", "--fm_bit"},

@@ -271,5 +271,49 @@ TEST(Arguments, TakeAnEmptyValueForAMissingOne) {
   EXPECT_EQ(arguments("dataset=''\nroot=\nmodel=\"\"\n"), arguments(""));
 }
 
+TEST(ConfigFile, OfZeroBytesIsNoTextAndIsNotPrinted) {
+  const TemporaryConfig checkpoint(std::string("PK\3\4\0\1\2data", 11));
+  EXPECT_EQ(checkpoint.error(),
+            checkpoint.path().string() +
+                ": it is no config file: a text has no zero bytes, byte 4 is one");
+  const TemporaryConfig utf16(
+      std::string("\xFF\xFE"
+                  "e\0=\0",
+                  6));
+  try {
+    utf16.run();
+    FAIL() << "no error";
+  } catch (const core::Error& error) {
+    EXPECT_EQ(error.details(), "it looks like UTF-16: save it as UTF-8");
+  }
+}
+
+TEST(ConfigFile, WarnsOfAValueThatALaterLineReplaces) {
+  const TemporaryConfig file(
+      "dataset=fake\nkeyword=cbas\noptions='--lr 0.5'\noptions='--wd 0.1'\ncase=a\ncase=b\n");
+  EXPECT_THAT(file.run().warnings,
+              testing::ElementsAre(file.at(4) + ": 'options' replaces its value of line 3, which "
+                                                "is lost: write options=\"$options ...\"",
+                                   file.at(6) + ": 'case' replaces its value of line 5, which is "
+                                                "lost"));
+  const TemporaryConfig usual(
+      "dataset=fake\nkeyword=cbas\noptions=''\noptions=\"$options --lr 0.5\"\n"
+      "options+=' --wd 0.1'\noptions=\"$options --fp16\"\ncase=a\ncase=${case}b\n");
+  EXPECT_THAT(usual.run().warnings, testing::IsEmpty());
+}
+
+TEST(ConfigFile, WarnsOfTypographicQuotes) {
+  const TemporaryConfig file("dataset=fake\nkeyword=cbas\ncase=\u2018x\u2019\n");
+  EXPECT_THAT(file.run().warnings,
+              testing::ElementsAre(file.at(3) + ": the quotes around \u2018x\u2019 are typographic "
+                                                "and part of the value; write ' or \""));
+}
+
+TEST(ConfigFile, ShowsTheBeginningOfALongLineAlone) {
+  const TemporaryConfig file("? " + std::string(1000, 'x'));
+  EXPECT_EQ(file.error(),
+            file.at(1) + ": '? " + std::string(58, 'x') + "...' is not an assignment name=value");
+}
+
 }  // namespace
 }  // namespace lowbit::config

@@ -367,5 +367,43 @@ TEST(Options, TakeDelayFromTheEnvironment) {
             "environment DELAY: option '--delay': 'soon' is not a number (0..86400)");
 }
 
+// As Python's argparse, which the older toolbox had.
+TEST(OptionNames, MayBeAbbreviatedWhereOneAloneBeginsSo) {
+  EXPECT_EQ(run("--dataset fake --keyword cbas --mom 0.8 --nest").options.train.momentum, 0.8);
+  EXPECT_EQ(run("--dataset fake --keyword cbas --mom=0.7").options.train.momentum, 0.7);
+  EXPECT_EQ(run_error("--dataset fake --keyword cbas --fm_bo"),
+            "command line: option '--fm_boundary' needs a value: NUMBER");
+  EXPECT_EQ(run_error("--dataset fake --keyword cbas --fm_b 2"),
+            "command line: option '--fm_b' is ambiguous: --fm_bit, --fm_boundary");
+}
+
+TEST(StrayWords, AreThoseThatAreNeitherOptionsNorValues) {
+  const auto strays = [](const std::string& line) { return stray_words(words_of(line)); };
+  EXPECT_THAT(strays("--epochs 1 CONFIG --fp16 -j2"), ElementsAre(2));
+  EXPECT_THAT(strays("CONFIG --lr=0.1 -r"), ElementsAre(0));
+  EXPECT_THAT(strays("-e CONFIG -g 0 1 OTHER --momentum -1"), ElementsAre(1, 5));
+  EXPECT_THAT(strays("-g 0,1 --case x"), testing::IsEmpty());
+  EXPECT_EQ(usage_error_of([&] { strays("CONFIG --lrr 1"); }),
+            "command line: unknown option '--lrr'; did you mean '--lr'?");
+}
+
+TEST(NumClasses, AreThoseOfTheFilesWhereNothingElseSaysHowMany) {
+  const auto with_files = [](const std::string& line) {
+    Configuration configuration = run(line);
+    configuration.use_classes(3, "files");
+    return configuration;
+  };
+  const Configuration folder = with_files("--dataset imagenet --keyword cbas");
+  EXPECT_EQ(folder.options.model.num_classes, 3);
+  EXPECT_EQ(folder.options.data.num_classes, 3);
+  EXPECT_EQ(setting(folder, "--num_classes"), (Setting{"--num_classes", "3", "files"}));
+  EXPECT_EQ(Configuration::from_json(folder.to_json()).options.model.num_classes, 3);
+  for (const auto& [line, classes] :
+       {std::pair("--dataset imagenet --keyword cbas --num_classes 7", 7),
+        {"--dataset imagenet --keyword cifar10,cbas", 10},
+        {"--dataset fake --keyword cbas", 1000}})
+    EXPECT_EQ(with_files(line).options.model.num_classes, classes) << line;
+}
+
 }  // namespace
 }  // namespace lowbit::config

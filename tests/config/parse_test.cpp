@@ -169,7 +169,9 @@ TEST(ParseRun, NeedsMethodAndLevelsOfAnEnabledTag) {
 
 TEST(ParseRun, WarnsAboutAQuantizerThatIsNotEnabled) {
   EXPECT_THAT(run(kFashion + "--fm_bit 2 --fm_level 3").warnings,
-              ElementsAre("command line: option '--fm_bit' has no effect without '--fm_enable'"));
+              ElementsAre("command line: option '--fm_bit' has no effect without '--fm_enable'",
+                          "command line: option '--fm_level' has no effect without "
+                          "'--fm_enable'"));
 }
 
 TEST(ParseRun, WarnsAboutQuantizerOptionsThatTheMethodDoesNotRead) {

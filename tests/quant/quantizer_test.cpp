@@ -403,5 +403,46 @@ TEST(Quantizer, OnAGpuMasterWeightsBecomeHalfPrecisionInOnePass) {
   }
 }
 
+// --- what came from a checkpoint against the options ---
+
+TEST(FollowOptions, ScalesALearnedClipValueThatCameWithOtherLevels) {
+  for (const config::Method method : {config::Method::lsq, config::Method::pact}) {
+    const auto quantizer = make({config::Tag::fm, {1, 4, 1, 1}}, options(method, 4, true));
+    set(*quantizer, "level_num", {16});
+    set(*quantizer, "clip_val", {3});
+    EXPECT_EQ(quantizer->follow_options(/*clip_loaded=*/true), "16 levels, not 4");
+    EXPECT_TRUE(is(parameter(*quantizer, "clip_val"), {3 * 3.0 / 15}));
+    EXPECT_TRUE(is(quantizer->level_num(), {4}));
+    EXPECT_EQ(quantizer->follow_options(true), "");
+    EXPECT_TRUE(is(parameter(*quantizer, "clip_val"), {3 * 3.0 / 15}));
+  }
+}
+
+TEST(FollowOptions, LeavesAClipValueThatTheFileDidNotGive) {
+  const auto quantizer =
+      make({config::Tag::fm, {1, 4, 1, 1}}, options(config::Method::lsq, 4, true));
+  for (const double levels : {16.0, 0.0, 1.0, std::nan("")}) {
+    set(*quantizer, "level_num", {levels});
+    quantizer->follow_options(/*clip_loaded=*/levels != 16);
+    EXPECT_TRUE(is(parameter(*quantizer, "clip_val"), {1})) << levels;
+    EXPECT_TRUE(is(quantizer->level_num(), {4}));
+  }
+}
+
+// They follow from half range and scale.
+TEST(FollowOptions, RestoresTheTablesOfLq) {
+  const QuantShape shape{config::Tag::fm, {1, 4, 1, 1}};
+  const auto half = make(shape, options(config::Method::lq, 4, true)),
+             full = make(shape, options(config::Method::lq, 4, false));
+  EXPECT_EQ(half->follow_options(true), "");
+  const torch::NoGradGuard no_grad;
+  for (const char* name : {"codec_vector", "thrs_multiplier"})
+    parameter(*half, name).copy_(parameter(*full, name));
+  EXPECT_EQ(half->follow_options(true), "other tables (half range, scale)");
+  const auto fresh = make(shape, options(config::Method::lq, 4, true));
+  for (const char* name : {"codec_vector", "thrs_multiplier"})
+    EXPECT_TRUE(torch::equal(parameter(*half, name), parameter(*fresh, name))) << name;
+}
+
 }  // namespace
 }  // namespace lowbit::quant

@@ -93,6 +93,35 @@ TEST(Markup, AnyTextBecomesTextOfHtml) {
   }
 }
 
+TEST(Findings, SayThatARunIsNoBetterThanGuessing) {
+  const auto says = [](int classes, double top1) {
+    RunData run = made_up();
+    run.full_precision_top1 = kNaN;
+    run.settings["--num_classes"] = std::to_string(classes);
+    run.epochs.back().validation->top1 = run.epochs.back().best_top1 = top1;
+    for (const Finding& finding : findings(run))
+      if (finding.what.find("guessing") != std::string::npos) return true;
+    return false;
+  };
+  EXPECT_TRUE(says(100, 0.98));
+  EXPECT_TRUE(says(100, 1.4));
+  EXPECT_FALSE(says(100, 2));
+  EXPECT_TRUE(says(2, 54));
+  EXPECT_FALSE(says(2, 70));
+  EXPECT_TRUE(says(10, 10));
+  EXPECT_FALSE(says(1, 100));
+}
+
+TEST(Findings, SayThatTheTrainingLossDidNotFall) {
+  RunData run = made_up();
+  for (const Finding& finding : findings(run))
+    EXPECT_THAT(finding.what, Not(HasSubstr("training loss"))) << "it fell from 2 to 0";
+  run.epochs.back().training.loss = 120;
+  run.epochs.back().training.samples = 1;
+  EXPECT_THAT(findings(run), testing::Contains(testing::Field(
+                                 &Finding::what, HasSubstr("the training loss did not fall"))));
+}
+
 TEST(Markup, EscapesWhatHtmlWouldRead) {
   EXPECT_EQ(escaped("<a href=\"x\">R&D's"), "&lt;a href=&quot;x&quot;&gt;R&amp;D&#39;s");
 }

@@ -81,6 +81,22 @@ TEST_F(ForeignRun, WithoutItsOptimizerGoesOnWithOtherMomenta) {
   EXPECT_FALSE(torch::equal(saved("ours")[0].second, saved("theirs")[0].second));
 }
 
+TEST_F(ForeignRun, OfAnotherOptimizerIsAnError) {
+  train_ours();
+  Dict file = in_form_of_qtool(one());
+  file.set("optimizer",
+           Dict{{"state", Dict{{int64_t{0}, Dict{{"exp_avg", torch::zeros({2})}}}}},
+                {"param_groups", file.at("optimizer").get<Dict>("optimizer").at("param_groups")}});
+  write_checkpoint(folder_ / "qtool.pth", file);
+  try {
+    go_on(folder_ / "qtool.pth");
+    FAIL() << "no error";
+  } catch (const core::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("qtool.pth: its optimizer is Adam"));
+    EXPECT_THAT(error.details(), HasSubstr("--pretrained"));
+  }
+}
+
 TEST_F(ForeignRun, WithoutAnEpochIsAnErrorThatSaysWhatToDo) {
   train_ours();
   write_checkpoint(folder_ / "bare.pth", one().at("state_dict"));

@@ -70,9 +70,9 @@ TEST_F(UpdateTest, GoesOnFromASumInTheMidstOfItsBatches) {
   Run first = run(3), second = run(3);
   first.after(0, 0, 1);
   first.after(0, 1, 2);
-  second.update.restore_sum(first.update.open_sum().clone());
+  second.update.restore_sum(first.update.open_sum().clone(), {});
   EXPECT_EQ(second.after(0, 2, 4), -7);
-  EXPECT_THROW(second.update.restore_sum(torch::zeros({2})), core::Error);
+  EXPECT_THROW(second.update.restore_sum(torch::zeros({2}), {}), core::Error);
 }
 
 TEST_F(UpdateTest, RefusesMoreBatchesThanAnEpochHas) {

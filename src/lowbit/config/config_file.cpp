@@ -162,13 +162,39 @@ class ConfigFileParser {
         value = old->second;
     if (peek() == '~') append(value, home());
     while (!at_word_end()) bare_piece(value);
+    if (!appends) warn_of_lost_value(name, statement_line);
+    warn_of_typographic_quotes(value, statement_line);
     result_.values[name] = std::move(value);
+    read_since_.erase(name);
+  }
+
+  // Word processors make them of plain ones; a shell takes them for letters.
+  void warn_of_typographic_quotes(const Argument& value, int line) {
+    for (const char* quote : {"\u2018", "\u2019", "\u201C", "\u201D"})
+      if (value.text.starts_with(quote))
+        return result_.warnings.push_back(fmt::format(
+            "{}:{}: the quotes around {} are typographic and part of the value; write ' or \"",
+            result_.name, line, value.text));
+  }
+
+  // Where a line replaces the value of a name that has a meaning, and nothing has read that.
+  void warn_of_lost_value(const std::string& name, int line) {
+    const std::vector<std::string> names = names_of_a_config();
+    const auto old = result_.values.find(name);
+    if (old == result_.values.end() || old->second.text.empty() || read_since_.count(name) ||
+        std::find(names.begin(), names.end(), name) == names.end())
+      return;
+    result_.warnings.push_back(fmt::format(
+        "{}:{}: '{}' replaces its value of line {}, which is lost{}", result_.name, line, name,
+        old->second.line(), name == kOptions ? ": write options=\"$options ...\"" : ""));
   }
 
   core::Error not_an_assignment(size_t start, int line) const {
+    constexpr size_t kShown = 60;
     const size_t end = std::min(text_.find_first_of("\r\n", start), text_.size());
-    core::Error result =
-        error(line, "'{}' is not an assignment name=value", text_.substr(start, end - start));
+    core::Error result = error(line, "'{}{}' is not an assignment name=value",
+                               text_.substr(start, std::min(kShown, end - start)),
+                               end - start > kShown ? "..." : "");
     result.detail("A config file is read, never executed: it holds only assignments and comments.");
     const size_t sign = text_.substr(start, end - start).find(" =");
     if (sign != std::string_view::npos) result.detail("A blank must not stand before the '='.");
@@ -283,6 +309,7 @@ class ConfigFileParser {
 
   std::optional<Argument> find(const std::string& name) {
     read_.insert(name);
+    read_since_.insert(name);
     if (const auto own = result_.values.find(name); own != result_.values.end()) return own->second;
     if (name == kOptions) return argument("", result_.name);
     if (const std::optional<std::string> text = environment_(name)) return here(*text);
@@ -322,7 +349,8 @@ class ConfigFileParser {
   int depth_ = 0;        // of ${..} within ${..}
   size_t appended_ = 0;  // characters, to all values together
   ConfigFile result_;
-  std::set<std::string> read_;  // names that some value refers to
+  std::set<std::string> read_;        // names that some value refers to
+  std::set<std::string> read_since_;  // the same, since their last assignment
 };
 
 constexpr std::string_view kOptionBlanks = " \t\r\n";
@@ -351,6 +379,20 @@ std::vector<Argument> words_of_options(const Argument& options) {
     begin = text.find_first_not_of(kOptionBlanks, end);
   }
   return words;
+}
+
+// Binary files hold zeros, texts do not.
+void require_text(std::string_view content, const fs::path& path) {
+  const size_t zero = content.find('\0');
+  if (zero == std::string_view::npos) return;
+  core::Error error =
+      core::usage_error("it is no config file: a text has no zero bytes, byte {} is one", zero);
+  error.at(path.string());
+  if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF"))
+    throw error.detail("it looks like UTF-16: save it as UTF-8");
+  throw error.detail(
+      "'lowbit eval' reads checkpoints, 'lowbit run' packed networks, --pretrained weights to "
+      "start from");
 }
 
 }  // namespace
@@ -388,7 +430,9 @@ ConfigFile read_config(const fs::path& path, const Environment& environment) {
   if (!fs::exists(path, ignored))
     throw core::usage_error("there is no config file '{}'", path.string())
         .suggest(core::nearest_file(path));
-  return parse_config(core::read_file(path), path.string(), environment);
+  const std::string content = core::read_file(path);
+  require_text(content, path);
+  return parse_config(content, path.string(), environment);
 }
 
 std::vector<Argument> arguments_of(const ConfigFile& file) {

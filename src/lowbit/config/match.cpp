@@ -15,6 +15,11 @@ bool is_number(const std::string& text) {
   return !text.empty() && *end == '\0';
 }
 
+// What goes on an option with many values: a file name behind them does not.
+bool is_list_of_numbers(const std::string& text) {
+  return text.find_first_not_of("0123456789, ") == std::string::npos;
+}
+
 // `-1` and `-.5,0` are values.
 bool looks_like_option(const std::string& text) {
   return text.size() > 1 && text[0] == '-' && text[1] != '.' &&
@@ -32,6 +37,22 @@ core::Error unknown_option(const Argument& word, const std::string& name) {
   return at(error.suggest(core::nearest_name(wanted, names)), word);
 }
 
+// The one option whose long name begins so, as Python's argparse completes names; nullptr if there
+// is none. A usage error if there are several.
+const Option* complete(const Argument& word, const std::string& name) {
+  const Option* found = nullptr;
+  std::vector<std::string> names;
+  for (const Option& option : all_options())
+    for (const std::string& each : option.names)
+      if (name.size() > 2 && each.starts_with(name)) {
+        if (found != &option) names.push_back(each);
+        found = &option;
+      }
+  if (names.size() > 1)
+    throw at(core::usage_error("option '{}' is ambiguous: {}", name, join(names, ", ")), word);
+  return found;
+}
+
 // An option word taken apart: its row, and the value that is attached to it (`--lr=1`, `-j2`).
 struct OptionWord {
   const Option* option;
@@ -47,18 +68,29 @@ OptionWord take_apart(const Argument& word) {
     throw unknown_option(word, text);
   }
   const size_t sign = std::min(text.find('='), text.size());
-  const Option* option = find_option(text.substr(0, sign));
-  if (option == nullptr) throw unknown_option(word, text.substr(0, sign));
+  const std::string name = text.substr(0, sign);
+  const Option* option = find_option(name);
+  if (option == nullptr) option = complete(word, name);
+  if (option == nullptr) throw unknown_option(word, name);
+  if (sign == text.size()) return {option, std::nullopt};
   return {option, word.slice(sign + 1, text.size())};
 }
 
 class Matcher {
  public:
-  Matcher(std::span<const Argument> words, GivenOptions& given) : words_(words), given_(given) {}
+  // strays: takes the places of words that are neither option nor value; null: such a word is an
+  // error.
+  Matcher(std::span<const Argument> words, GivenOptions& given,
+          std::vector<size_t>* strays = nullptr)
+      : words_(words), given_(given), strays_(strays) {}
 
   void run() {
     while (position_ < words_.size()) {
       const Argument& word = words_[position_++];
+      if (strays_ && !looks_like_option(word.text)) {
+        strays_->push_back(position_ - 1);
+        continue;
+      }
       if (!looks_like_option(word.text))
         throw at(core::usage_error("unexpected '{}': an option begins with '-'", word.text), word);
       OptionWord parts = take_apart(word);
@@ -86,7 +118,7 @@ class Matcher {
     if (parts.attached) values.push_back(std::move(*parts.attached));
     const bool takes_many = parts.option->arity == Arity::many;
     while (position_ < words_.size() && !looks_like_option(words_[position_].text) &&
-           (takes_many || values.empty()))
+           (values.empty() || (takes_many && is_list_of_numbers(words_[position_].text))))
       values.push_back(words_[position_++]);
     if (values.empty())
       throw at(core::usage_error("option '{}' needs a value: {}", parts.option->name(),
@@ -97,6 +129,7 @@ class Matcher {
 
   std::span<const Argument> words_;
   GivenOptions& given_;
+  std::vector<size_t>* strays_;
   size_t position_ = 0;
 };
 
@@ -107,11 +140,11 @@ bool same_value(const std::string& a, const std::string& b) {
   return a == b || (is_none(a) && is_none(b));
 }
 
+}  // namespace
+
 bool changes_nothing(const Given& given) {
   return same_value(given.text(), given.option->default_value);
 }
-
-}  // namespace
 
 std::string Given::text() const {
   std::string result;
@@ -132,6 +165,15 @@ const Option* find_option(const std::string& name) {
 
 void match(std::span<const Argument> words, GivenOptions& given) {
   Matcher(words, given).run();
+}
+
+std::vector<size_t> stray_words(std::span<const std::string> words) {
+  std::vector<Argument> arguments;
+  for (const std::string& word : words) arguments.push_back(argument(word, "command line"));
+  GivenOptions given;
+  std::vector<size_t> strays;
+  Matcher(arguments, given, &strays).run();
+  return strays;
 }
 
 std::vector<std::string> apply(const GivenOptions& given, Options& options) {

@@ -23,6 +23,9 @@ struct Given {
 // By the first name of the option.
 using GivenOptions = std::map<std::string, Given>;
 
+// Whether the words are the option's default.
+bool changes_nothing(const Given& given);
+
 // The row with this name, nullptr if there is none.
 const Option* find_option(const std::string& name);
 
@@ -30,6 +33,10 @@ const Option* find_option(const std::string& name);
 // already in `given`. A usage error for an unknown option, a stray word, a missing value, a flag
 // with one.
 void match(std::span<const Argument> words, GivenOptions& given);
+
+// The places of the words that are neither options nor their values: files to read. A usage error
+// for an unknown option.
+std::vector<size_t> stray_words(std::span<const std::string> words);
 
 // What a configuration is for.
 enum class Purpose {

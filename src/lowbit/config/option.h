@@ -48,6 +48,10 @@ struct Option {
 
   // Non-empty: accepted with a warning that says this.
   std::string without_effect;
+  // Why a value other than the default has no effect beside the other options: "without '--fp16'",
+  // or ": " and a sentence; "" where it has. Called when everything is resolved. Null: it always
+  // has.
+  std::function<std::string(const Options&)> idle;
   // Non-empty: a flag that is short for another option with a value.
   std::string stands_for, stands_for_value;
 

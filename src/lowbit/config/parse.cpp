@@ -85,6 +85,20 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
 
 }  // namespace
 
+void Configuration::use_classes(int classes, const std::string& source) {
+  const std::string option = "--num_classes";
+  const auto setting = std::ranges::find(settings, option, &Setting::name);
+  const std::string& dataset = options.data.dataset;
+  if ((dataset != "imagenet" && dataset != "dali") || setting->source != "data set " + dataset)
+    return;
+  classes = std::max(classes, 2);
+  options.model.num_classes = options.data.num_classes = classes;
+  setting->value = std::to_string(classes);
+  setting->source = source;
+  const auto word = std::ranges::find(arguments, option);
+  if (word != arguments.end()) *std::next(word) = setting->value;
+}
+
 std::string Configuration::to_json() const {
   nlohmann::json json = {{"arguments", arguments}};
   if (!options.model.policy.text.empty()) json["policy"] = options.model.policy.text;

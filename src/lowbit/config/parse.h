@@ -30,6 +30,10 @@ struct Configuration {
   std::vector<std::string>
       arguments;  // a command line that gives the same options without a config file
 
+  // Where neither an option nor a keyword gives the number of classes and the data set is a folder
+  // of any pictures (imagenet, dali), it becomes `classes`, at least 2, from `source`.
+  void use_classes(int classes, const std::string& source);
+
   // The arguments and the text of the policy file, for a checkpoint.
   std::string to_json() const;
   // The configuration of a checkpoint, changed by `command_line`. What follows from the data set

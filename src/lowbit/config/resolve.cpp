@@ -63,9 +63,10 @@ class Resolver {
     read_policy();
     if (purpose_ != Purpose::network) {
       check_training();
-      for (std::string& warning : check_training_options(given_, options_.train, options_.data))
+      for (std::string& warning : check_training_options(given_, options_.train))
         result_.warnings.push_back(std::move(warning));
     }
+    warn_about_idle_options();
     warn_about_idle_keywords();
     return std::move(result_);
   }
@@ -227,26 +228,6 @@ class Resolver {
                                       "(convolution), b (norm), a (activation)",
                                       model.shrink_order),
                     {"--order"});
-    if (const Given* order = find("--order");
-        order && !model.reshape_resolution && !model.shrink_order.empty())
-      warn(order->name.place(),
-           "option '--order' has no effect without keyword 'ReShapeResolution'");
-    if (const Given* base = find("--base");
-        base && model.base > 1 && model.family != Family::resnet)
-      warn(base->name.place(),
-           fmt::format("option '--base' has no effect: model '{}' does not read it", model.name));
-    const bool fixed_width = model.family == Family::pytorch_resnet ||
-                             model.family == Family::vgg_small || model.family == Family::nin;
-    if (const Given* width = find("--width_alpha"); width && fixed_width && model.width_alpha != 1)
-      warn(width->name.place(),
-           fmt::format("option '--width_alpha' has no effect: model '{}' does not read it",
-                       model.name));
-    const bool fixed_depth = model.family == Family::mobilenetv1 ||
-                             model.family == Family::vgg_small || model.family == Family::nin;
-    if (const Given* depth = find("--block_alpha"); depth && fixed_depth && model.block_alpha != 1)
-      warn(depth->name.place(),
-           fmt::format("option '--block_alpha' has no effect: model '{}' does not read it",
-                       model.name));
     if (model.family == Family::mobilenetv1 && model.bireal_skip && model.block_skip)
       throw located(core::usage_error("keywords 'bireal' and 'block_skip' exclude each other"),
                     {"--keyword"});
@@ -281,7 +262,7 @@ class Resolver {
     const std::string name = kNames[static_cast<size_t>(tag)];
     const std::string enable = "--" + name + "_enable";
     const QuantOptions& quant = options_.model.tag(tag);
-    if (!quant.enable) return warn_about_disabled(name, enable);
+    if (!quant.enable) return;
     const Argument& where = find(enable)->name;
     if (quant.method == Method::none)
       throw at(
@@ -294,43 +275,7 @@ class Resolver {
     if (!quant.bit && !quant.level)
       throw at(core::usage_error("'{0}' without '--{1}_bit' or '--{1}_level'", enable, name),
                where);
-    if (tag == Tag::wt && quant.half_range && quant.method == Method::lsq)
-      warn_if_idle("--wt_half_range", "lsq quantizes weights in full range");
-    warn_if_idle("--" + name + "_adaptive", idle_normalization(tag, quant));
-    warn_if_idle("--" + name + "_grad_type", idle_gradient(quant));
     check_levels(tag, name, quant);
-  }
-
-  // reason: why the option has no effect; "" where it has.
-  void warn_if_idle(const std::string& option, const std::string& reason) {
-    if (!reason.empty())
-      warn(find(option)->name.place(),
-           fmt::format("option '{}' has no effect: {}", option, reason));
-  }
-
-  // Why --<tag>_grad_type has no effect; "" where it has, or says what is done anyway.
-  static std::string idle_gradient(const QuantOptions& quant) {
-    const Method method = quant.method;
-    if (quant.grad_type == GradType::triangle && method != Method::xnor)
-      return "only xnor has Triangle";
-    // xnor refuses it.
-    if (quant.grad_type == GradType::ste_scale && method != Method::lsq &&
-        method != Method::non_uniform && method != Method::xnor)
-      return "only lsq and non-uniform have STE-scale";
-    return "";
-  }
-
-  // Why --<tag>_adaptive has no effect; "" where it has, or is none.
-  static std::string idle_normalization(Tag tag, const QuantOptions& quant) {
-    using enum Adaptive;
-    if (quant.adaptive == none) return "";
-    if (quant.method == Method::lq) {
-      const bool acts = tag == Tag::wt ? quant.adaptive != var_mean
-                                       : quant.adaptive == mean || quant.adaptive == var;
-      return acts ? "" : tag == Tag::wt ? "lq has mean, var and mean-var" : "lq has mean and var";
-    }
-    if (tag != Tag::wt) return "only weights are normalized";
-    return quant.adaptive == var_mean ? "" : "only lq has anything but var-mean";
   }
 
   // Numbers of levels that a method does not have.
@@ -366,15 +311,6 @@ class Resolver {
     return std::nullopt;
   }
 
-  void warn_about_disabled(const std::string& tag, const std::string& enable) {
-    for (const char* what : {"_bit", "_level"})
-      if (const Given* given = find("--" + tag + what)) {
-        warn(given->name.place(),
-             fmt::format("option '{}' has no effect without '{}'", given->option->name(), enable));
-        return;
-      }
-  }
-
   void check_training() const {
     const TrainOptions& train = options_.train;
     if (train.nesterov && train.momentum == 0)
@@ -389,6 +325,19 @@ class Resolver {
       throw located(
           core::usage_error("keywords 'label-smooth' and 'focal-loss' exclude each other"),
           {"--keyword"});
+  }
+
+  void warn_about_idle_options() {
+    for (const auto& [name, given] : given_) {
+      const Option& option = *given.option;
+      if (!option.idle || (purpose_ == Purpose::network && !option.describes_model)) continue;
+      if (option.show ? option.show(options_) == option.default_value : changes_nothing(given))
+        continue;
+      const std::string reason = option.idle(options_);
+      if (!reason.empty())
+        warn(given.name.place(), fmt::format("option '{}' has no effect{}{}", name,
+                                             reason.starts_with(':') ? "" : " ", reason));
+    }
   }
 
   void warn_about_idle_keywords() {

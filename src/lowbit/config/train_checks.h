@@ -1,5 +1,4 @@
-// What options of training say together: combinations that cannot be, and options that change
-// nothing beside the others.
+// Combinations of training options that cannot be, and the precision that they agree on.
 #pragma once
 
 #include <string>
@@ -11,7 +10,6 @@ namespace lowbit::config {
 
 // Settles the precision (--opt_level O0 takes back --fp16). Returns warnings, each with its place;
 // usage errors as in parse.h.
-std::vector<std::string> check_training_options(const GivenOptions& given, TrainOptions& train,
-                                                const DataOptions& data);
+std::vector<std::string> check_training_options(const GivenOptions& given, TrainOptions& train);
 
 }  // namespace lowbit::config

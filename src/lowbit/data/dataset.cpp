@@ -92,6 +92,13 @@ ImageSet load(const config::DataOptions& options, Split split) {
   return explain(entry, [&] { return entry.load(options, split); });
 }
 
+std::optional<int> classes_in_files(const config::DataOptions& options) {
+  if (!is_streamed(options)) return {};
+  const Split split = has_images(options, Split::train) ? Split::train : Split::validation;
+  return explain(entry_of(options),
+                 [&] { return static_cast<int>(image_classes(options, split).size()); });
+}
+
 void require_files(const config::DataOptions& options, Split split) {
   const DatasetEntry& entry = entry_of(options);
   explain(entry, [&] { entry.require_files(options, split); });

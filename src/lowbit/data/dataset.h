@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,10 @@ bool is_streamed(const config::DataOptions& options);
 // missing or damaged, what was expected (bytes, counts, range of labels) and how to get it; one of
 // kind usage names a data set that does not exist, or is streamed.
 ImageSet load(const config::DataOptions& options, Split split);
+
+// The number of classes that the files of a streamed set hold, in the split for training where it
+// is there, else for validation; nothing for other sets. An Error (failure) as open_batches says.
+std::optional<int> classes_in_files(const config::DataOptions& options);
 
 // Throws what load would throw for files that are not there, without reading any.
 void require_files(const config::DataOptions& options, Split split);

@@ -72,6 +72,11 @@ bool has_images(const config::DataOptions& options, Split split) {
   return core::is_folder(folder_of(options, split));
 }
 
+std::vector<std::string> image_classes(const config::DataOptions& options, Split split) {
+  if (is_packed(options)) return open_packed(options, split)->class_names();
+  return require_class_folders(folder_of(options, split));
+}
+
 void require_images(const config::DataOptions& options, Split split) {
   if (is_packed(options)) {
     open_packed(options, split);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "lowbit/data/dataset.h"
 #include "lowbit/data/picture_set.h"
@@ -16,6 +18,9 @@ std::unique_ptr<const PictureSet> open_pictures(const config::DataOptions& optio
 
 // Whether the folder or file has the split at all. An Error (failure) for a damaged file.
 bool has_images(const config::DataOptions& options, Split split);
+
+// The names of its classes, without a list of the pictures.
+std::vector<std::string> image_classes(const config::DataOptions& options, Split split);
 
 void require_images(const config::DataOptions& options, Split split);
 

@@ -1,6 +1,9 @@
 #include "lowbit/models/network.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "lowbit/nn/conv.h"
 #include "lowbit/quant/factory.h"
@@ -76,9 +79,9 @@ const char* method_name(config::Method method) {
   return "none";
 }
 
-std::string precision_name(const config::QuantOptions& options) {
-  if (!options.enable) return "full precision";
-  return fmt::format("{} levels ({})", options.levels(), method_name(options.method));
+std::string level_text(const LevelRange& levels) {
+  return levels.fewest == levels.most ? std::to_string(levels.most)
+                                      : fmt::format("{} to {}", levels.fewest, levels.most);
 }
 
 }  // namespace
@@ -94,12 +97,31 @@ torch::Tensor Network::forward(const torch::Tensor& images) {
   return logits(images);
 }
 
+LevelRange Network::levels(config::Tag tag) const {
+  LevelRange range;
+  for (const quant::Quantizer* quantizer : quantizers_) {
+    if (quantizer->shape().tag != tag) continue;
+    const int levels = quantizer->level_num().item<int>();
+    range.fewest = range.most == 0 ? levels : std::min(range.fewest, levels);
+    range.most = std::max(range.most, levels);
+  }
+  return range;
+}
+
 std::string Network::description() const {
+  const auto precision = [this](config::Tag tag) -> std::string {
+    const LevelRange range = levels(tag);
+    if (range.most == 0) return "full precision";
+    std::set<std::string> methods;
+    for (const quant::Quantizer* quantizer : quantizers_)
+      if (quantizer->shape().tag == tag) methods.insert(method_name(quantizer->options().method));
+    return fmt::format("{} levels ({})", level_text(range), fmt::join(methods, ", "));
+  };
   std::string text = fmt::format(
       "{}: {}width {:g}, {} classes, {} x {} pixels; weights {}, activations {}", options_.name,
       order_text(options_), options_.width_alpha, options_.num_classes, options_.input_size,
-      options_.input_size, precision_name(options_.wt), precision_name(options_.fm));
-  if (options_.ot.enable) text += fmt::format(", outputs {}", precision_name(options_.ot));
+      options_.input_size, precision(config::Tag::wt), precision(config::Tag::fm));
+  if (options_.ot.enable) text += fmt::format(", outputs {}", precision(config::Tag::ot));
   return text;
 }
 
@@ -147,6 +169,18 @@ nn::QuantLayer::Change Network::requantize(size_t layer, config::Tag tag,
   nn::QuantLayer::Change change = quant_layers_.at(layer)->requantize(tag, options);
   if (change.replaced) collect_modules();
   return change;
+}
+
+std::vector<std::pair<std::string, std::string>> Network::follow_options(
+    const std::set<std::string>& loaded) {
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& item : named_modules(/*name_prefix=*/"", /*include_self=*/false)) {
+    auto* quantizer = dynamic_cast<quant::Quantizer*>(item.value().get());
+    if (!quantizer) continue;
+    std::string change = quantizer->follow_options(loaded.contains(item.key() + ".clip_val"));
+    if (!change.empty()) changed.emplace_back(item.key(), std::move(change));
+  }
+  return changed;
 }
 
 void Network::restart_quantizers() {

@@ -4,7 +4,9 @@
 #include <torch/nn/module.h>
 
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lowbit/config/model_options.h"
@@ -23,6 +25,11 @@ struct NamedTensor {
 // module the parameters, the buffers, then the children.
 std::vector<NamedTensor> state_of(const torch::nn::Module& module);
 
+// The numbers of levels of several quantizers; 0: there is none.
+struct LevelRange {
+  int fewest = 0, most = 0;
+};
+
 class Network : public torch::nn::Module {
  public:
   // images [B, 3, H, W] -> logits [B, classes]. The type of the images is that of the arithmetic:
@@ -32,8 +39,10 @@ class Network : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& images);
 
   const config::ModelOptions& options() const { return options_; }
-  // One line for logs: name, structure, bits.
+  // One line for logs: name, structure, levels (those of levels()).
   std::string description() const;
+  // Of the quantizers of the tag, as they run. Waits for the device.
+  LevelRange levels(config::Tag tag) const;
 
   // Every convolution and linear layer that can be quantized, in the order of checkpoints; the
   // place is the index that policy files use. Those forced to full precision are among them.
@@ -66,6 +75,10 @@ class Network : public torch::nn::Module {
   // Gives a quantizer of quant_layers()[layer] other options: nn::QuantLayer::requantize.
   nn::QuantLayer::Change requantize(size_t layer, config::Tag tag,
                                     const config::QuantOptions& options);
+  // quant::Quantizer::follow_options of all, after the entries `loaded` of state() came from a
+  // checkpoint: the name of each quantizer that had to change, and what it says.
+  std::vector<std::pair<std::string, std::string>> follow_options(
+      const std::set<std::string>& loaded);
   // Lets every quantizer start anew, as its options say.
   void restart_quantizers();
 

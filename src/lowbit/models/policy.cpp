@@ -32,24 +32,13 @@ std::vector<size_t> layers_of_block(const config::PolicyBlock& block, const Netw
   return layers;
 }
 
-// The options of a quantizer with the number of levels that it really has: a checkpoint may have
-// brought another one.
-config::QuantOptions present_options(const nn::QuantLayer& layer, config::Tag tag) {
-  config::QuantOptions options = *layer.quant_options(tag);
-  if (const auto& quantizer = layer.quantizer(tag)) {
-    const int levels = quantizer->level_num().item<int>();
-    if (levels != options.levels()) options.level = levels;
-  }
-  return options;
-}
-
 // Adds what happened to `effect`; whether any quantizer is there to be changed.
 bool apply(Network& network, size_t index, config::Tag tag, const config::PolicyBlock& block,
            PolicyEffect& effect) {
   const nn::QuantLayer& layer = *network.quant_layers()[index];
   if (!layer.quant_options(tag)) return false;
   const config::QuantOptions options =
-      config::changed(present_options(layer, tag), tag, block.changes);
+      config::changed(*layer.quant_options(tag), tag, block.changes);
   const bool acts = options.enable || layer.quantizer(tag);
   try {
     const nn::QuantLayer::Change change = network.requantize(index, tag, options);

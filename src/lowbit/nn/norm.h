@@ -47,6 +47,7 @@ class BatchNorm : public Layer {
 class GroupNorm : public Layer {
  public:
   GroupNorm(int64_t channels, int64_t groups);
+  int64_t groups() const { return groups_; }
 
  protected:
   torch::Tensor compute(const torch::Tensor& x) override;

@@ -57,6 +57,25 @@ torch::Tensor threshold_multiplier(int levels, bool half_range, double scale) {
   return rows;
 }
 
+// What follows from the options alone, as checkpoints hold it.
+struct CodeTables {
+  torch::Tensor codec_vector, codec_index, thrs_multiplier;
+};
+
+CodeTables code_tables(const config::QuantOptions& options, int bits) {
+  const int levels = options.levels();
+  return {codec(levels, bits, options.half_range), torch::arange(levels, torch::kInt32),
+          threshold_multiplier(levels, options.half_range, options.scale)};
+}
+
+// Whether `tensor` had other values.
+bool restore(torch::Tensor tensor, const torch::Tensor& value) {
+  const torch::Tensor wanted = value.to(tensor.options());
+  if (torch::allclose(tensor, wanted)) return false;
+  tensor.copy_(wanted);
+  return true;
+}
+
 struct Tables {
   torch::Tensor levels;      // [groups, levels]
   torch::Tensor thresholds;  // [groups, levels - 1]
@@ -116,16 +135,15 @@ class Lq : public Quantizer {
       : Quantizer(shape, options),
         bits_(bits_of(options)),
         workspace_(kernels::lq_workspace_bytes(bits_)) {
-    const int levels = options.levels();
     const auto untrained = [this](const char* name, const torch::Tensor& value) {
       return register_parameter(name, value, /*requires_grad=*/false);
     };
     basis_ = untrained("basis", start_basis(shape, bits_, groups()));
     auxil_ = untrained("auxil", torch::zeros({bits_, groups()}));
-    codec_vector_ = untrained("codec_vector", codec(levels, bits_, options.half_range));
-    codec_index_ = untrained("codec_index", torch::arange(levels, torch::kInt32));
-    multiplier_ = untrained("thrs_multiplier",
-                            threshold_multiplier(levels, options.half_range, options.scale));
+    const CodeTables tables = code_tables(options, bits_);
+    codec_vector_ = untrained("codec_vector", tables.codec_vector);
+    codec_index_ = untrained("codec_index", tables.codec_index);
+    multiplier_ = untrained("thrs_multiplier", tables.thrs_multiplier);
   }
 
   bool counts_evaluation() const override { return false; }
@@ -160,6 +178,13 @@ class Lq : public Quantizer {
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
     return LqFunction::apply(x, pass(x, type));
+  }
+
+  bool restore_tables() override {
+    const CodeTables tables = code_tables(options(), bits_);
+    const bool vector = restore(codec_vector_, tables.codec_vector);
+    const bool index = restore(codec_index_, tables.codec_index);
+    return restore(multiplier_, tables.thrs_multiplier) || vector || index;
   }
 
   // In half range code 0 is the first of the levels that are 0, the threshold below it is negative

@@ -1,5 +1,8 @@
 #include "lowbit/quant/quantizer.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -123,6 +126,19 @@ torch::Tensor Quantizer::set_level_num(int levels) {
   level_num_.fill_(wanted);
   options_.level = wanted;
   return clip;
+}
+
+std::string Quantizer::follow_options(bool clip_loaded) {
+  const torch::NoGradGuard no_grad;
+  const int wanted = options_.levels();
+  const double had = level_num_.item<double>();
+  const bool other_tables = restore_tables();
+  if (had == wanted) return other_tables ? "other tables (half range, scale)" : "";
+  torch::Tensor clip = clip_value();
+  if (clip_loaded && clip.defined() && had > 1 && std::isfinite(had))
+    clip.mul_((wanted - 1.0) / (had - 1.0));
+  level_num_.fill_(wanted);
+  return fmt::format("{:g} levels, not {}", had, wanted);
 }
 
 std::vector<torch::Tensor> Quantizer::inherit(const Quantizer& old) {

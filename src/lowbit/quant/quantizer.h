@@ -71,6 +71,12 @@ class Quantizer : public torch::nn::Module {
   // another quantizer.
   virtual bool follows_level_num() const { return true; }
 
+  // After the tensors came from a checkpoint: the number of levels and every table are again those
+  // of options(), whatever the file had. A learned clip value that came with another number of
+  // levels (clip_loaded) is scaled as by set_level_num. Returns what the file had instead ("16
+  // levels, not 4"), "" if it agreed. Waits for the device.
+  std::string follow_options(bool clip_loaded);
+
   // Takes over what `old` has learned: every parameter and buffer of the same name, shape and start
   // value, where `old` began with the options it has now. The others stay as they are and are
   // returned. Waits for the device.
@@ -115,7 +121,9 @@ class Quantizer : public torch::nn::Module {
   virtual bool warms_up() const { return true; }
   // The fewest levels that the method quantizes to.
   virtual int fewest_levels() const { return 2; }
-  // The learned clip value; undefined: none.
+  // Gives tables that follow from options() their values again; whether they had others.
+  virtual bool restore_tables() { return false; }
+  // The learned clip value, parameter clip_val; undefined: none.
   virtual torch::Tensor clip_value() const { return {}; }
 
   // The processes over whose batches the statistics of this pass are taken; null: this one alone,

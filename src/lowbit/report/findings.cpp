@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "lowbit/core/number.h"
 #include "lowbit/report/markup.h"
 
 namespace lowbit::report {
@@ -43,6 +44,12 @@ double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+// The largest accuracy, per cent, that chance explains: that of guessing with some luck.
+double as_good_as_guessing(int classes) {
+  const double guessing = 100.0 / classes;
+  return guessing + std::min(guessing / 2, (100 - guessing) / 10);
 }
 
 // What is usual among the quantizers of a tag: medians.
@@ -91,8 +98,17 @@ void look_at_epochs(const RunData& run, std::vector<Finding>& found) {
   if (last.loss_scale < 1)
     add(Severity::bad, fmt::format("the loss scale fell to {}: half precision overflows",
                                    short_number(last.loss_scale)));
+  if (run.epochs.size() > 1 && last.training.loss >= run.epochs.front().training.loss)
+    add(Severity::bad, fmt::format("the training loss did not fall: {:.4f} in the first epoch, "
+                                   "{:.4f} in the last",
+                                   run.epochs.front().training.loss, last.training.loss));
   if (!last.validation) return;
   const double top1 = last.validation->top1;
+  const int classes = core::number_of<int>(run.setting("--num_classes")).value_or(0);
+  if (classes > 1 && top1 <= as_good_as_guessing(classes))
+    add(Severity::broken, fmt::format("{:.2f} % top-1 is no better than guessing among {} classes "
+                                      "({:.2f} %)",
+                                      top1, classes, 100.0 / classes));
   if (run.full_precision_top1 - top1 > kAccuracyLoss)
     add(Severity::bad, fmt::format("{:.2f} points below its full-precision start ({:.2f} %)",
                                    run.full_precision_top1 - top1, run.full_precision_top1));

@@ -5,6 +5,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
+#include "lowbit/train/optimizer_state.h"
 
 namespace lowbit::train {
 namespace {
@@ -24,67 +25,24 @@ std::optional<double> number(const Value* value) {
   return {};
 }
 
-// The parameters that are trained, in the order of the network: where the optimizer has them.
-std::vector<size_t> places_in_order(const models::Network& network, const Optimizer& optimizer) {
-  std::vector<size_t> places;
-  for (const auto& item : network.named_parameters()) {
-    const auto name = std::ranges::find(optimizer.names(), item.key());
-    if (name != optimizer.names().end())
-      places.push_back(static_cast<size_t>(name - optimizer.names().begin()));
-  }
-  return places;
+// The parameters that are trained, in the order of the network.
+std::vector<std::string> trained_in_order(const models::Network& network,
+                                          const Optimizer& optimizer) {
+  std::vector<std::string> names;
+  for (const auto& item : network.named_parameters())
+    if (std::ranges::count(optimizer.names(), item.key())) names.push_back(item.key());
+  return names;
 }
 
-// What the file says of the parameter `number` under the name; undefined: nothing yet.
-torch::Tensor entry_of(const Dict& state, int64_t number, const std::string& name) {
-  for (const auto& [key, entry] : state) {
-    const auto* found = key.get_if<int64_t>();
-    if (!found || *found != number) continue;
-    const Value* value = find(&entry, name);
-    if (const auto* tensor = value ? value->get_if<torch::Tensor>() : nullptr) return *tensor;
-    const std::optional<double> scalar = train::number(value);  // steps of Adam in older files
-    return scalar ? torch::full({}, *scalar) : torch::Tensor();
-  }
-  return {};
-}
-
-// The numbers of all parameters, group after group; nothing if there are no groups.
-std::vector<int64_t> numbers_of(const Value* groups) {
-  std::vector<int64_t> numbers;
-  const List* list = groups ? groups->get_if<List>() : nullptr;
-  if (!list) return {};
-  for (const Value& group : *list) {
-    const Value* parameters = find(&group, "params");
-    const List* own = parameters ? parameters->get_if<List>() : nullptr;
-    if (!own) continue;
-    for (const Value& parameter : *own)
-      if (const auto* each = parameter.get_if<int64_t>()) numbers.push_back(*each);
-  }
-  return numbers;
-}
-
-// Why the state of the optimizer cannot be taken; empty if it has been.
+// Why the state of the optimizer cannot be taken and momentum begins at 0; empty if it has been.
 std::string take_optimizer_state(const Value* saved, const models::Network& network,
-                                 const Optimizer& optimizer) {
-  const Value* entry = find(saved, "state");
-  const Dict* state = entry ? entry->get_if<Dict>() : nullptr;
-  if (!state) return "it has no optimizer state";
-  const std::vector<int64_t> numbers = numbers_of(find(saved, "param_groups"));
-  const std::vector<size_t> places = places_in_order(network, optimizer);
-  if (numbers.size() != places.size())
-    return fmt::format("its optimizer has {} parameters, this run's {}", numbers.size(),
-                       places.size());
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> found;  // ours, and what it becomes
-  for (const Optimizer::State& each : optimizer.state())
-    for (size_t i = 0; i < places.size(); ++i) {
-      const torch::Tensor& own = each.tensors[places[i]];
-      const torch::Tensor value = entry_of(*state, numbers[i], each.name);
-      if (!value.defined()) continue;
-      if (value.sizes() != own.sizes())
-        return fmt::format("parameter {} of its optimizer has another shape", i);
-      found.emplace_back(own, value);
-    }
-  for (const auto& [own, value] : found) own.copy_(value);
+                                 const Optimizer& optimizer, const std::string& path) {
+  if (!find(saved, "state")) return "it has no optimizer state";
+  const size_t count = saved_parameters(*saved);
+  const std::vector<std::string> order = trained_in_order(network, optimizer);
+  if (saved_names(*saved).empty() && count != order.size())
+    return fmt::format("its optimizer has {} parameters, this run's {}", count, order.size());
+  restore_optimizer(*saved, order, optimizer, path);
   return "";
 }
 
@@ -112,8 +70,16 @@ RunPosition restore_foreign_run(const Value& checkpoint, const std::string& path
     position.best_top1 = *best;
   else
     core::log().warn("{}: it has no best_acc: the best so far counts as 0", path);
-  const std::string trouble =
-      take_optimizer_state(find(&checkpoint, "optimizer"), network, update.optimizer());
+  // What the policy does in the epochs before is done already (Trainer::load_weights).
+  position.policy_epoch = policy_epoch_of(checkpoint);
+  std::string trouble;
+  try {
+    trouble =
+        take_optimizer_state(find(&checkpoint, "optimizer"), network, update.optimizer(), path);
+  } catch (core::Error& error) {
+    error.at(path);
+    throw;
+  }
   if (!trouble.empty()) core::log().warn("{}: {}: momentum begins at 0", path, trouble);
   if (const auto scale = loss_scale(find(&checkpoint, "amp")); scale && *scale > 0)
     update.scaler().factor().fill_(*scale);

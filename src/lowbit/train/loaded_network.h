@@ -15,7 +15,8 @@ struct LoadedNetwork {
   LoadReport report;
 };
 
-// As load_state() of state_dict.h; its errors name `path`.
+// As load_state() of state_dict.h; its errors name `path`. Then quantizers follow their options
+// (models::Network::follow_options): a warning says where the file had other levels.
 LoadReport load_state(models::Network& network, const Value& file, const LoadScope& scope,
                       const std::string& path);
 

@@ -28,16 +28,27 @@ int RunStart::epoch() const {
   return checkpoint ? next_epoch(*checkpoint, path.string()) : 0;
 }
 
+std::filesystem::path find_start_file(const config::Options& options) {
+  const config::TrainOptions& train = options.train;
+  if (!train.resume && !(train.evaluate && train.pretrained.empty())) return {};
+  std::filesystem::path path = find_resume_file(options);
+  const bool random_is_meant = options.data.dataset == "fake" && !train.resume;
+  if (path.empty() && train.evaluate && !random_is_meant)
+    throw core::failure("{}: no file '{}'", train.resume ? "--resume" : "--evaluate",
+                        RunFiles(options).checkpoint.string())
+        .detail("--pretrained FILE evaluates other weights than those of the run itself");
+  return path;
+}
+
 RunStart find_start(const config::Options& options) {
   RunStart start;
-  if (!options.train.resume) return start;
-  const RunFiles files(options);
-  start.path = find_resume_file(options);
+  start.path = find_start_file(options);
   if (start.path.empty()) {
-    if (options.train.evaluate)
-      throw core::failure("--resume: no file '{}'", files.checkpoint.string());
+    if (options.train.evaluate && options.train.pretrained.empty())
+      start.warning = "the weights are random: there is neither --pretrained nor a checkpoint";
     return start;
   }
+  const RunFiles files(options);
   try {
     start.checkpoint = read_checkpoint(start.path);
   } catch (const core::Error& error) {

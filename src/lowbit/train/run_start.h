@@ -13,15 +13,20 @@ namespace lowbit::train {
 struct RunStart {
   std::filesystem::path path;  // of the checkpoint; empty: a new run
   std::optional<Value> checkpoint;
-  std::string warning;  // why it is not the newest; empty: it is
+  std::string warning;  // why it is not what one expects; empty: it is
 
   // Of the epoch that is trained next, or on whose rest training goes on; 0 for a new run.
   int epoch() const;
 };
 
-// Reads the checkpoint that --resume continues (find_resume_file). Where the run's newest state is
-// damaged, the one before it is taken, with a warning that names the first; an Error (failure)
-// names it if there is no other. Without --resume, or where a run has saved nothing yet: a new run.
+// The checkpoint that --resume continues, or that --evaluate without --pretrained evaluates: the
+// run's own (find_resume_file). Empty: a new run, as without --resume and where a run has saved
+// nothing yet. To evaluate nothing is an Error (failure), but for data set fake, whose images are
+// as random as the weights.
+std::filesystem::path find_start_file(const config::Options& options);
+
+// Reads that file. Where the run's newest state is damaged, the one before it is taken, with a
+// warning that names the first; an Error (failure) names it if there is no other.
 RunStart find_start(const config::Options& options);
 
 }  // namespace lowbit::train

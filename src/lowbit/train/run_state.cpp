@@ -1,6 +1,9 @@
 #include "lowbit/train/run_state.h"
 
+#include <optional>
+
 #include "lowbit/core/error.h"
+#include "lowbit/train/optimizer_state.h"
 
 namespace lowbit::train {
 namespace {
@@ -8,34 +11,6 @@ namespace {
 constexpr const char* own_entry = "lowbit";
 // In it, in the midst of iter_size batches alone: the sum of their gradients so far.
 constexpr const char* sum_entry = "gradient_sum";
-
-// As the state_dict() of torch's optimizers of named parameters: they are numbered through all
-// groups. rates: of the groups.
-Dict optimizer_state(const Optimizer& optimizer, const std::vector<double>& rates) {
-  const std::vector<Optimizer::State> gathered = optimizer.state();
-  Dict state;
-  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-    Dict entry;
-    for (const Optimizer::State& each : gathered) entry.set(each.name, each.tensors[i]);
-    state.set(static_cast<int64_t>(i), std::move(entry));
-  }
-  List groups;
-  int64_t number = 0;
-  for (size_t i = 0; i < optimizer.groups().size(); ++i) {
-    const ParameterGroup& group = optimizer.groups()[i];
-    List numbers, names;
-    for (const std::string& name : group.names) {
-      numbers.push_back(number++);
-      names.push_back(name);
-    }
-    Dict entry = optimizer.settings(group);
-    entry.set("lr", rates[i]);
-    entry.set("params", std::move(numbers));
-    entry.set("param_names", std::move(names));
-    groups.push_back(std::move(entry));
-  }
-  return {{"state", std::move(state)}, {"param_groups", std::move(groups)}};
-}
 
 List numbers(const std::vector<double>& values) {
   return {values.begin(), values.end()};
@@ -49,25 +24,6 @@ Dict scheduler_state(const RunPosition& position, const Rates& rates) {
           {"_step_count", position.epoch + 1},
           {"_get_lr_called_within_step", false},
           {"_last_lr", numbers(rates.now)}};
-}
-
-void restore_optimizer(const Dict& saved, const Optimizer& optimizer) {
-  const Dict& state = saved.at("state").get<Dict>("optimizer.state");
-  const std::vector<Optimizer::State> gathered = optimizer.state();
-  if (state.size() != optimizer.parameters().size())
-    throw core::failure("its optimizer has {} parameters, this run's {}", state.size(),
-                        optimizer.parameters().size());
-  size_t i = 0;
-  for (const auto& [number, entry] : state) {
-    const std::string name = fmt::format("optimizer.state[{}]", i);
-    for (const Optimizer::State& each : gathered) {
-      const auto& tensor = entry.get<Dict>(name).at(each.name).get<torch::Tensor>(name);
-      if (tensor.sizes() != each.tensors[i].sizes())
-        throw core::failure("{} has another shape than parameter '{}'", name, optimizer.names()[i]);
-      each.tensors[i].copy_(tensor);
-    }
-    ++i;
-  }
 }
 
 Dict position_entry(const RunPosition& position) {
@@ -96,6 +52,16 @@ RunPosition position_from(const Dict& entry) {
 const Value* find_own(const Value& checkpoint) {
   const Dict* file = checkpoint.get_if<Dict>();
   return file ? file->find(own_entry) : nullptr;
+}
+
+constexpr int kMostEpochs = 1'000'000'000;
+
+std::optional<int> find_next_epoch(const Value& checkpoint) {
+  const Dict* file = checkpoint.get_if<Dict>();
+  const Value* entry = file ? file->find("epoch") : nullptr;
+  const int64_t* epoch = entry ? entry->get_if<int64_t>() : nullptr;
+  if (!epoch || *epoch < 0 || *epoch > kMostEpochs) return {};
+  return static_cast<int>(*epoch);
 }
 
 const Dict& own(const Value& checkpoint) {
@@ -146,17 +112,14 @@ Description description_of(const Value& checkpoint, const std::string& path) {
 }
 
 int policy_epoch_of(const Value& checkpoint) {
-  return position_from(own(checkpoint).at("position").get<Dict>("position")).policy_epoch;
+  if (has_description(checkpoint))
+    return position_from(own(checkpoint).at("position").get<Dict>("position")).policy_epoch;
+  return find_next_epoch(checkpoint).value_or(kMostEpochs) - 1;
 }
 
 int next_epoch(const Value& checkpoint, const std::string& path) {
-  const Dict* file = checkpoint.get_if<Dict>();
-  const Value* entry = file ? file->find("epoch") : nullptr;
-  const int64_t* epoch = entry ? entry->get_if<int64_t>() : nullptr;
-  constexpr int64_t kMost = 1'000'000'000;
-  if (!epoch || *epoch < 0 || *epoch > kMost)
-    throw core::failure("it does not say in which epoch its run was: use --pretrained").at(path);
-  return static_cast<int>(*epoch);
+  if (const std::optional<int> epoch = find_next_epoch(checkpoint)) return *epoch;
+  throw core::failure("it does not say in which epoch its run was: use --pretrained").at(path);
 }
 
 RunPosition restore_run(const Value& checkpoint, const std::string& path, Update& update) {
@@ -165,9 +128,10 @@ RunPosition restore_run(const Value& checkpoint, const std::string& path, Update
     const RunPosition position =
         position_from(own(checkpoint).at("position").get<Dict>("position"));
     const Dict& file = checkpoint.get<Dict>("the file");
-    restore_optimizer(file.at("optimizer").get<Dict>("optimizer"), update.optimizer());
+    const Value& optimizer = file.at("optimizer");
+    restore_optimizer(optimizer, update.optimizer().names(), update.optimizer(), path);
     if (const Value* sum = own(checkpoint).find(sum_entry))
-      update.restore_sum(sum->get<torch::Tensor>(sum_entry));
+      update.restore_sum(sum->get<torch::Tensor>(sum_entry), saved_names(optimizer));
     const Dict& amp = file.at("amp").get<Dict>("amp");
     update.scaler().factor().copy_(amp.at("scale").get<torch::Tensor>("amp.scale"));
     update.scaler().growth_tracker().copy_(

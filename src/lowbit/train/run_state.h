@@ -46,7 +46,9 @@ bool has_description(const Value& checkpoint);
 // The description inside a checkpoint of ours; an Error (failure) naming `path` for any other file.
 Description description_of(const Value& checkpoint, const std::string& path);
 
-// RunPosition::policy_epoch of a checkpoint of ours.
+// The last epoch whose part of the policy the saved network has seen: RunPosition::policy_epoch of
+// a checkpoint of ours; of another program's the one before its entry `epoch`, every one if it has
+// none (the weights alone, as a finished run publishes them).
 int policy_epoch_of(const Value& checkpoint);
 
 // The epoch that a run goes on with, from 0: the entry `epoch`, as any training script has it. An

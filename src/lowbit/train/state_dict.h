@@ -62,6 +62,9 @@ struct LoadReport {
   std::vector<std::string> stayed;
   // Names of the file: nothing took the entry.
   std::vector<std::string> unused;
+  // Quantizers whose levels or tables in the file are not those of the options, which count, and
+  // what the file had: "16 levels, not 4" (load_state of loaded_network.h).
+  std::vector<std::pair<std::string, std::string>> overruled;
   // Names of both: in a shape that differs by sides of 1.
   std::vector<std::string> reshaped;
   // What was left off the names of the file, with its dot; "" if they are the network's as they

@@ -14,8 +14,10 @@
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
+#include "lowbit/train/changed_options.h"
 #include "lowbit/train/foreign_run.h"
 #include "lowbit/train/loaded_network.h"
+#include "lowbit/train/network_check.h"
 #include "lowbit/train/probe.h"
 #include "lowbit/train/schedule.h"
 #include "lowbit/train/teacher.h"
@@ -66,10 +68,12 @@ config::Options settled(config::Options options, torch::Device device,
 // As checkpoints hold it. A run that was resumed is the same run; and a checkpoint may be used in
 // another folder than the run's.
 std::string stored(config::Configuration configuration) {
-  std::vector<std::string>& arguments = configuration.arguments;
-  std::erase(arguments, "--resume");
-  if (const auto root = std::ranges::find(arguments, "--root");
-      arguments.end() - root > 1 && !root[1].empty())
+  std::vector<std::string>& words = configuration.arguments;
+  std::erase(words, "--resume");
+  if (const auto file = std::ranges::find(words, "--resume_file"); file != words.end())
+    words.erase(file, file + 2);
+  if (const auto root = std::ranges::find(words, "--root");
+      words.end() - root > 1 && !root[1].empty())
     root[1] = std::filesystem::absolute(root[1]).lexically_normal().string();
   return configuration.to_json();
 }
@@ -104,6 +108,19 @@ void log_load(const LoadReport& report, const std::string& path) {
   list("not in the file, stay at their start", report.stayed);
   list("in the file, left unused", report.unused);
   list("reshaped", report.reshaped);
+}
+
+// Quantizers go on counting where the file's stood.
+void warn_of_ended_warm_up(const models::Network& network, const std::string& path) {
+  int ended = 0;
+  for (const quant::Quantizer* quantizer : network.quantizers()) {
+    const int stable = quantizer->options().stable;
+    ended += stable > 0 && quantizer->iteration().item<double>() >= stable;
+  }
+  if (ended > 0)
+    core::log().warn(
+        "{}: the warm-up (--stable) of {} quantizers is over in it; --re_init begins it anew", path,
+        ended);
 }
 
 void place(models::Network& network, const config::TrainOptions& options, torch::Device device) {
@@ -180,9 +197,12 @@ void Trainer::agree_on_weights() const {
 void Trainer::load_weights() {
   if (!start_.warning.empty()) core::log().warn(start_.warning);
   if (start_.checkpoint) {
-    if (has_description(*start_.checkpoint))
-      models::apply_policy_until(*network_, policy_epoch_of(*start_.checkpoint));
-    load(*start_.checkpoint, start_.path.string());
+    if (!options_.train.pretrained.empty())
+      core::log().info("--pretrained is not read: the run goes on from {}", start_.path.string());
+    models::apply_policy_until(*network_, policy_epoch_of(*start_.checkpoint));
+    load(*start_.checkpoint, start_.path.string(),
+         options_.train.resume && !options_.train.evaluate ? LoadPurpose::resume
+                                                           : LoadPurpose::evaluate);
     return;
   }
   if (options_.train.resume)
@@ -192,13 +212,18 @@ void Trainer::load_weights() {
   const std::string path = find_pretrained(options_).string();
   const Value file = read_checkpoint(path);
   // To evaluate a network is to see it as it was when it was saved.
-  if (options_.train.evaluate && has_description(file))
-    models::apply_policy_until(*network_, policy_epoch_of(file));
-  load(file, path);
+  if (options_.train.evaluate) models::apply_policy_until(*network_, policy_epoch_of(file));
+  load(file, path, options_.train.evaluate ? LoadPurpose::evaluate : LoadPurpose::start);
   if (options_.train.re_init) network_->restart_quantizers();
+  if (!options_.train.evaluate) warn_of_ended_warm_up(*network_, path);
 }
 
-void Trainer::load(const Value& file, const std::string& path) {
+void Trainer::load(const Value& file, const std::string& path, LoadPurpose purpose) {
+  if (has_description(file))
+    for (const std::string& change :
+         changed_options(description_of(file, path).configuration, configuration_, purpose))
+      core::log().info("{}: another option than in its run: {}", path, change);
+  loaded_file_ = path;
   loaded_ = load_state(*network_, file, scope_of_loading(), path);
   log_load(loaded_, path);
   require_finite(*network_, path);
@@ -280,6 +305,7 @@ Trainer::Training::Training(Trainer& trainer)
       save_clock(trainer.options_.train.save_every) {
   trainer.check_classes(source->class_names());
   trainer.agree_on_set("training", *source);
+  require_statistics(*trainer.network_, *source, trainer.options_.data.train_batch, trainer.step_);
   if (trainer.start_.checkpoint) position = trainer.restore(*this);
   if (trainer.group_) {
     trainer.group_->agree({{"epoch to go on with", fmt::format("{}", position.epoch)},
@@ -305,10 +331,21 @@ RunPosition Trainer::restore(Training& training) const {
   if (ours && scope_of_loading().takes_all() && !loaded_.stayed.empty())
     throw core::failure("it lacks '{}' and {} more entries of the network", loaded_.stayed[0],
                         loaded_.stayed.size() - 1)
-        .at(path);
+        .at(path)
+        .detail(
+            "a run goes on with its own network; --pretrained starts a new run from its weights");
   const RunPosition position =
       ours ? restore_run(checkpoint, path, training.update)
            : restore_foreign_run(checkpoint, path, *network_, training.update);
+  if (group_ && position.samples % options_.data.train_batch != 0)
+    throw core::usage_error(
+        "--batch_size {}: the run was saved at image {} of an epoch, between two of these batches",
+        options_.data.train_batch, position.samples)
+        .detail("several processes go on within an epoch with the batch size it began with");
+  // What is gathered about rescaled clip values is out of date.
+  for (const auto& [quantizer, had] : loaded_.overruled)
+    for (const auto& item : network_->named_parameters())
+      if (item.key().starts_with(quantizer + ".")) training.optimizer->clear_momentum(item.value());
   if (position.epoch >= total_epochs(options_.train))
     core::log().info("all {} epochs are trained already", total_epochs(options_.train));
   else
@@ -354,18 +391,21 @@ void Trainer::save(Training& training) const {
 RunResult Trainer::train(const std::function<void()>& before_epochs) {
   if (leads()) files_.make_folders();
   RunResult result;
+  Training training(*this);
   result.full_precision_start = full_precision_start();
   if (result.full_precision_start)
     core::log().info("full precision, as loaded: top1({:.2f}) top5({:.2f})",
                      result.full_precision_start->top1, result.full_precision_start->top5);
-  Training training(*this);
   network_->train();
   // From here on -r means this run, not an earlier one of the same name; and a disk that is full is
   // known before the first epoch.
   if (!start_.checkpoint && total_epochs(options_.train) > 0) save(training);
-  if (leads())
-    record_.start(training.position.epoch, result.full_precision_start, *network_,
-                  statistics_images(training));
+  if (leads()) {
+    const torch::Tensor images = statistics_images(training);
+    one_sided_ = one_sided_text(images);
+    if (!one_sided_.empty()) core::log().warn(one_sided_);
+    record_.start(training.position.epoch, result.full_precision_start, *network_, images);
+  }
   before_epochs();
   while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
@@ -495,6 +535,15 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
        .loss = to_accuracy(seen.totals).loss});
 }
 
+std::string Trainer::one_sided_text(const torch::Tensor& images) const {
+  const std::vector<std::string> layers = one_sided_layers(*network_, images);
+  if (layers.empty()) return "";
+  return fmt::format(
+      "xnor binarizes {} layers whose input has no value below 0, as behind ReLU, so that all of "
+      "its signs are +1 (the first: {}); keyword NReLU or PReLU helps, a lower --lr does not",
+      layers.size(), layers.front());
+}
+
 void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
   // Totals and weights stand where they stood before the batch that failed: run it again and look.
   const auto first = static_cast<int64_t>(totals.samples);
@@ -502,7 +551,9 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
       "the loss is not finite in epoch {}, iteration {}: first in {}", training.position.epoch,
       first / options_.data.train_batch,
       where_not_finite(*network_, *training.source, step_, options_.data.train_batch, first))
-      .detail("a lower --lr often helps; the checkpoint of the epoch before is unharmed");
+      .detail(one_sided_.empty()
+                  ? "a lower --lr often helps; the checkpoint of the epoch before is unharmed"
+                  : one_sided_);
 }
 
 void Trainer::finish_epoch(Training& training, RunResult& result) {

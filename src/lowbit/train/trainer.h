@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lowbit/config/parse.h"
+#include "lowbit/train/changed_options.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/device.h"
 #include "lowbit/train/observer.h"
@@ -43,7 +44,8 @@ class Trainer {
   RunResult train(const std::function<void()>& before_epochs = [] {});
 
   const models::Network& network() const { return *network_; }
-  // How the file whose weights the network began with fitted; empty without one.
+  // The file whose weights the network began with, and how it fitted; empty without one.
+  const std::string& loaded_file() const { return loaded_file_; }
   const LoadReport& loaded() const { return loaded_; }
   const RunFiles& files() const { return files_; }
   // Of the validation set, by label; empty if there is none.
@@ -89,7 +91,7 @@ class Trainer {
   void agree_on_weights() const;
 
   void load_weights();
-  void load(const Value& file, const std::string& path);
+  void load(const Value& file, const std::string& path, LoadPurpose purpose);
   LoadScope scope_of_loading() const {
     return {options_.train.resume_scope, options_.train.unresume_scope};
   }
@@ -113,6 +115,8 @@ class Trainer {
   bool train_epoch(Training& training);
   // Brings the totals of the epoch into training.position; waits for the device.
   void settle(Training& training);
+  // What to say of a network that binarizes what is never below 0; "" of any other.
+  std::string one_sided_text(const torch::Tensor& images) const;
   // Throws the error that a loss that is not finite deserves.
   [[noreturn]] void explain_halt(Training& training, const kernels::Totals& totals);
   void report(Training& training, std::chrono::duration<double> seconds, double samples_before);
@@ -131,11 +135,13 @@ class Trainer {
   const RunFiles files_;
   RunRecord record_;
   std::shared_ptr<models::Network> network_;
+  std::string loaded_file_;
   LoadReport loaded_;
   const RunStart start_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<BatchLoop> validation_steps_;
-  int stopped_by_ = 0;  // the signal that stops all processes, 0: none
+  std::string one_sided_;  // one_sided_text at the start of training
+  int stopped_by_ = 0;     // the signal that stops all processes, 0: none
 };
 
 }  // namespace lowbit::train

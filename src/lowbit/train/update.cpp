@@ -1,5 +1,8 @@
 #include "lowbit/train/update.h"
 
+#include <algorithm>
+#include <map>
+
 #include "lowbit/core/error.h"
 #include "lowbit/train/gradient_norm.h"
 
@@ -86,12 +89,29 @@ torch::Tensor Update::open_sum() const {
   return sum_ && sum_goes_on_ ? sum_->flat() : torch::Tensor();
 }
 
-void Update::restore_sum(const torch::Tensor& sum) {
-  if (!sum_ || !sum.defined()) return;
+void Update::restore_sum(const torch::Tensor& sum, const std::vector<std::string>& names) {
+  if (!sum_) return;
   if (sum.sizes() != sum_->flat().sizes())
     throw core::failure("its sum of gradients has {} numbers, this run's {}", sum.numel(),
                         sum_->flat().numel());
-  sum_->flat().copy_(sum);
+  const torch::NoGradGuard no_grad;
+  const std::vector<std::string>& present = optimizer_->names();
+  std::map<std::string, torch::Tensor> parts;
+  int64_t offset = 0;
+  for (const std::string& name : names.empty() ? present : names) {
+    const auto place = std::ranges::find(present, name);
+    if (place == present.end())
+      throw core::failure("its sum of gradients has parameter '{}', this run not", name);
+    const int64_t size = parameters()[static_cast<size_t>(place - present.begin())].numel();
+    parts[name] = sum.narrow(0, offset, size);
+    offset += size;
+  }
+  offset = 0;
+  for (const std::string& name : present) {
+    const torch::Tensor& part = parts.at(name);
+    sum_->flat().narrow(0, offset, part.numel()).copy_(part);
+    offset += part.numel();
+  }
 }
 
 }  // namespace lowbit::train

@@ -54,8 +54,9 @@ class Update {
   // The gradients of the batches since the last step, one behind the other; undefined where the
   // next batch begins anew. Needed to go on from here.
   torch::Tensor open_sum() const;
-  // Undefined: none.
-  void restore_sum(const torch::Tensor& sum);
+  // names: of the parameters in the order of `sum`; empty: the present order. An Error (failure) if
+  // they are not those of the optimizer.
+  void restore_sum(const torch::Tensor& sum, const std::vector<std::string>& names);
 
  private:
   void set_flags(bool first, bool open, bool hold);
