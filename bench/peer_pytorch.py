@@ -1,16 +1,20 @@
-"""A training step of ResNet-20 (CIFAR, batch 128) in PyTorch, for comparison with `lowbit train`.
+"""Training steps in PyTorch, for comparison with `lowbit train`: images/s on one GPU.
 
-Prints images/s of: eager fp16 autocast; the same under torch.compile; each in full precision and with
-LSQ 2/2 written as the usual chain of tensor operations. Synthetic data that stays on the GPU.
+    peer_pytorch.py [--network resnet20|resnet18] [--type float16|bfloat16] [MODE...]
+
+MODE: eager, compile (torch.compile), graph (torch.compile, and the whole step captured as one CUDA
+graph); all of them by default. Each in full precision and with LSQ 2/2 written as the usual chain of
+tensor operations. resnet20: 32 x 32 pixels, batch 128; resnet18: 224 x 224, batch 256. Autocast,
+channels-last; synthetic data that stays on the GPU.
 """
-import sys
+import argparse
 import time
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-BATCH, STEPS = 128, 200
+LOSS_SCALE = 65536.0
 
 
 def round_pass(x):
@@ -45,43 +49,85 @@ class Block(nn.Module):
         return F.relu(y + self.skip(x))
 
 
+def network(conv, stem, width, stages, blocks, classes):
+    layers, channels = stem, width
+    for stage in range(stages):
+        for block in range(blocks):
+            out = width << stage
+            layers.append(Block(conv, channels, out, 2 if block == 0 and stage > 0 else 1))
+            channels = out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
 def resnet20(conv):
-    layers, width = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for out, stride in ((16, 1), (32, 2), (64, 2)):
-        for block in range(3):
-            layers.append(Block(conv, width, out, stride if block == 0 else 1))
-            width = out
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 100))
+    stem = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    return network(conv, stem, 16, 3, 3, 100)
 
 
-def rate(conv, compiled):
-    net = resnet20(conv).cuda().to(memory_format=torch.channels_last)
-    step_net = torch.compile(net, mode="max-autotune-no-cudagraphs") if compiled else net
-    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, nesterov=True, fused=True)
-    scaler = torch.amp.GradScaler()
-    x = torch.randn(BATCH, 3, 32, 32, device="cuda").to(memory_format=torch.channels_last)
-    y = torch.randint(0, 100, (BATCH,), device="cuda")
+def resnet18(conv):
+    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1)]
+    return network(conv, stem, 64, 4, 2, 1000)
+
+
+NETWORKS = {"resnet20": (resnet20, 32, 128, 100, 200), "resnet18": (resnet18, 224, 256, 1000, 60)}
+
+
+def captured(step):
+    """The step as a graph: what replays it."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(5):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def rate(options, conv, mode):
+    make, side, batch, classes, steps = NETWORKS[options.network]
+    dtype = getattr(torch, options.type)
+    net = make(conv).cuda().to(memory_format=torch.channels_last)
+    step_net = net if mode == "eager" else torch.compile(net)
+    optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, nesterov=True, fused=True)
+    parameters = list(net.parameters())
+    x = torch.randn(batch, 3, side, side, device="cuda").to(memory_format=torch.channels_last)
+    y = torch.randint(0, classes, (batch,), device="cuda")
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.float16):
+        with torch.autocast("cuda", dtype):
             loss = F.cross_entropy(step_net(x), y)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
+        (loss * LOSS_SCALE).backward()
+        torch._foreach_mul_([p.grad for p in parameters], 1 / LOSS_SCALE)
+        optimizer.step()
 
+    run = captured(step) if mode == "graph" else step
     for _ in range(20):
-        step()
+        run()
     torch.cuda.synchronize()
     start = time.time()
-    for _ in range(STEPS):
-        step()
+    for _ in range(steps):
+        run()
     torch.cuda.synchronize()
-    return BATCH * STEPS / (time.time() - start)
+    return batch * steps / (time.time() - start)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--network", choices=NETWORKS, default="resnet20")
+    parser.add_argument("--type", choices=["float16", "bfloat16"], default="float16")
+    parser.add_argument("modes", nargs="*", metavar="MODE", default=["eager", "compile", "graph"])
+    options = parser.parse_args()
+    torch.backends.cudnn.benchmark = True
+    for mode in options.modes:
+        for name, conv in (("full precision", nn.Conv2d), ("LSQ 2/2", LsqConv)):
+            print(f"{options.network}, {options.type}, {name}, {mode}: "
+                  f"{rate(options, conv, mode):.0f} images/s", flush=True)
 
 
 if __name__ == "__main__":
-    torch.backends.cudnn.benchmark = True
-    for compiled in (False, True)[: 2 if "--compile" in sys.argv else 1]:
-        for name, conv in (("full precision", nn.Conv2d), ("LSQ 2/2", LsqConv)):
-            print(f"{name}, {'torch.compile' if compiled else 'eager'}: {rate(conv, compiled):.0f} images/s", flush=True)
+    main()

@@ -175,7 +175,7 @@ TEST(Options, ReadEveryKindOfValue) {
   EXPECT_EQ(train.seed, 18446744073709551615u);
   EXPECT_EQ(train.device, Device::cuda);
   EXPECT_EQ(train.precision, Precision::bf16);
-  EXPECT_TRUE(train.reference_kernels);
+  EXPECT_EQ(train.kernels, Kernels::reference);
   EXPECT_EQ(train.step_mode, StepMode::graph);
   EXPECT_TRUE(train.deterministic);
   EXPECT_TRUE(train.verbose);

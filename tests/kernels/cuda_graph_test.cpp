@@ -83,7 +83,7 @@ TEST_F(CudaGraph, AReplayReadsTheLevelCountOfThatMoment) {
                  .clip_val = clip_val.data(),
                  .level_num = level_num.data()},
                 stream);
-    const float three = 3;
+    static const float three = 3;  // read by every replay
     cudaMemcpyAsync(level_num.data(), &three, sizeof three, cudaMemcpyHostToDevice,
                     static_cast<cudaStream_t>(stream));
   });

@@ -256,8 +256,11 @@ std::vector<Option> machine_rows() {
                 {"bf16", Precision::bf16}},
                "of activations and gradients");
   table.shorthand({"--fp16"}, "--precision", "fp16", "the same as --precision fp16");
-  table.choice({"--kernels"}, &TrainOptions::reference_kernels,
-               {{"auto", false}, {"reference", true}}, "auto: the fastest; reference: plain loops");
+  table.choice({"--kernels"}, &TrainOptions::kernels,
+               {{"auto", Kernels::automatic},
+                {"unfused", Kernels::unfused},
+                {"reference", Kernels::reference}},
+               "auto: the fastest; unfused: every layer is an operation; reference: plain loops");
   table
       .choice(
           {"--step"}, &TrainOptions::step_mode,

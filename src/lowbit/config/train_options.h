@@ -22,6 +22,8 @@ enum class DistillLoss { soft, soft_b, hard };
 enum class OptLevel { O0, O1, O2, O3 };
 // How a step runs on a GPU: captured once as a CUDA graph, or launched operation by operation.
 enum class StepMode { automatic, graph, eager };
+// unfused: as automatic, but a norm, a sum, an activation and a quantizer are an operation each.
+enum class Kernels { automatic, unfused, reference };
 
 // QuantOptions::stable of a tag whose warm-up is stable_epoch epochs long: their iterations are
 // known once the training set is (train::settle_stable). Until then it has no warm-up.
@@ -91,7 +93,7 @@ struct TrainOptions {
   Precision precision = Precision::fp32;
   OptLevel opt_level = OptLevel::O1;
   StepMode step_mode = StepMode::automatic;
-  bool reference_kernels = false;  // --kernels reference
+  Kernels kernels = Kernels::automatic;
   bool deterministic = false;
   bool verbose = false;                    // log lines of level debug, too; also keyword debug
   bool tensorboard = false;                // write event files

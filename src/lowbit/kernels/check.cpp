@@ -57,6 +57,17 @@ void check_groups(std::string_view op, std::int64_t size, const Groups& groups) 
                             op, size, groups.count, groups.run);
 }
 
+void check_full_vectors(std::string_view op, Backend backend, ScalarType type,
+                        std::int64_t channels) {
+  const bool cuda = backend == Backend::cuda;
+  if (cuda ? type == ScalarType::float64 : type != compute_type(type))
+    throw core::usage_error("{}: no {} kernel takes {}", op, cuda ? "CUDA" : "CPU", name(type));
+  const std::int64_t width = channels_per_vector(type);
+  if (cuda && channels % width != 0)
+    throw core::usage_error("{}: {} channels of {} are not a multiple of {}", op, channels,
+                            name(type), width);
+}
+
 void check_workspace(std::string_view op, Backend backend, const void* workspace) {
   if (backend == Backend::cuda) check_pointers(op, {{"workspace", workspace}});
 }

@@ -30,6 +30,11 @@ void check_same_type(std::string_view op, ScalarType x, ScalarType grad_x);
 // Groups that tile an array of `size` elements.
 void check_groups(std::string_view op, std::int64_t size, const Groups& groups);
 
+// Channels-last features that cuda moves 16 bytes at a time: float32 or narrower there, float32 or
+// float64 on the CPU.
+void check_full_vectors(std::string_view op, Backend backend, ScalarType type,
+                        std::int64_t channels);
+
 // The workspace of an operator that needs one on cuda.
 void check_workspace(std::string_view op, Backend backend, const void* workspace);
 

@@ -50,6 +50,11 @@ constexpr std::size_t workspace_bytes(std::size_t part_bytes) {
   return 1024 * (part_bytes + 8);
 }
 
+// Numbers that CUDA moves at once, 16 bytes.
+constexpr std::int64_t channels_per_vector(ScalarType type) {
+  return type == ScalarType::float64 ? 2 : type == ScalarType::float32 ? 4 : 8;
+}
+
 // What operators compute in: float64 for float64 arrays, float32 for all others. Parameters (clip
 // values, level counts) and their gradients are arrays of this type.
 constexpr ScalarType compute_type(ScalarType type) {

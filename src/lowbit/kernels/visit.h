@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/math/feature_quantizer.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/math/xnor.h"
 #include "lowbit/kernels/types.h"
@@ -34,6 +35,21 @@ void visit_grid(LsqRange range, const Visit& visit) {
       return visit(Type<LsqFullGrid<T>>{});
     case LsqRange::symmetric:
       return visit(Type<LsqSymmetricGrid<T>>{});
+  }
+}
+
+// visit(Type<the quantizer>).
+template <class T, class Visit>
+void visit_feature_quantizer(FeatureQuantizerKind kind, const Visit& visit) {
+  switch (kind) {
+    case FeatureQuantizerKind::none:
+      return visit(Type<NoFeatureQuantizer<T>>{});
+    case FeatureQuantizerKind::lsq:
+      return visit(Type<LsqFeatureQuantizer<T>>{});
+    case FeatureQuantizerKind::dorefa:
+      return visit(Type<DorefaFeatureQuantizer<T>>{});
+    case FeatureQuantizerKind::pact:
+      return visit(Type<PactFeatureQuantizer<T>>{});
   }
 }
 

@@ -16,13 +16,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-void check_skip(const torch::Tensor& y, const torch::Tensor& skip) {
-  const int64_t height = y.size(2), other = skip.size(2);
+void check_skip(torch::IntArrayRef y, const torch::Tensor& skip) {
+  const int64_t height = y[2], other = skip.size(2);
   if (height != other && height != 1 && other != 1)
     throw core::usage_error(
         "a block's convolutions give {} x {} pixels, its shortcut {} x {}: the size of the images "
         "does not suit the strides",
-        height, y.size(3), other, skip.size(3));
+        height, y[3], other, skip.size(3));
 }
 
 // The layers that the branches have in one place; empty if one is not a T.
@@ -94,7 +94,7 @@ torch::Tensor scaled_sum(const torch::Tensor& y, const torch::Tensor& scales) {
 
 // Runs `count` units in the order of the row. skip: only if `skips`, what is added after the first
 // unit where the row says so; after each further one it is what entered that. `layers` has
-// convolve, normalize and activate of (unit, y), and add(y, skip).
+// convolve, normalize and activate of (unit, y), add(y, skip), and settled(y) before a second use.
 template <class Features, class Layers>
 Features run_units(const OrderRow& order, size_t count, Features y, Features skip, bool skips,
                    const Layers& layers) {
@@ -109,7 +109,7 @@ Features run_units(const OrderRow& order, size_t count, Features y, Features ski
       else if (skips)
         y = layers.add(y, skip);
     }
-    skip = y;
+    if (skips && unit + 1 < count) skip = layers.settled(y);
   }
   return y;
 }
@@ -117,18 +117,24 @@ Features run_units(const OrderRow& order, size_t count, Features y, Features ski
 struct OneBranch {
   const Branch& branch;
 
-  torch::Tensor convolve(size_t unit, const torch::Tensor& x) const {
-    return branch[unit].conv->forward(x);
+  nn::Deferred convolve(size_t unit, nn::Deferred x) const {
+    x.pass_through(*branch[unit].conv);
+    return x;
   }
-  torch::Tensor normalize(size_t unit, const torch::Tensor& x) const {
-    return branch[unit].norm->forward(x);
+  nn::Deferred normalize(size_t unit, nn::Deferred x) const {
+    x.pass_through(*branch[unit].norm);
+    return x;
   }
-  torch::Tensor activate(size_t unit, const torch::Tensor& x) const {
-    return branch[unit].activation->forward(x);
+  nn::Deferred activate(size_t unit, nn::Deferred x) const {
+    x.pass_through(*branch[unit].activation);
+    return x;
   }
-  torch::Tensor add(const torch::Tensor& y, const torch::Tensor& skip) const {
-    return add_skip(y, skip);
+  nn::Deferred add(nn::Deferred y, nn::Deferred skip) const {
+    add_skip(y, skip.tensor());
+    return y;
   }
+  // What is used twice is computed once.
+  nn::Deferred settled(nn::Deferred& y) const { return nn::Deferred(y.tensor()); }
 };
 
 class JoinedBranches {
@@ -152,8 +158,10 @@ class JoinedBranches {
     return {branches_.front()[unit].activation->forward(x.tensor), x.shared};
   }
 
+  Joined settled(const Joined& y) const { return y; }
+
   Joined add(const Joined& y, const Joined& skip) const {
-    check_skip(y.tensor, skip.tensor);
+    check_skip(y.tensor.sizes(), skip.tensor);
     if (y.shared == skip.shared) return {y.tensor + skip.tensor, y.shared};
     const bool fits = y.tensor.sizes().slice(2) == skip.tensor.sizes().slice(2);
     const Joined &each = y.shared ? skip : y, &shared = y.shared ? y : skip;
@@ -172,14 +180,15 @@ class JoinedBranches {
 
 }  // namespace
 
-torch::Tensor add_skip(const torch::Tensor& y, const torch::Tensor& skip) {
-  check_skip(y, skip);
-  return y + skip;
+void add_skip(nn::Deferred& y, const torch::Tensor& skip) {
+  check_skip(y.sizes(), skip);
+  y.add(skip);
 }
 
-torch::Tensor run_branch(const OrderRow& order, const Branch& branch, const torch::Tensor& x,
-                         const torch::Tensor& shortcut) {
-  return run_units(order, branch.size(), x, shortcut, shortcut.defined(), OneBranch{branch});
+nn::Deferred run_branch(const OrderRow& order, const Branch& branch, const torch::Tensor& x,
+                        const torch::Tensor& shortcut) {
+  return run_units(order, branch.size(), nn::Deferred(x), nn::Deferred(shortcut),
+                   shortcut.defined(), OneBranch{branch});
 }
 
 bool can_join(const std::vector<Branch>& branches) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lowbit/models/block_order.h"
+#include "lowbit/nn/deferred.h"
 #include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
@@ -14,14 +15,14 @@ struct Unit {
 };
 using Branch = std::vector<Unit>;
 
-// y with the skip that goes around what has made it. Sizes that do not fit are an Error (usage).
-torch::Tensor add_skip(const torch::Tensor& y, const torch::Tensor& skip);
+// Adds the skip that goes around what has made y. Sizes that do not fit are an Error (usage).
+void add_skip(nn::Deferred& y, const torch::Tensor& skip);
 
 // x [B, in, H, W] -> [B, out, H', W'].
 // shortcut: what is added after the first unit where the order says so; after each further one it
 // is what entered that. Undefined: no unit has a skip.
-torch::Tensor run_branch(const OrderRow& order, const Branch& branch, const torch::Tensor& x,
-                         const torch::Tensor& shortcut);
+nn::Deferred run_branch(const OrderRow& order, const Branch& branch, const torch::Tensor& x,
+                        const torch::Tensor& shortcut);
 
 // Whether run_joined() computes these: convolutions that can be joined (nn::QuantConv2d::can_join),
 // batch norms or none, activations without parameters, and no layer with a probe, which would see

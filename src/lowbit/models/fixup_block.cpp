@@ -67,7 +67,7 @@ torch::Tensor FixupBlock::compute_block(const torch::Tensor& x) {
     if (last) y = y * scale_.to(y.scalar_type());
     if (!bias_first) y = add_scalar(y, bias_behind_[i]);
   }
-  return join(y, shortcut_value);
+  return join(nn::Deferred(y), shortcut_value);
 }
 
 }  // namespace lowbit::models

@@ -4,6 +4,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/nn/activation.h"
+#include "lowbit/nn/deferred.h"
 #include "lowbit/nn/norm.h"
 #include "lowbit/nn/quant_conv.h"
 
@@ -67,14 +68,14 @@ void InvertedResidual::add_norms(const InvertedShape& shape, const config::Model
 }
 
 torch::Tensor InvertedResidual::branch(const torch::Tensor& x) const {
-  torch::Tensor y = x;
+  nn::Deferred y(x);
   for (const Unit& unit : units_) {
-    if (conv_first_) y = unit.conv->forward(y);
-    y = unit.norm->forward(y);
-    if (unit.activation) y = unit.activation->forward(y);
-    if (!conv_first_) y = unit.conv->forward(y);
+    if (conv_first_) y.pass_through(*unit.conv);
+    y.pass_through(*unit.norm);
+    if (unit.activation) y.pass_through(*unit.activation);
+    if (!conv_first_) y.pass_through(*unit.conv);
   }
-  return y;
+  return y.tensor();
 }
 
 torch::Tensor InvertedResidual::compute(const torch::Tensor& x) {

@@ -4,6 +4,7 @@
 
 #include "lowbit/models/end_layers.h"
 #include "lowbit/nn/activation.h"
+#include "lowbit/nn/deferred.h"
 #include "lowbit/nn/norm.h"
 #include "lowbit/nn/pool.h"
 #include "lowbit/nn/quant_conv.h"
@@ -80,12 +81,15 @@ void Block::add_unit(const nn::ConvShape& shape, const config::ModelOptions& opt
 }
 
 torch::Tensor Block::compute(const torch::Tensor& x) {
-  torch::Tensor y = x;
+  nn::Deferred y(x);
   for (size_t i = 0; i < units_.size(); ++i) {
-    if (i > 0) y = activation_->forward(y);
-    y = units_[i].norm->forward(units_[i].conv->forward(y));
+    if (i > 0) y.pass_through(*activation_);
+    y.pass_through(*units_[i].conv);
+    y.pass_through(*units_[i].norm);
   }
-  return activation_->forward(y + (shortcut_ ? shortcut_->forward(x) : x));
+  y.add(shortcut_ ? shortcut_->forward(x) : x);
+  y.pass_through(*activation_);
+  return y.tensor();
 }
 
 // Stem -> four stages of blocks -> global average -> classifier.
@@ -139,9 +143,9 @@ int64_t PytorchResNet::add_stages(const PytorchResNetShape& shape) {
 }
 
 torch::Tensor PytorchResNet::logits(const torch::Tensor& images) {
-  torch::Tensor x = images;
-  for (const nn::LayerPtr& layer : features_) x = layer->forward(x);
-  return classifier_->forward(x.mean({2, 3}));
+  nn::Deferred x(images);
+  for (const nn::LayerPtr& layer : features_) x.pass_through(*layer);
+  return classifier_->forward(x.tensor().mean({2, 3}));
 }
 
 }  // namespace

@@ -115,30 +115,31 @@ void ResidualBlock::start_at_zero() {
   }
 }
 
-torch::Tensor ResidualBlock::join(const torch::Tensor& branch,
-                                  const torch::Tensor& shortcut) const {
-  const torch::Tensor y = add_skip(fix_norm_ ? fix_norm_->forward(branch) : branch, shortcut);
-  return fix_activation_ ? fix_activation_->forward(y) : y;
+torch::Tensor ResidualBlock::join(nn::Deferred branch, const torch::Tensor& shortcut) const {
+  if (fix_norm_) branch.pass_through(*fix_norm_);
+  add_skip(branch, shortcut);
+  if (fix_activation_) branch.pass_through(*fix_activation_);
+  return branch.tensor();
 }
 
-torch::Tensor ResidualBlock::run_branches(const torch::Tensor& x,
-                                          const torch::Tensor& shortcut) const {
+nn::Deferred ResidualBlock::run_branches(const torch::Tensor& x,
+                                         const torch::Tensor& shortcut) const {
   const torch::Tensor skip = conv_skips_ ? shortcut : torch::Tensor();
   if (branches_.size() == 1) return run_branch(order_, branches_.front(), x, skip);
-  if (can_join(branches_)) return run_joined(order_, branches_, scales_, x, skip);
+  if (can_join(branches_)) return nn::Deferred(run_joined(order_, branches_, scales_, x, skip));
   torch::Tensor sum;
   for (size_t k = 0; k < branches_.size(); ++k) {
-    torch::Tensor y = run_branch(order_, branches_[k], x, skip);
+    torch::Tensor y = run_branch(order_, branches_[k], x, skip).tensor();
     y = y * scales_[k].to(y.scalar_type());
     sum = sum.defined() ? sum + y : y;
   }
-  return sum;
+  return nn::Deferred(sum);
 }
 
 torch::Tensor ResidualBlock::compute_block(const torch::Tensor& x) {
   const torch::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
-  const torch::Tensor sum = run_branches(x, shortcut);
-  return block_skip_ ? join(sum, shortcut) : sum;
+  nn::Deferred sum = run_branches(x, shortcut);
+  return block_skip_ ? join(std::move(sum), shortcut) : sum.tensor();
 }
 
 torch::Tensor ResidualBlock::compute(const torch::Tensor& x) {

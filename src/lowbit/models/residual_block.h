@@ -34,7 +34,7 @@ class ResidualBlock : public nn::Layer {
   // What is left to do on the input of the convolutions.
   virtual torch::Tensor compute_block(const torch::Tensor& x);
   // The end of a block with one skip.
-  torch::Tensor join(const torch::Tensor& branch, const torch::Tensor& shortcut) const;
+  torch::Tensor join(nn::Deferred branch, const torch::Tensor& shortcut) const;
 
   const OrderRow& order() const { return order_; }
   const std::vector<Branch>& branches() const { return branches_; }
@@ -55,7 +55,7 @@ class ResidualBlock : public nn::Layer {
   void start_at_zero();
 
   // The sum of the branches.
-  torch::Tensor run_branches(const torch::Tensor& x, const torch::Tensor& shortcut) const;
+  nn::Deferred run_branches(const torch::Tensor& x, const torch::Tensor& shortcut) const;
 
   const OrderRow& order_;
   bool block_skip_, conv_skips_;  // one around the block, one around each convolution

@@ -3,6 +3,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/models/shortcut.h"
 #include "lowbit/nn/activation.h"
+#include "lowbit/nn/deferred.h"
 #include "lowbit/nn/norm.h"
 #include "lowbit/nn/pool.h"
 #include "lowbit/nn/quant_conv.h"
@@ -88,21 +89,23 @@ void SeparableBlock::add_convs(const config::ModelOptions& options) {
 
 torch::Tensor SeparableBlock::run(const Unit& unit, const torch::Tensor& x,
                                   const torch::Tensor& skip) const {
-  torch::Tensor y = x;
+  nn::Deferred y(x);
   for (const Op op : order_.unit) {
-    if (op == Op::conv) {
+    if (op == Op::conv && unit.convs.size() > 1) {
       std::vector<torch::Tensor> parts;
-      for (const nn::LayerPtr& conv : unit.convs) parts.push_back(conv->forward(y));
-      y = parts.size() == 1 ? parts[0] : torch::cat(parts, 1);
+      for (const nn::LayerPtr& conv : unit.convs) parts.push_back(conv->forward(y.tensor()));
+      y = nn::Deferred(torch::cat(parts, 1));
+    } else if (op == Op::conv) {
+      y.pass_through(*unit.convs.front());
     } else if (op == Op::norm) {
-      y = unit.norm->forward(y);
+      y.pass_through(*unit.norm);
     } else if (op == Op::activation) {
-      y = unit.activation->forward(y);
+      y.pass_through(*unit.activation);
     } else if (skip.defined()) {
-      y = y + skip;
+      y.add(skip);
     }
   }
-  return y;
+  return y.tensor();
 }
 
 torch::Tensor SeparableBlock::compute(const torch::Tensor& x) {

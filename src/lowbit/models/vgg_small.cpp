@@ -6,6 +6,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/nn/activation.h"
+#include "lowbit/nn/deferred.h"
 #include "lowbit/nn/linear.h"
 #include "lowbit/nn/norm.h"
 #include "lowbit/nn/pool.h"
@@ -120,14 +121,15 @@ void VggSmall::add_convs() {
 }
 
 torch::Tensor VggSmall::run(const Unit& unit, const torch::Tensor& x) const {
-  torch::Tensor y = x;
+  nn::Deferred y(x);
   for (const UnitOp op : order_) {
     if (op == UnitOp::conv)
-      y = unit.conv->forward(y);
+      y.pass_through(*unit.conv);
     else if (unit.norm)
-      y = op == UnitOp::norm ? unit.norm->forward(y) : activation_->forward(y);
+      y.pass_through(op == UnitOp::norm ? *unit.norm : *activation_);
   }
-  return unit.pool ? pool_->forward(y) : y;
+  if (unit.pool) y.pass_through(*pool_);
+  return y.tensor();
 }
 
 torch::Tensor VggSmall::logits(const torch::Tensor& images) {

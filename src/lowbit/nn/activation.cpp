@@ -49,4 +49,11 @@ LayerPtr make_activation(config::Activation activation) {
   return std::make_shared<Identity>();
 }
 
+std::optional<kernels::NormActivation> norm_activation(const Layer& layer) {
+  if (layer.is_probed()) return std::nullopt;
+  if (dynamic_cast<const Relu*>(&layer)) return kernels::NormActivation::relu;
+  if (dynamic_cast<const Relu6*>(&layer)) return kernels::NormActivation::relu6;
+  return std::nullopt;
+}
+
 }  // namespace lowbit::nn

@@ -1,5 +1,7 @@
 #include "lowbit/nn/layer.h"
 
+#include "lowbit/nn/deferred.h"
+
 namespace lowbit::nn {
 
 Sequence::Sequence(std::vector<LayerPtr> layers) : layers_(std::move(layers)) {
@@ -7,9 +9,9 @@ Sequence::Sequence(std::vector<LayerPtr> layers) : layers_(std::move(layers)) {
 }
 
 torch::Tensor Sequence::compute(const torch::Tensor& x) {
-  torch::Tensor y = x;
-  for (const LayerPtr& layer : layers_) y = layer->forward(y);
-  return y;
+  Deferred y(x);
+  for (const LayerPtr& layer : layers_) y.pass_through(*layer);
+  return y.tensor();
 }
 
 }  // namespace lowbit::nn

@@ -4,6 +4,8 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/distributed/group_scope.h"
+#include "lowbit/kernels/batch_norm.h"
+#include "lowbit/nn/fused_passes.h"
 #include "lowbit/nn/side_by_side.h"
 #include "lowbit/nn/sync_batch_norm.h"
 
@@ -28,6 +30,7 @@ BatchNorm::BatchNorm(int64_t channels, config::Norm kind) : kind_(kind) {
   state_.mean = register_buffer("running_mean", torch::zeros({channels}));
   state_.var = register_buffer("running_var", torch::ones({channels}));
   batches_ = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
+  workspace_ = std::make_shared<quant::Workspace>(kernels::kNormWorkspaceBytes);
 }
 
 bool BatchNorm::learns_statistics() const {
@@ -55,8 +58,28 @@ torch::Tensor BatchNorm::normalize(const torch::Tensor& x, const State& state) c
   return batch_norm(x * per_channel(state.weight, type) + per_channel(state.bias, type), {}, {});
 }
 
+bool BatchNorm::has_pass(const torch::Tensor& x) const {
+  const bool wide = x.scalar_type() == torch::kFloat64;
+  return kind_ == config::Norm::batch && is_training() && has_fused_passes(x) && pixels_of(x) > 1 &&
+         x.size(1) <= kernels::kMostNormChannels &&
+         state_.weight.scalar_type() == (wide ? torch::kFloat64 : torch::kFloat32) &&
+         !distributed::GroupScope::of_batch_norm();
+}
+
+NormPass BatchNorm::pass() const {
+  NormPass pass;
+  pass.weight = state_.weight;
+  pass.bias = state_.bias;
+  pass.running_mean = state_.mean;
+  pass.running_var = state_.var;
+  pass.momentum = kMomentum;
+  pass.eps = kEps;
+  pass.workspace = workspace_;
+  return pass;
+}
+
 torch::Tensor BatchNorm::compute(const torch::Tensor& x) {
-  return normalize(x, state_);
+  return has_pass(x) ? norm_pass(x, pass()) : normalize(x, state_);
 }
 
 torch::Tensor BatchNorm::forward_joined(const std::vector<BatchNorm*>& norms,

@@ -4,6 +4,7 @@
 
 #include "lowbit/config/model_options.h"
 #include "lowbit/nn/layer.h"
+#include "lowbit/nn/norm_pass.h"
 
 namespace lowbit::nn {
 
@@ -25,6 +26,11 @@ class BatchNorm : public Layer {
 
   config::Norm kind() const { return kind_; }
 
+  // Whether norm_pass() with pass() is what is computed of x: in training, with statistics of this
+  // process's batch.
+  bool has_pass(const torch::Tensor& x) const;
+  NormPass pass() const;
+
  protected:
   // x [B, C, H, W]
   torch::Tensor compute(const torch::Tensor& x) override;
@@ -41,6 +47,7 @@ class BatchNorm : public Layer {
   config::Norm kind_;
   State state_;
   torch::Tensor batches_;
+  std::shared_ptr<quant::Workspace> workspace_;
 };
 
 // https://arxiv.org/abs/1803.08494. `groups` must divide `channels`, else an Error (usage).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lowbit/nn/layer.h"
+#include "lowbit/nn/max_pool.h"
 
 namespace lowbit::nn {
 
@@ -31,7 +32,7 @@ class MaxPool : public Layer {
 
  protected:
   torch::Tensor compute(const torch::Tensor& x) override {
-    return torch::max_pool2d(x, size_, stride_, padding_, /*dilation=*/1, ceil_);
+    return max_pool(x, {size_, stride_, padding_, ceil_});
   }
 
  private:

@@ -78,12 +78,25 @@ torch::Tensor QuantConv2d::convolve_quantized(const std::vector<QuantConv2d*>& c
   return bias.defined() ? sums.add_(bias.view({1, -1, 1, 1})) : sums;
 }
 
-torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
-  const torch::ScalarType type = x.scalar_type();
-  const Features features = quantized_input(x);
+torch::Tensor QuantConv2d::convolve_features(const Features& features) {
+  const torch::ScalarType type = features.tensor.scalar_type();
   const torch::Tensor y =
       convolve_quantized({this}, features, {quantized_weight(type)}, shape().groups);
   return quantizer(config::Tag::ot) ? quantizer(config::Tag::ot)->forward(y, type) : y;
+}
+
+torch::Tensor QuantConv2d::compute(const torch::Tensor& x) {
+  return convolve_features(quantized_input(x));
+}
+
+std::optional<quant::Quantizer::FeatureForm> QuantConv2d::input_form() const {
+  const auto& quantizer = this->quantizer(config::Tag::fm);
+  if (!quantizer || is_probed() || pads_before_quantizing()) return std::nullopt;
+  return quantizer->feature_form();
+}
+
+torch::Tensor QuantConv2d::forward_quantized(const torch::Tensor& x) {
+  return convolve_features({x, shape().padding});
 }
 
 bool QuantConv2d::can_join(const std::vector<QuantConv2d*>& convs) {

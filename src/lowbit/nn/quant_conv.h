@@ -15,6 +15,12 @@ class QuantConv2d : public Conv2d, public QuantLayer {
   torch::Tensor& weight() override { return Conv2d::weight(); }
   const std::string& layer_path() const override { return path(); }
 
+  // The quantizer of the input where it is all that happens to the input before the convolution,
+  // and nobody watches the layer; see Quantizer::feature_form.
+  std::optional<quant::Quantizer::FeatureForm> input_form() const;
+  // forward(), of what that quantizer has given.
+  torch::Tensor forward_quantized(const torch::Tensor& x);
+
   // Whether forward_joined computes what these compute one by one: equal shapes without groups and
   // bias, and inputs that all quantize by one fixed function.
   static bool can_join(const std::vector<QuantConv2d*>& convs);
@@ -39,6 +45,8 @@ class QuantConv2d : public Conv2d, public QuantLayer {
                                           const Features& features,
                                           const std::vector<torch::Tensor>& weights,
                                           int64_t groups);
+  // With this layer's quantized weight, and then its output quantizer.
+  torch::Tensor convolve_features(const Features& features);
   bool pads_before_quantizing() const;
   Features quantized_input(const torch::Tensor& x) const;
   torch::Tensor quantized_weight(torch::ScalarType type);

@@ -156,6 +156,12 @@ class DorefaActivation : public Quantizer {
 
   bool maps_zero() const override { return true; }
 
+  std::optional<kernels::FeatureQuantizer> feature_formula() const override {
+    if (gamma_.defined()) return std::nullopt;
+    return kernels::FeatureQuantizer{.kind = kernels::FeatureQuantizerKind::dorefa,
+                                     .boundary = options().boundary};
+  }
+
   torch::Tensor unit_of(const torch::Tensor&) const override {
     const torch::Tensor unit = options().boundary / (level_num().to(torch::kFloat64) - 1);
     return gamma_.defined() ? unit * gamma_.abs() : unit;

@@ -144,6 +144,12 @@ class Lsq : public Quantizer {
     return spec_->range != kernels::LsqRange::full && !spec_->ste_scale;
   }
 
+  std::optional<kernels::FeatureQuantizer> feature_formula() const override {
+    if (spec_->range != kernels::LsqRange::half || spec_->ste_scale) return std::nullopt;
+    return kernels::FeatureQuantizer{.kind = kernels::FeatureQuantizerKind::lsq,
+                                     .grad_scale = spec_->grad_scale};
+  }
+
   torch::Tensor unit_of(const torch::Tensor&) const override {
     const torch::Tensor level_num = this->level_num().to(torch::kFloat64);
     const bool symmetric = spec_->range == kernels::LsqRange::symmetric;

@@ -80,6 +80,10 @@ class Pact : public Quantizer {
   // As long as clip_val is above 0: below it PACT maps every number to clip_val.
   bool maps_zero() const override { return true; }
 
+  std::optional<kernels::FeatureQuantizer> feature_formula() const override {
+    return kernels::FeatureQuantizer{.kind = kernels::FeatureQuantizerKind::pact};
+  }
+
   torch::Tensor unit_of(const torch::Tensor&) const override {
     return clip_val_.to(torch::kFloat64) / (level_num() - 1);
   }

@@ -33,6 +33,16 @@ bool Quantizer::is_fixed_function() const {
   return maps_by_fixed_function() && !warming && !options_.proxquant && !options_.loss_enable;
 }
 
+std::optional<Quantizer::FeatureForm> Quantizer::feature_form() const {
+  const bool warming = options_.stable > 0 && warms_up();
+  if (shape_.tag == config::Tag::wt || groups_ != 1 || warming || options_.proxquant ||
+      options_.loss_enable || is_probed())
+    return std::nullopt;
+  const auto formula = feature_formula();
+  if (!formula) return std::nullopt;
+  return FeatureForm{*formula, clip_value(), level_num_};
+}
+
 torch::Tensor Quantizer::unit(const torch::Tensor& y) const {
   const bool warming = options_.stable > 0 && warms_up();
   const bool restores =

@@ -5,11 +5,13 @@
 #include <torch/nn/module.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lowbit/config/quant_options.h"
 #include "lowbit/distributed/group_scope.h"
+#include "lowbit/kernels/math/feature_quantizer.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
@@ -91,6 +93,15 @@ class Quantizer : public torch::nn::Module {
   // function.
   bool is_fixed_function() const;
 
+  // The method as one formula of each feature, where that and a learned clip value are all there is
+  // to forward() now: one group, no warm-up, nothing mixed in, no loss, nobody who watches. A pass
+  // that computes the features may then quantize them on its way.
+  struct FeatureForm {
+    kernels::FeatureQuantizer formula;  // without its pointers
+    torch::Tensor clip_val, level_num;  // clip_val: undefined where nothing is learned
+  };
+  std::optional<FeatureForm> feature_form() const;
+
   // Whether `iteration` counts forward passes of evaluation, too, or only those of training.
   virtual bool counts_evaluation() const { return true; }
   // Whether a forward pass of training counts as two.
@@ -115,6 +126,8 @@ class Quantizer : public torch::nn::Module {
   virtual bool maps_zero() const { return false; }
   // is_fixed_function() of quantize().
   virtual bool maps_by_fixed_function() const { return false; }
+  // feature_form() of quantize().
+  virtual std::optional<kernels::FeatureQuantizer> feature_formula() const { return std::nullopt; }
   // unit() of quantize().
   virtual torch::Tensor unit_of(const torch::Tensor& y) const { return {}; }
   // Whether the method has a warm-up (--stable).

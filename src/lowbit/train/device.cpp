@@ -11,6 +11,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/core/threads.h"
+#include "lowbit/nn/fused_passes.h"
 #include "lowbit/tensor/tensor.h"
 
 #ifdef LOWBIT_CUDA
@@ -142,7 +143,9 @@ DeviceScope::DeviceScope(torch::Device device, const config::TrainOptions& optio
   // Once: inside another scope this thread is pinned to one core.
   static const int threads = core::wanted_threads();
   at::set_num_threads(threads);
-  tensor::use_reference_kernels(options.reference_kernels);
+  tensor::use_reference_kernels(options.kernels == config::Kernels::reference);
+  nn::use_fused_passes(options.kernels == config::Kernels::automatic ? nn::FusedPasses::on_gpu
+                                                                     : nn::FusedPasses::never);
   auto& context = at::globalContext();
   context.setDeterministicCuDNN(options.deterministic);
   context.setDeterministicAlgorithms(options.deterministic, /*warn_only=*/true);

@@ -3,9 +3,11 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cuda/augment.h"
+#include "lowbit/kernels/cuda/batch_norm.h"
 #include "lowbit/kernels/cuda/dorefa.h"
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/lsq.h"
+#include "lowbit/kernels/cuda/max_pool.h"
 #include "lowbit/kernels/cuda/non_uniform.h"
 #include "lowbit/kernels/cuda/normalize.h"
 #include "lowbit/kernels/cuda/pact.h"
@@ -55,6 +57,18 @@ void dorefa_weight_backward(const DorefaWeightBackward&, Stream) {
 }
 void assemble_batch(const AssembleBatch&, Stream) {
   refuse("assemble_batch");
+}
+void batch_norm_forward(const BatchNormForward&, Stream) {
+  refuse("batch_norm_forward");
+}
+void batch_norm_backward(const BatchNormBackward&, Stream) {
+  refuse("batch_norm_backward");
+}
+void max_pool_forward(const MaxPoolForward&, Stream) {
+  refuse("max_pool_forward");
+}
+void max_pool_backward(const MaxPoolBackward&, Stream) {
+  refuse("max_pool_backward");
 }
 void binary_weight_forward(const BinaryWeightForward&, Stream) {
   refuse("binary_weight_forward");

@@ -4,7 +4,7 @@
 namespace lowbit::kernels::cuda {
 namespace {
 
-constexpr int warps = 16;
+constexpr int warps = 32;
 
 // One block: a warp per row, rows dealt out in turn. The counts are integers, so their order does
 // not matter, and the one thread that touches the totals makes the sums of the epoch reproducible.
@@ -20,6 +20,7 @@ __global__ void count_kernel(CountBatch batch) {
     const int64_t target = batch.targets[row];
     const T target_logit = logits[target];
     int before = 0;
+#pragma unroll 8
     for (int64_t j = lane; j < batch.classes; j += 32)
       before += stands_before(logits[j], j, target_logit, target);
     for (int offset = 16; offset > 0; offset /= 2)

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
+#include "lowbit/kernels/math/divisor.h"
 #include "lowbit/kernels/math/random.h"
 
 namespace lowbit::kernels {
@@ -53,8 +55,9 @@ LOWBIT_HOST_DEVICE inline int source_column(const Placement& placement, int colu
 // values in 0..1, and so is light, which is added in between. The two divisions are those of
 // torchvision's ToTensor and Normalize, bit for bit.
 template <class T>
-LOWBIT_HOST_DEVICE inline T normalized(uint8_t byte, T mean, T std, T light = 0) {
-  return (static_cast<T>(byte) / T{255} + light - mean) / std;
+LOWBIT_HOST_DEVICE inline T normalized(uint8_t byte, T mean,
+                                       const Divisor<std::type_identity_t<T>>& std, T light = 0) {
+  return (static_cast<T>(byte) / Divisor<T>(255) + light - mean) / std;
 }
 
 }  // namespace lowbit::kernels
