@@ -190,6 +190,7 @@ int export_as(const ExportCall& call, const train::Value& file) {
       train::load_network(configuration.options.model, file, call.checkpoint);
   require_weights(loaded.report, call.checkpoint);
   models::Network& network = *loaded.network;
+  train::require_finite(network, call.checkpoint);
   network.eval();
 
   const torch::NoGradGuard no_grad;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "lowbit/core/mapped_file.h"
 #include "lowbit/runtime/container.h"
 #include "program.h"
 
@@ -136,9 +137,10 @@ void expect_harmless(const std::string& text) {
 
 TEST_F(Output, NamesInAPackedFile_AreShownEscaped) {
   train_and_pack();
-  const std::string bytes = core::read_file(folder_ / packed_);
+  const core::MappedFile file(folder_ / packed_);
   const std::unique_ptr<packed::ModelT> model(
-      runtime::open_sealed({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()})
+      runtime::open_sealed(
+          {reinterpret_cast<const uint8_t*>(file.bytes().data()), file.bytes().size()})
           .UnPack());
   model->network += kHostile;
   model->checked += kHostile;
@@ -187,8 +189,7 @@ TEST_F(Output, OfExportBehindLinks_GoesToTheirTargets) {
   write("target.lowbit", "old");
   fs::create_symlink("target.lowbit", folder_ / "link.lowbit");
   fs::create_symlink("target.onnx", folder_ / "link.onnx");
-  const Finished done =
-      run({"export", checkpoint_, "-o", "link.lowbit", "--onnx", "link.onnx", "--check", "20"});
+  const Finished done = run({"export", checkpoint_, "-o", "link.lowbit", "--onnx", "link.onnx"});
   ASSERT_EQ(done.status, 0) << done.err;
   EXPECT_TRUE(fs::is_symlink(folder_ / "link.lowbit"));
   EXPECT_TRUE(fs::is_symlink(folder_ / "link.onnx"));
@@ -212,8 +213,10 @@ TEST_F(Output, OntoAFolderOrAFifo_IsRefusedAndTheyStay) {
       words.push_back(place);
       const Finished failed = run(words);
       EXPECT_EQ(failed.status, 1) << testing::PrintToString(words) << failed.out;
-      EXPECT_THAT(first_line(failed.err), HasSubstr(place));
-      EXPECT_EQ(std::ranges::count(failed.err, '\n'), 1) << failed.err;
+      const std::string message =
+          failed.err.substr(std::min(failed.err.find("lowbit: "), failed.err.size()));
+      EXPECT_THAT(first_line(message), HasSubstr(place));
+      EXPECT_EQ(std::ranges::count(message, '\n'), 1) << failed.err;
     }
   struct stat status = {};
   ::lstat((folder_ / "a_fifo").c_str(), &status);
@@ -238,8 +241,7 @@ TEST_P(RunPlaces, OfAFolderOrAFifo_AreFoundBeforeTraining) {
   const auto refused = [&](const char* reason) {
     const Finished failed = run({"train", "config.lsq", "--epochs", "1"});
     EXPECT_EQ(failed.status, 1) << failed.out;
-    EXPECT_EQ(failed.err,
-              std::string("lowbit: cannot write '") + GetParam() + "': " + reason + "\n");
+    EXPECT_THAT(failed.err, HasSubstr(std::string(GetParam()) + "': " + reason + "\n"));
     EXPECT_THAT(failed.out, Not(HasSubstr("[epoch 0]")));
   };
   fs::create_directories(place);

@@ -47,7 +47,7 @@ TEST(Metadata, AnyNamesOfClassesComeBackAndEveryTextIsUtf8) {
   for (int i = 0; i < 300; ++i) {
     const std::vector<std::string> classes = {random.text(), random.text(), random.text()};
     const std::string bytes = onnx_file(model_of(classes, random.text()), {.version = "0"});
-    proto::ModelProto file;
+    ::onnx::ModelProto file;
     ASSERT_TRUE(file.ParseFromString(bytes));
     for (const auto& property : file.metadata_props()) {
       EXPECT_TRUE(core::is_utf8(property.value())) << property.key();

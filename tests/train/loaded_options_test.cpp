@@ -156,6 +156,24 @@ TEST_F(LoadedOptions, ThatLeaveANormOneValueAreAnErrorBeforeTheRun) {
               HasSubstr("instance-norm makes 0 of maps of one pixel"));
 }
 
+// A pass in the warm-up changes clip values even in evaluation.
+TEST_F(LoadedOptions, LeaveNoTraceOfTheCheckBeforeTheRun) {
+  Watcher watcher;
+  Trainer trainer(configuration("x", {"--stable", "4"}), watcher);
+  auto& network = const_cast<models::Network&>(trainer.network());
+  NamedTensors before;
+  for (const auto& [name, tensor] : named_tensors(network))
+    before.emplace_back(name, tensor.clone());
+  const config::Options options = configuration("x", {}).options;
+  const auto source =
+      data::open_batches(options.data, data::Split::train, 1, kernels::Backend::cpu, torch::kCPU);
+  require_statistics(network, *source, 32,
+                     {.device = torch::kCPU, .compute_type = torch::kFloat32, .capture = false});
+  one_sided_layers(network, torch::rand({2, 3, 32, 32}));
+  expect_same_bits(named_tensors(network), before);
+  EXPECT_TRUE(network.is_training());
+}
+
 TEST_F(LoadedOptions, OfXnorBehindReluAreTold) {
   const auto layers = [&](const std::string& activation) {
     const config::Configuration made =

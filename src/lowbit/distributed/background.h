@@ -14,6 +14,10 @@
 
 namespace lowbit::distributed {
 
+// For c10d, which cannot tell a slow process from one that does not answer: PeerWatch ends waits.
+// More milliseconds than that overflow within it.
+inline constexpr std::chrono::hours kNoLimit(24 * 14);
+
 struct Stage {
   std::string what = {};  // "process 0 at 10.0.0.1:29500": what is waited for
   std::chrono::milliseconds longest = {};

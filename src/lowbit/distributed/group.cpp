@@ -24,9 +24,6 @@
 namespace lowbit::distributed {
 namespace {
 
-// PeerWatch ends waits, not c10d, which cannot tell a slow process from one that does not answer.
-// More milliseconds than that overflow within c10d.
-constexpr auto kNoLimit = std::chrono::hours(24 * 14);
 // Until the main thread looks whether a wait still makes sense.
 constexpr auto kSlice = std::chrono::milliseconds(200);
 

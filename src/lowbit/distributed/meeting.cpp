@@ -101,12 +101,13 @@ class Meeting {
     options.timeout = kLongestAnswer;
     options.isServer = listening.has_value();
     options.masterListenFd = listening;
-    store_ = prefixed(c10::make_intrusive<c10d::TCPStore>(place_.host, options));
+    const auto shared = c10::make_intrusive<c10d::TCPStore>(place_.host, options);
     options.isServer = false;
     options.masterListenFd.reset();
     const auto of_watch = c10::make_intrusive<c10d::TCPStore>(place_.host, options);
-    // A process that was stopped may go on after any time.
-    of_watch->setTimeout(std::chrono::hours(24 * 14));
+    shared->setTimeout(kNoLimit);
+    of_watch->setTimeout(kNoLimit);
+    store_ = prefixed(shared);
     store_of_watch_ = prefixed(of_watch);
   }
 

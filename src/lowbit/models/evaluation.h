@@ -1,23 +1,25 @@
 // A network in evaluation mode for a time.
 #pragma once
 
+#include <vector>
+
 #include "lowbit/models/network.h"
 
 namespace lowbit::models {
 
 class Evaluation {
  public:
-  // The network gets its mode back when this ends, however that comes.
-  explicit Evaluation(Network& network) : network_(network), was_training_(network.is_training()) {
-    network.eval();
-  }
-  ~Evaluation() { network_.train(was_training_); }
+  // The network gets its mode back when this ends, however that comes, and its quantizers their
+  // tensors: a pass in the warm-up changes clip values in this mode, too.
+  explicit Evaluation(Network& network);
+  ~Evaluation();
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
 
  private:
   Network& network_;
   bool was_training_;
+  std::vector<torch::Tensor> state_, saved_;
 };
 
 }  // namespace lowbit::models

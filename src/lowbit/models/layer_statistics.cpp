@@ -252,24 +252,13 @@ torch::Tensor sample_of(const quant::Quantizer& quantizer, const torch::Tensor& 
   return torch::empty(part.sizes(), torch::dtype(torch::kFloat32).device(x.device())).copy_(part);
 }
 
-// Runs a pass and puts back what it may change in the quantizers: clip values in the warm-up, for
-// one.
 std::vector<Observed> observe(Network& network, const torch::Tensor& images) {
-  std::vector<torch::Tensor> state, saved;
-  for (const quant::Quantizer* quantizer : network.quantizers())
-    for (const NamedTensor& entry : state_of(*quantizer)) {
-      state.push_back(entry.tensor.detach());
-      saved.push_back(state.back().clone());
-    }
   std::vector<Observed> observed;
-  {
-    const Evaluation evaluation(network);
-    const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
-      observed.push_back({&quantizer, sample_of(quantizer, x), {}, {}});
-    });
-    network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
-  }
-  at::_foreach_copy_(state, saved);
+  const Evaluation evaluation(network);
+  const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
+    observed.push_back({&quantizer, sample_of(quantizer, x), {}, {}});
+  });
+  network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
   return observed;
 }
 
