@@ -189,6 +189,7 @@ int export_as(const ExportCall& call, const train::Value& file) {
   const train::LoadedNetwork loaded =
       train::load_network(configuration.options.model, file, call.checkpoint);
   require_weights(loaded.report, call.checkpoint);
+  train::require_finite(*loaded.network, call.checkpoint);
   models::Network& network = *loaded.network;
   train::require_finite(network, call.checkpoint);
   network.eval();
