@@ -16,12 +16,12 @@
  * 0x7fc00000.
  *
  * After fork() the child may use and close the models and sessions of its parent. Their threads
- * exist in the parent only: in the child, the thread that calls lowbit_run does all the work of such
- * a session. A session that the child opens has threads again.
+ * exist in the parent only: in the child, the thread that calls lowbit_run does all the work of
+ * such a session. A session that the child opens has threads again.
  *
  * Functions that can fail return why, also without memory. `message`, where it is not NULL, says it
- * in words then: one line of UTF-8 without control characters; if it is too long, the middle is left
- * out. */
+ * in words then: one line of UTF-8 without control characters; if it is too long, the middle is
+ * left out. */
 #ifndef LOWBIT_H
 #define LOWBIT_H
 
