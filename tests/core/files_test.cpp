@@ -188,6 +188,13 @@ TEST_F(Files, BehindALinkToNowhere_AreAnErrorThatNamesTheFolder) {
   EXPECT_TRUE(is(file_, S_IFLNK));
 }
 
+TEST_F(Files, AFolderBehindADanglingLink_IsMade) {
+  fs::create_directories(folder_ / "sub");
+  fs::create_symlink("../target", folder_ / "sub/link");
+  make_writable_folder(folder_ / "sub/link");
+  EXPECT_TRUE(is_folder(folder_ / "target"));
+}
+
 TEST_F(Files, LinksInACircle_AreAnError) {
   fs::create_symlink("other", file_);
   fs::create_symlink("state", folder_ / "other");
