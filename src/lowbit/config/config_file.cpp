@@ -399,6 +399,8 @@ void require_text(std::string_view content, const fs::path& path) {
 
 std::optional<std::string> option_word(std::string_view text) {
   for (const std::string_view quote : {"", "'", "\""}) {
+    // Alone it could be read as it is, but not in front of a further word that ends with its quote.
+    if (quote.empty() && text.find_first_of("'\"") == 0) continue;
     std::string word = fmt::format("{}{}{}", quote, text, quote);
     const std::vector<Argument> read = words_of_options(argument(word, ""));
     if (read.size() == 1 && read[0].text == text) return word;
