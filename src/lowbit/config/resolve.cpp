@@ -22,7 +22,7 @@ struct DataFacts {
   int size;  // pixels of a side
   std::array<double, 3> mean, std;
 };
-constexpr DataFacts kImageNet = {
+constexpr DataFacts kImageNetFacts = {
     "imagenet", 1000, 224, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
 // Data sets whose images all have one size.
 constexpr DataFacts kFacts[] = {
@@ -117,7 +117,7 @@ class Resolver {
     const DataFacts* of_data_set = facts_of(dataset);
     if (dataset == "fashion" && !names_a_stem()) imply_keyword("fashion");
 
-    const DataFacts& model = of_keyword ? *of_keyword : of_data_set ? *of_data_set : kImageNet;
+    const DataFacts& model = of_keyword ? *of_keyword : of_data_set ? *of_data_set : kImageNetFacts;
     const std::string source =
         of_keyword ? fmt::format("keyword {}", model.name) : fmt::format("data set {}", dataset);
     fill("--num_classes", options_.model.num_classes, model.classes, source);
