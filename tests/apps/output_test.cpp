@@ -148,12 +148,14 @@ TEST_F(Output, NamesInAPackedFile_AreShownEscaped) {
   for (auto& value : model->values) value->name += kHostile;
   const std::vector<uint8_t> sealed = runtime::seal(*model);
   write("hostile.lowbit", {reinterpret_cast<const char*>(sealed.data()), sealed.size()});
-  for (const std::vector<std::string>& call :
-       {std::vector<std::string>{"summary", "hostile.lowbit"},
-        {"run", "hostile.lowbit", "fashion", "--root", "set"},
-        {"bench", "hostile.lowbit", "--seconds", "0.01", "--layers"}}) {
+  // The data set's classes have other names.
+  const std::vector<std::pair<std::vector<std::string>, int>> calls = {
+      {{"summary", "hostile.lowbit"}, 0},
+      {{"run", "hostile.lowbit", "fashion", "--root", "set"}, 2},
+      {{"bench", "hostile.lowbit", "--seconds", "0.01", "--layers"}, 0}};
+  for (const auto& [call, status] : calls) {
     const Finished done = run(call);
-    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(done.status, status) << done.err;
     expect_harmless(done.out + done.err);
   }
   EXPECT_THAT(run({"summary", "hostile.lowbit"}).out, HasSubstr("\\x1b]0;title\\x07\\x1b[2J"));

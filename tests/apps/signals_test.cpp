@@ -29,8 +29,9 @@ TEST_F(Signals, EndARunThatHasNotBegunAtOnce) {
   ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     fs::remove(folder_ / "out");
-    const pid_t child = start({"train", "--model", "resnet20", "--dataset", "cifar100", "--root",
-                               "data", "--keyword", "cifar100,origin,fix,singleconv,cbsa"});
+    const pid_t child =
+        start({"train", "--model", "resnet20", "--dataset", "cifar100", "--root", "data",
+               "--keyword", "cifar100,origin,fix,singleconv,cbsa", "--device", "cpu"});
     await("waiting for it", child);
     ::kill(child, signal);
     const Finished stopped = finish(child);
