@@ -85,14 +85,21 @@ bool failed_of_its_own(const Children::Ended& ended) {
   return ended.status != 0 && ended.status != kLostPeer && ended.status <= 128;
 }
 
-// Waits for all. The one that failed first of its own accord, or, where the first process failed
-// so, that one, which has said why; nothing if none did. interrupted: the status of a process that
-// a signal of the user stopped, else 0.
-std::optional<Children::Ended> watch(Children& children, int& interrupted) {
+struct Outcome {
+  // The process that failed first of its own accord, or, where the first process failed so, that
+  // one, which has said why; nothing if none did.
   std::optional<Children::Ended> failed;
+  int interrupted = 0;         // the status of a process that a signal of the user stopped, else 0
+  bool first_said_so = false;  // the first process ended by that itself
+};
+
+// Waits for all.
+Outcome watch(Children& children) {
+  Outcome outcome;
   while (children.running() > 0) {
     // One that saves its state after a signal takes its time.
-    const auto ended = failed && !interrupted ? children.wait(kGrace) : children.wait();
+    const auto ended =
+        outcome.failed && !outcome.interrupted ? children.wait(kGrace) : children.wait();
     if (!ended) {
       children.kill_all();
       while (children.wait()) {
@@ -100,16 +107,20 @@ std::optional<Children::Ended> watch(Children& children, int& interrupted) {
       break;
     }
     if (ended->status == 0) continue;
+    std::optional<Children::Ended>& failed = outcome.failed;
     if (was_stopped(ended->status)) {
+      outcome.interrupted = ended->status;
+      if (ended->child == 0) outcome.first_said_so = !ended->killed;
       // Where the signal was for that one alone, the others would wait for it.
-      interrupted = ended->status;
       children.ask_to_end();
     } else if (!failed || failed->status == kLostPeer ||
-               (ended->child == 0 && failed_of_its_own(*ended) && failed_of_its_own(*failed)))
+               (ended->child == 0 && failed_of_its_own(*ended) && failed_of_its_own(*failed))) {
       failed = ended;
+    }
   }
-  if (interrupted && failed && failed->status == kLostPeer) failed.reset();
-  return failed;
+  if (outcome.interrupted && outcome.failed && outcome.failed->status == kLostPeer)
+    outcome.failed.reset();
+  return outcome;
 }
 
 // A suspended process does not say itself why the others wait.
@@ -168,9 +179,11 @@ int launch(const Arguments& arguments, int count, const config::TrainOptions& op
     children.start(arguments, environment_of(place), ::fileno(nowhere.get()), ::fileno(file.get()));
   }
   say_who_is_suspended(children, first);
-  int interrupted = 0;
-  const auto failed = watch(children, interrupted);
-  return failed ? tell(*failed, children, first, errors) : interrupted;
+  const Outcome outcome = watch(children);
+  if (outcome.failed) return tell(*outcome.failed, children, first, errors);
+  if (outcome.interrupted && !outcome.first_said_so)
+    complain("lowbit: stopped by signal {}\n", outcome.interrupted - 128);
+  return outcome.interrupted;
 }
 
 }  // namespace lowbit::app

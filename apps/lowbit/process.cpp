@@ -118,7 +118,12 @@ pid_t spawn(const Arguments& arguments, const std::vector<std::string>& environm
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   ::posix_spawnattr_setsigmask(&attributes, &mask);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  // A background job of a script has SIGINT ignored, and so would the child, until it handles it.
+  sigset_t obeyed;
+  ::sigemptyset(&obeyed);
+  for (const Handler& handler : handlers) ::sigaddset(&obeyed, handler.signal);
+  ::posix_spawnattr_setsigdefault(&attributes, &obeyed);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, pointers.data(),
                                   environment_with(environment).data());
@@ -224,7 +229,8 @@ std::optional<Children::Ended> Children::wait(std::optional<std::chrono::millise
       }
       children[child] = 0;
       --running_;
-      return Ended{child, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
+      if (WIFSIGNALED(status)) return Ended{child, 128 + WTERMSIG(status), true};
+      return Ended{child, WEXITSTATUS(status), false};
     }
     if (longest && std::chrono::steady_clock::now() >= end) break;
     if (longest) std::this_thread::sleep_for(kNap);

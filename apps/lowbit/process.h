@@ -45,6 +45,7 @@ class Children {
   struct Ended {
     size_t child;  // counted from 0, in the order of their start
     int status;    // exit status, or 128 + the signal that ended it
+    bool killed;   // by that signal, so that it could not say anything
   };
   // Called in wait() for a child that SIGSTOP has suspended, and when it goes on.
   std::function<void(size_t child, bool goes_on)> on_suspended = [](size_t, bool) {};

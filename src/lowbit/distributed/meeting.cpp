@@ -13,6 +13,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/distributed/background.h"
+#include "lowbit/distributed/peer_lost.h"
 #include "lowbit/distributed/peer_watch.h"
 #include "lowbit/distributed/port.h"
 
@@ -71,8 +72,10 @@ class Meeting {
     } catch (const core::Error&) {
       throw;
     } catch (const std::exception& error) {
-      throw core::failure("process 0 of the run has left {}", address_of(place_))
-          .detail(reason_of(error));
+      PeerLost lost(
+          fmt::format("process 0 of {}, which was at {}", place_.size, address_of(place_)));
+      lost.detail(reason_of(error));
+      throw lost;
     }
   }
 
