@@ -109,7 +109,7 @@ std::optional<ExportCall> read_export_call(const Arguments& arguments) {
   return call;
 }
 
-// A network may have more classes than the data set names; numbers stand for the others.
+// A network may have more classes than the data set names; numbers name the others.
 std::vector<std::string> all_classes(std::vector<std::string> names, int classes) {
   while (!names.empty() && static_cast<int>(names.size()) < classes)
     names.push_back(std::to_string(names.size()));

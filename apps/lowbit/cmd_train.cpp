@@ -166,7 +166,7 @@ int run_at(const distributed::Place& place, config::Configuration configuration)
   distributed::take_part_of_cores(place);
   const auto group = join(place, configuration);
   try {
-    // What must be downloaded is there before the others look for it, however long that takes.
+    // The leader downloads what is missing before the others look for it, however long that takes.
     if (place.leads()) require_inputs(configuration.options);
     group->wait_for_all(distributed::Limit::none);
     use_classes_of_files(configuration);

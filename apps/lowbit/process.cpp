@@ -222,7 +222,7 @@ std::optional<Children::Ended> Children::wait(std::optional<std::chrono::millise
     if (const auto found = std::ranges::find(pids_, pid); pid > 0 && found != pids_.end()) {
       const auto child = static_cast<size_t>(found - pids_.begin());
       if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
-        // What Ctrl-Z suspends is the terminal's matter.
+        // The terminal reports what Ctrl-Z suspends.
         if (WIFCONTINUED(status) || WSTOPSIG(status) == SIGSTOP)
           on_suspended(child, WIFCONTINUED(status));
         continue;
