@@ -7,12 +7,9 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-default_config=$root/config/config.lsq.train-scratch.fashion.2bit.resnet20
+export LOWBIT_DEFAULT_CONFIG=$root/config/config.lsq.train-scratch.fashion.2bit.resnet20
 
 bash "$root/setup.sh"
 source "$root/tools/setup/build.sh"
 
-if (($# == 0)) || [[ $1 == -* ]]; then
-  set -- "$default_config" "$@"
-fi
 exec "$root/build/$(choose_preset)/lowbit" train "$@"

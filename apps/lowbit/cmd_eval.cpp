@@ -9,7 +9,6 @@
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/data/labels.h"
 #include "lowbit/train/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
@@ -53,7 +52,9 @@ int eval(const Arguments& arguments) {
     return 2;
   }
   const FileCall call = split_call("eval", "checkpoint", arguments);
-  if (!call.file) throw core::usage_error("eval: no checkpoint is given").detail(eval_usage);
+  if (!call.file)
+    throw core::usage_error("eval: no checkpoint is given")
+        .detail("'lowbit eval -h' says how it is called");
   const std::string& path = *call.file;
   const train::Value checkpoint = train::read_checkpoint(path);
   log_to_console();
@@ -63,9 +64,6 @@ int eval(const Arguments& arguments) {
   ProgressDisplay display;
   train::Trainer trainer(configuration, display);
   require_weights(trainer.loaded(), path);
-  if (train::has_description(checkpoint))
-    data::require_classes_of(train::description_of(checkpoint, path).class_names,
-                             trainer.class_names(), "checkpoint");
   evaluate(trainer);
   return 0;
 }

@@ -16,6 +16,7 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
 #include "lowbit/data/crop.h"
+#include "lowbit/data/labels.h"
 #include "lowbit/deploy/lower.h"
 #include "lowbit/deploy/packed_size.h"
 #include "lowbit/deploy/prove.h"
@@ -24,6 +25,7 @@
 #include "lowbit/runtime/container.h"
 #include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/loaded_network.h"
+#include "lowbit/train/run_state.h"
 #include "open_checkpoint.h"
 #include "output.h"
 #include "pixel_source.h"
@@ -189,13 +191,15 @@ int export_as(const ExportCall& call, const train::Value& file) {
   const train::LoadedNetwork loaded =
       train::load_network(configuration.options.model, file, call.checkpoint);
   require_weights(loaded.report, call.checkpoint);
-  train::require_finite(*loaded.network, call.checkpoint);
   models::Network& network = *loaded.network;
   train::require_finite(network, call.checkpoint);
   network.eval();
 
   const torch::NoGradGuard no_grad;
   PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
+  if (train::has_description(file))
+    data::require_classes_of(train::description_of(file, call.checkpoint).class_names,
+                             validation.class_names(), "checkpoint");
   const int64_t calibration = std::min<int64_t>(call.calibrate, training.size());
   const torch::Tensor images = normalized(training.fetch(0, calibration).pixels, data);
   core::log().info("{}", network.description());

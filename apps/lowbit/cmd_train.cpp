@@ -1,6 +1,6 @@
 // lowbit train [CONFIG] [options]: a run from its config file to its summary.
 
-#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -14,7 +14,6 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
-#include "lowbit/data/dataset.h"
 #include "lowbit/distributed/group.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
@@ -42,12 +41,6 @@ void log_settings(const config::Configuration& configuration, spdlog::level::lev
 void log_schedule(const config::TrainOptions& options) {
   for (int epoch = 0; epoch < train::total_epochs(options); ++epoch)
     core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
-}
-
-// A folder of any pictures says how many classes there are.
-void use_classes_of_files(config::Configuration& configuration) {
-  if (const auto classes = data::classes_in_files(configuration.options.data))
-    configuration.use_classes(*classes, "classes of the data set's files");
 }
 
 // Everything that can be said without data and weights.
@@ -192,10 +185,13 @@ int train(const Arguments& arguments) {
     print_lines("usage: lowbit train [CONFIG] [options]\n\n" + config::help_text());
     return 0;
   }
-  if (arguments.empty())
+  // That of train.sh, for calls without one.
+  const char* default_file = std::getenv("LOWBIT_DEFAULT_CONFIG");
+  FileCall call = split_call("train", "config file", arguments);
+  if (!call.file && default_file) call.file = default_file;
+  if (!call.file && call.options.empty())
     throw core::usage_error("train: neither a config file nor options are given")
         .detail("for example: lowbit train config/config.lsq.train-scratch.fashion.2bit.resnet20");
-  const FileCall call = split_call("train", "config file", arguments);
   config::Configuration configuration = config::parse_run(call.file, call.options);
   const config::TrainOptions& options = configuration.options.train;
   const auto place = distributed::place_from_environment();

@@ -5,6 +5,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/train/run_state.h"
+#include "run_summary.h"
 
 namespace lowbit::app {
 
@@ -25,9 +26,11 @@ config::Configuration configuration_of(const train::Value& file, const std::stri
 
 config::Configuration configuration_to_use(const train::Value& file, const std::string& path,
                                            const Arguments& options) {
+  const bool described = train::has_description(file);
   Arguments all = options;
-  if (train::has_description(file)) all.insert(all.begin(), {"--device", "auto", "--step", "auto"});
+  if (described) all.insert(all.begin(), {"--device", "auto", "--step", "auto"});
   config::Configuration configuration = configuration_of(file, path, all, /*for_network=*/false);
+  if (!described) use_classes_of_files(configuration);
   config::TrainOptions& run = configuration.options.train;
   run.pretrained.clear();
   run.distill_teacher.clear();
@@ -44,7 +47,9 @@ void require_weights(const train::LoadReport& report, const std::string& path) {
     return entry.find(".quant_") == std::string::npos;
   });
   if (missing == report.stayed.end()) return;
-  throw core::usage_error("{}: does not fit the network: it lacks {}", path, *missing)
+  const bool lacks = missing->find(", in the file [") == std::string::npos;
+  throw core::usage_error("{}: does not fit the network: {}{}", path, lacks ? "it lacks " : "",
+                          *missing)
       .detail(
           "the options say what the network is: --model, --keyword, --num_classes, "
           "--width_alpha; 'lowbit tools load' lists all that does not fit");

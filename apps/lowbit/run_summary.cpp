@@ -77,6 +77,11 @@ std::vector<std::string> next_steps(const config::Configuration& configuration,
 
 }  // namespace
 
+void use_classes_of_files(config::Configuration& configuration) {
+  if (const auto classes = data::classes_in_files(configuration.options.data))
+    configuration.use_classes(*classes, "classes of the data set's files");
+}
+
 void require_inputs(const config::Options& options) {
   train::choose_device(options.train);
   for_each_input(options, data::obtain_files, [](const auto& require) { require(); });

@@ -6,6 +6,9 @@
 
 namespace lowbit::app {
 
+// A folder of any pictures says how many classes there are, where no option does.
+void use_classes_of_files(config::Configuration& configuration);
+
 // Throws what the run would fail with for want of a file or a device, before it has written any.
 // Data that are missing are downloaded where that is possible.
 void require_inputs(const config::Options& options);

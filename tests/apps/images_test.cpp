@@ -77,7 +77,14 @@ TEST_F(Photographs, TrainAndEvaluateTheSameWithAnyNumberOfThreads) {
   fs::rename(folder_ / "photos/train/cat", folder_ / "photos/train/cow");
   const Finished other = run({"eval", checkpoint_.string()});
   EXPECT_EQ(other.status, 2);
-  EXPECT_THAT(other.err, HasSubstr("class 0 is 'cat' in the checkpoint and 'cow' in the data set"));
+  const std::string message = "class 0 is 'cat' in the checkpoint and 'cow' in the data set";
+  EXPECT_THAT(other.err, HasSubstr(message));
+  const Finished by_train = train({"-e"});
+  EXPECT_EQ(by_train.status, 2);
+  EXPECT_THAT(by_train.err, HasSubstr(message));
+  const Finished exported = run({"export", checkpoint_.string()});
+  EXPECT_EQ(exported.status, 2);
+  EXPECT_THAT(exported.err, HasSubstr(message));
 }
 
 TEST_F(Photographs, GiveTheNetworkTheirNumberOfClasses) {
@@ -92,6 +99,26 @@ TEST_F(Photographs, GiveTheNetworkTheirNumberOfClasses) {
   const Finished evaluated = run({"eval", checkpoint_.string()});
   EXPECT_EQ(evaluated.status, 0) << evaluated.err;
   EXPECT_THAT(evaluated.out, HasSubstr(" 2 classes"));
+
+  // A file without a description, too.
+  ASSERT_EQ(run({"tools", "save", "--old", checkpoint_, "--new", "bare.pth"}).status, 0);
+  std::vector<std::string> bare = {
+      "eval",         "bare.pth", "--dataset", "imagenet", "--root",        "photos",
+      "--input_size", "32",       "--device",  "cpu",      "--width_alpha", "0.125",
+      "--model",      "resnet20", "--keyword", words[7],   "--fm_enable"};
+  bare.insert(bare.end(), {"--fm_bit", "2", "--wt_enable", "--wt_bit", "2"});
+  const Finished foreign = run(bare);
+  EXPECT_EQ(foreign.status, 0) << foreign.err;
+  EXPECT_EQ(foreign.out.substr(foreign.out.find("evaluate accuracy")),
+            evaluated.out.substr(evaluated.out.find("evaluate accuracy")));
+  for (const char* split : {"train", "val"})
+    fs::copy(folder_ / "photos" / split / "cat", folder_ / "photos" / split / "cow");
+  const Finished other = run(bare);
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, ContainsRegex("lowbit: bare.pth: does not fit the network: fc.weight "
+                                       "\\[3, [0-9]+\\], in the file \\[2, [0-9]+\\]\n.*"
+                                       "--num_classes"));
+  for (const char* split : {"train", "val"}) fs::remove_all(folder_ / "photos" / split / "cow");
 
   // More classes than the folder has: numbers stand for the others.
   std::vector<std::string> more = words;

@@ -173,6 +173,15 @@ TEST_F(Numbers, LogitsThatAreAllZero_AreProvedWithANumber) {
   EXPECT_EQ(packed_difference(), 0);
 }
 
+TEST_F(Numbers, OfANetworkThatIsProved_StayAsTheyWere) {
+  std::vector<torch::Tensor> before;
+  for (const models::NamedTensor& each : network_->state()) before.push_back(each.tensor.clone());
+  packed_difference();
+  const std::vector<models::NamedTensor> after = network_->state();
+  for (size_t i = 0; i < after.size(); ++i)
+    EXPECT_TRUE(torch::equal(before[i], after[i].tensor)) << after[i].name;
+}
+
 TEST_F(Numbers, EqualNaNs_ProveNothing) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor pixels = noise_images(1, network_->options().input_size);

@@ -117,6 +117,13 @@ entry train.sh CONFIG --lr 1
 expect_status 7
 [ "$output" = $'set up\ntrain CONFIG --lr 1' ] || fail "another call was expected"
 
+begin "train.sh leaves to the program whether a config file is named, and says which is the default"
+entry train.sh --lr 1 CONFIG
+[ "$output" = $'set up\ntrain --lr 1 CONFIG' ] || fail "another call was expected"
+grep -q '^export LOWBIT_DEFAULT_CONFIG=$root/config/' "$root/train.sh" || fail "no default is given"
+[ -f "$(sed -n "s|^export LOWBIT_DEFAULT_CONFIG=\$root|$root|p" "$root/train.sh")" ] ||
+  fail "the default does not exist"
+
 begin "start_on_terminate.sh sets up, then waits as lowbit after"
 entry start_on_terminate.sh 12 CONFIG 3 --lr 1
 expect_status 7

@@ -174,6 +174,18 @@ TEST_F(LoadedOptions, LeaveNoTraceOfTheCheckBeforeTheRun) {
   EXPECT_TRUE(network.is_training());
 }
 
+TEST_F(LoadedOptions, LeaveNoTraceOfAnEvaluationAlone) {
+  run("x", {"--epochs", "1", "--stable", "20"});
+  Watcher watcher;
+  Trainer trainer(configuration("x", {"-e", "--stable", "20"}), watcher);
+  NamedTensors before;
+  for (const auto& [name, tensor] : named_tensors(trainer.network()))
+    before.emplace_back(name, tensor.clone());
+  const double first = trainer.evaluate().loss;
+  EXPECT_EQ(trainer.evaluate().loss, first);
+  expect_same_bits(named_tensors(trainer.network()), before);
+}
+
 TEST_F(LoadedOptions, OfXnorBehindReluAreTold) {
   const auto layers = [&](const std::string& activation) {
     const config::Configuration made =

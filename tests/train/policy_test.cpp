@@ -148,6 +148,10 @@ TEST_F(ProbeTraining, ListsChooseNames) {
   EXPECT_TRUE(found);
   EXPECT_THROW(run("wrong", probing({"--probe_list", "clip_vall"})), core::Error);
   EXPECT_THROW(run("wrong", probing({"--probe_index", "99"})), core::Error);
+  fs::create_directories(folder_ / "exp/resnet20/file");
+  core::replace_file(folder_ / "exp/resnet20/file/probe", "in its place");
+  EXPECT_THROW(run("file", probing({"--probe_iteration", "4"})), core::Error);
+  EXPECT_FALSE(fs::exists(checkpoint("file"))) << "known before the run";
 }
 
 }  // namespace

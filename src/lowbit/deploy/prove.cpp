@@ -8,6 +8,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/deploy/evaluate.h"
+#include "lowbit/models/evaluation.h"
 #include "lowbit/runtime/container.h"
 
 namespace lowbit::deploy {
@@ -105,6 +106,7 @@ Prover::Prover(models::Network& network, const packed::ModelT& model)
 Proof Prover::prove(const torch::Tensor& pixels, const torch::Tensor& images,
                     const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
+  const models::Evaluation evaluation(network_);
   const std::vector<torch::Tensor> expected = evaluate(model_, pixels);
   Comparison comparison(expected, model_);
   comparison.run(plain_, pixels, 0);

@@ -11,6 +11,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/json_text.h"
 #include "lowbit/data/batches.h"
+#include "lowbit/models/evaluation.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/report/markup.h"
 #include "lowbit/tensor/tensor.h"
@@ -101,6 +102,7 @@ Predictions predict(Images& images, models::Network& before, models::Network& af
   std::vector<torch::Tensor> labels, of_before, of_after;
   for (int64_t first = 0; first < images.size(); first += kBatch) {
     const train::Batch batch = images.at(first, std::min(kBatch, images.size() - first));
+    const models::Evaluation evaluation(after);  // each batch meets the network as it was saved
     labels.push_back(batch.targets.cpu());
     of_before.push_back(before.forward(batch.images).argmax(1).cpu());
     of_after.push_back(after.forward(batch.images).argmax(1).cpu());

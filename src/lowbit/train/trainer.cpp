@@ -9,8 +9,10 @@
 #include "lowbit/core/files.h"
 #include "lowbit/core/interrupt.h"
 #include "lowbit/core/log.h"
+#include "lowbit/data/labels.h"
 #include "lowbit/data/packed_index.h"
 #include "lowbit/distributed/equality.h"
+#include "lowbit/models/evaluation.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
 #include "lowbit/tensor/tensor.h"
@@ -171,6 +173,8 @@ Trainer::Trainer(const config::Configuration& configuration, Observer& observer,
     validation_ = std::make_unique<Validation>(options_, step_);
     agree_on_set("validation", validation_->source());
     check_classes(validation_->class_names());
+    if (options_.train.evaluate)
+      data::require_classes_of(loaded_classes_, validation_->class_names(), "checkpoint");
   }
 }
 
@@ -219,10 +223,13 @@ void Trainer::load_weights() {
 }
 
 void Trainer::load(const Value& file, const std::string& path, LoadPurpose purpose) {
-  if (has_description(file))
+  if (has_description(file)) {
+    const Description description = description_of(file, path);
+    loaded_classes_ = description.class_names;
     for (const std::string& change :
-         changed_options(description_of(file, path).configuration, configuration_, purpose))
+         changed_options(description.configuration, configuration_, purpose))
       core::log().info("{}: another option than in its run: {}", path, change);
+  }
   loaded_file_ = path;
   loaded_ = load_state(*network_, file, scope_of_loading(), path);
   log_load(loaded_, path);
@@ -247,6 +254,7 @@ BatchLoop& Trainer::validation_steps() {
 
 Accuracy Trainer::evaluate() {
   BatchLoop& steps = validation_steps();
+  const models::Evaluation evaluation(*network_);
   return validation_->run(*network_, steps, observer_, 0);
 }
 
@@ -389,7 +397,10 @@ void Trainer::save(Training& training) const {
 }
 
 RunResult Trainer::train(const std::function<void()>& before_epochs) {
-  if (leads()) files_.make_folders();
+  if (leads()) {
+    files_.make_folders();
+    if (options_.train.probe) core::make_writable_folder(files_.probe(0).parent_path());
+  }
   RunResult result;
   Training training(*this);
   result.full_precision_start = full_precision_start();
@@ -457,7 +468,6 @@ void Trainer::probe_step(Training& training) {
   const Batch next = make_batch(count, *training.source, step_);
   training.source->assemble_at(shard.place_of(first), next.images, next.targets);
   const std::filesystem::path file = files_.probe(iteration);
-  core::make_writable_folder(file.parent_path());
   write_checkpoint(file, probe.look(next.images));
   training.loop.set_position(first);
   core::log().info("probe: wrote {}", file.string());
@@ -567,7 +577,8 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   check_equal(training);
   share_statistics();
   if (validation_) {
-    result.last = evaluate();
+    // A part of the run: the warm-up of quantizers counts it, as the published code does.
+    result.last = validation_->run(*network_, validation_steps(), observer_, epoch);
     best = result.last->top1 > position.best_top1;
     if (best) {
       position.best_top1 = result.last->top1;

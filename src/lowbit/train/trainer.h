@@ -48,10 +48,6 @@ class Trainer {
   const std::string& loaded_file() const { return loaded_file_; }
   const LoadReport& loaded() const { return loaded_; }
   const RunFiles& files() const { return files_; }
-  // Of the validation set, by label; empty if there is none.
-  std::vector<std::string> class_names() const {
-    return validation_ ? validation_->class_names() : std::vector<std::string>();
-  }
 
  private:
   // What exists only while training.
@@ -136,6 +132,7 @@ class Trainer {
   RunRecord record_;
   std::shared_ptr<models::Network> network_;
   std::string loaded_file_;
+  std::vector<std::string> loaded_classes_;  // that the file names
   LoadReport loaded_;
   const RunStart start_;
   std::unique_ptr<Validation> validation_;
