@@ -26,6 +26,8 @@ constexpr const char* after_usage =
     "where\n"
     "it has written one. Wrong use and Ctrl-C are no failures to repeat.\n";
 
+constexpr const char* how_called = "'lowbit after -h' says how it is called";
+
 struct AfterCall {
   pid_t pid;
   std::string config_file;
@@ -41,11 +43,11 @@ std::optional<int> number_of(const std::string& word, int least) {
 
 AfterCall read_after_call(const Arguments& arguments) {
   if (arguments.size() < 2)
-    throw core::usage_error("after: PID and CONFIG are needed").detail(after_usage);
+    throw core::usage_error("after: PID and CONFIG are needed").detail(how_called);
   AfterCall call;
   const std::optional<int> pid = number_of(arguments[0], 1);
   if (!pid)
-    throw core::usage_error("after: '{}' is no process id", arguments[0]).detail(after_usage);
+    throw core::usage_error("after: '{}' is no process id", arguments[0]).detail(how_called);
   call.pid = *pid;
   call.config_file = arguments[1];
   size_t next = 2;
@@ -53,7 +55,7 @@ AfterCall read_after_call(const Arguments& arguments) {
     const std::optional<int> repeat = number_of(arguments[next], 0);
     if (!repeat)
       throw core::usage_error("after: '{}' is no number of repetitions", arguments[next])
-          .detail(after_usage);
+          .detail(how_called);
     call.repeat = *repeat;
     ++next;
   }

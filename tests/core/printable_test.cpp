@@ -53,11 +53,11 @@ TEST(Printable, RandomBytes_BecomePrintableOnce) {
   }
 }
 
-TEST(Printable, ErrorsOfNamesWithEscapes_AreOneLine) {
+TEST(Printable, ErrorsOfNamesWithEscapes_HaveNoFurtherLines) {
   Error error = usage_error("no file '{}'", "a\n\x1b[2J");
-  error.at("b\nc").suggest("d\x07").detail("looked for e\x1b\nthen f");
+  error.at("b\nc").suggest("d\x07").detail("looked for e\x1b\nthen f").detail("g");
   EXPECT_STREQ(error.what(), "b\\nc: no file 'a\\n\\x1b[2J'; did you mean 'd\\x07'?");
-  EXPECT_EQ(error.details(), "looked for e\\x1b\nthen f");
+  EXPECT_EQ(error.details(), "looked for e\\x1b\\nthen f\ng");
 }
 
 }  // namespace

@@ -293,7 +293,7 @@ TEST(Facts, SurviveTheWay) {
   EXPECT_EQ(facts[1].name, "b");
   EXPECT_EQ(facts[1].value, "1\n2 '");
   EXPECT_EQ(differences(facts, facts, 1), "");
-  EXPECT_EQ(differences(facts, {{"a", ""}}, 3), "b: '1\n2 '' in process 0, nothing in process 3");
+  EXPECT_EQ(differences(facts, {{"a", ""}}, 3), "b: '1\\n2 '' in process 0, nothing in process 3");
 }
 
 TEST(Reminder, IsDueMoreAndMoreRarely) {

@@ -12,6 +12,7 @@ namespace {
 
 using core::Error;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -228,11 +229,11 @@ TEST(LoadState, ReportsWhatStayedAndWhatWasNotUsed) {
 TEST(LoadState, AFileOfWhichNothingFitsIsAnErrorThatShowsBothSides) {
   Net net;
   try {
-    load_state(net, {{"features.0.weight", torch::ones({4, 4})}});
+    load_state(net, {{"features.0\nlowbit: forged", torch::ones({4, 4})}});
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_THAT(error.details(), HasSubstr("fc.weight [3, 2]"));
-    EXPECT_THAT(error.details(), HasSubstr("features.0.weight [4, 4]"));
+    EXPECT_THAT(error.details(), HasSubstr("the network has: fc.weight [3, 2], "));
+    EXPECT_THAT(error.details(), EndsWith("\nthe file has:    features.0\\nlowbit: forged [4, 4]"));
   }
 }
 

@@ -8,7 +8,6 @@
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/resolve.h"
 #include "lowbit/core/json_text.h"
-#include "lowbit/core/printable.h"
 
 namespace lowbit::config {
 namespace {
@@ -78,7 +77,7 @@ Configuration configure(const std::optional<std::filesystem::path>& config_file,
     return result;
   } catch (core::Error& error) {
     // A misspelled name of the file may well be why something else is missing.
-    for (const std::string& warning : warnings) error.detail(core::printable(warning));
+    for (const std::string& warning : warnings) error.detail(warning);
     throw;
   }
 }

@@ -26,9 +26,9 @@ Error& Error::suggest(std::string_view nearest) {
   return *this;
 }
 
-Error& Error::detail(std::string_view lines) {
+Error& Error::detail(std::string_view line) {
   if (!details_.empty()) details_ += '\n';
-  details_ += printable_lines(lines);
+  details_ += printable(line);
   return *this;
 }
 

@@ -27,11 +27,12 @@ class Error : public std::exception {
   Error& at(std::string_view file, int line = 0);
   // The valid name nearest to the wrong one; nothing if empty.
   Error& suggest(std::string_view nearest);
-  // Further lines, printed below the first; printable but for their line feeds.
-  Error& detail(std::string_view lines);
+  // A further line, printed below the earlier ones; printable as what() is.
+  Error& detail(std::string_view line);
 
   // "FILE:LINE: MESSAGE; did you mean 'NEAREST'?": one line, printable whatever the names in it.
   const char* what() const noexcept override { return line_.c_str(); }
+  // The further lines, a line feed between them.
   const std::string& details() const { return details_; }
   ErrorKind kind() const { return kind_; }
   int exit_status() const { return kind_ == ErrorKind::usage ? 2 : 1; }

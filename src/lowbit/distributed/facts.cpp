@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
+
+#include "lowbit/core/printable.h"
 
 namespace lowbit::distributed {
 namespace {
@@ -13,8 +16,9 @@ constexpr char kBetween = '\0', kBehind = '\1';
 std::string shown(const Fact* fact) {
   constexpr size_t kLongest = 200;
   if (!fact) return "nothing";
-  return fact->value.size() <= kLongest ? "'" + fact->value + "'"
-                                        : "'" + fact->value.substr(0, kLongest) + "...'";
+  const bool whole = fact->value.size() <= kLongest;
+  return fmt::format("'{}{}'", core::printable(fact->value.substr(0, kLongest)),
+                     whole ? "" : "...");
 }
 
 const Fact* named(const Facts& facts, const std::string& name) {
@@ -57,10 +61,11 @@ std::string differences(const Facts& first, const Facts& own, int rank) {
 }
 
 core::Error disagreement(const std::string& differences) {
-  const size_t end = differences.find('\n');
-  core::Error error =
-      core::usage_error("the processes of the run differ in {}", differences.substr(0, end));
-  if (end != std::string::npos) error.detail(differences.substr(end + 1));
+  std::istringstream lines(differences);
+  std::string line;
+  std::getline(lines, line);
+  core::Error error = core::usage_error("the processes of the run differ in {}", line);
+  while (std::getline(lines, line)) error.detail(line);
   return error;
 }
 

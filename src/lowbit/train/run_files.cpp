@@ -6,7 +6,6 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
-#include "lowbit/core/printable.h"
 
 namespace lowbit::train {
 namespace fs = std::filesystem;
@@ -27,11 +26,9 @@ fs::path first_existing(const std::vector<fs::path>& places) {
 
 fs::path require_one(const std::vector<fs::path>& places, const char* option) {
   if (fs::path found = first_existing(places); !found.empty()) return found;
-  std::string looked;
-  for (const fs::path& place : places)
-    looked += fmt::format("{}  looked for {}", looked.empty() ? "" : "\n",
-                          core::printable(place.string()));
-  throw core::failure("{}: no file '{}'", option, places.back().string()).detail(looked);
+  core::Error error = core::failure("{}: no file '{}'", option, places.back().string());
+  for (const fs::path& place : places) error.detail("  looked for " + place.string());
+  throw error;
 }
 
 }  // namespace

@@ -177,8 +177,8 @@ LoadReport load_state(torch::nn::Module& network, const NamedTensors& tensors) {
     if (!used.contains(name) && !counts_batches(name)) report.unused.push_back(name);
   if (used.empty())
     throw core::failure("nothing in the checkpoint fits the network")
-        .detail(fmt::format("the network has: {}\nthe file has:    {}", examples(targets),
-                            examples(tensors)));
+        .detail("the network has: " + examples(targets))
+        .detail("the file has:    " + examples(tensors));
   return report;
 }
 
