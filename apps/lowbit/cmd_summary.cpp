@@ -136,6 +136,7 @@ int summary(const Arguments& arguments) {
   Arguments words = arguments;
   const GraphRequest graph = take_graph_request(words);
   const auto [file, options] = split_call("summary", "file", words);
+  if (!graph.file.empty()) core::require_writable(graph.file, core::Special::written);
   if (file && is_packed(*file)) {
     if (graph.given) throw core::usage_error("summary: a packed file has no graph to show");
     if (!options.empty())

@@ -38,10 +38,7 @@ class Output : public Program {
       ::close(STDERR_FILENO);
     };
   }
-  void train_and_pack() {
-    const Finished trained = run({"train", "config.lsq", "--epochs", "1", "--pack"});
-    ASSERT_EQ(trained.status, 0) << trained.err;
-  }
+  void train_and_pack() { train_once(/*pack=*/true); }
   // The verbs that a help lists behind `program`.
   static std::vector<std::string> verbs_of(const std::string& help, const std::string& program) {
     std::vector<std::string> verbs;
@@ -203,6 +200,7 @@ TEST_F(Output, OntoAFolderOrAFifo_IsRefusedAndTheyStay) {
   train_and_pack();
   const std::string checkpoint = checkpoint_;
   fs::create_directories(folder_ / "a_folder");
+  write("names", "conv1\n");
   ASSERT_EQ(::mkfifo((folder_ / "a_fifo").c_str(), 0600), 0);
   for (const std::string place : {"a_folder", "a_fifo", "no/such/place"})
     for (const std::vector<std::string>& call :
@@ -210,6 +208,7 @@ TEST_F(Output, OntoAFolderOrAFifo_IsRefusedAndTheyStay) {
           {"export", checkpoint, "--check", "20", "--onnx"},
           {"report", "exp/resnet20/small", "--no-images", "-o"},
           {"tools", "save", "--old", checkpoint, "--new"},
+          {"tools", "update", "--old", checkpoint, "--mf", "names", "--mt", "names", "--new"},
           {"tools", "pack-data", "set"}}) {
       std::vector<std::string> words = call;
       words.push_back(place);

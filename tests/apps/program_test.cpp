@@ -190,6 +190,16 @@ TEST_F(Program, TakesOptionsBeforeTheFile) {
             run({"summary", "config.lsq", "--wt_bit", "4"}).out);
 }
 
+TEST_F(Program, TakesTheDefaultConfigWhereNoneIsNamed) {
+  write("other", read(folder_ / "config.lsq") + "case='other'\n");
+  prepare_ = [] { ::setenv("LOWBIT_DEFAULT_CONFIG", "config.lsq", 1); };
+  const std::vector<std::string> options = {"train", "--lr", "1", "--verbose", "--dry-run"};
+  EXPECT_THAT(run(options).out, ContainsRegex("--case +small +\\(config.lsq:5\\)"));
+  std::vector<std::string> named = options;
+  named.push_back("other");
+  EXPECT_THAT(run(named).out, ContainsRegex("--case +other +\\(other:"));
+}
+
 TEST_F(Program, EvaluatesTheRunsOwnCheckpoint) {
   const Finished nothing = run({"train", "config.lsq", "-e"});
   EXPECT_EQ(nothing.status, 1);
@@ -242,9 +252,15 @@ TEST_F(Program, SummaryShowsTheGraphAsTextOrPicture) {
   EXPECT_NE(run({"summary", "config.lsq", "--graph", "nowhere/net.svg"}).status, 0);
 }
 
+TEST_F(Program, AGraphThatCannotBeWritten_IsKnownBeforeTheNetwork) {
+  fs::create_directory(folder_ / "net.svg");
+  const Finished failed = run({"summary", "no_such_config", "--graph", "net.svg"});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_EQ(failed.err, "lowbit: cannot write 'net.svg': it is a folder\n");
+}
+
 TEST_F(Program, SummaryOfACheckpointIsThatOfItsRun) {
-  const Finished trained = run({"train", "config.lsq", "--epochs", "1"});
-  ASSERT_EQ(trained.status, 0) << trained.err;
+  train_once();
   EXPECT_EQ(run({"summary", "--graph", checkpoint_}).out,
             run({"summary", "--graph", "config.lsq"}).out);
   const Finished of_checkpoint = run({"summary", checkpoint_});

@@ -236,10 +236,23 @@ TEST_F(Files, AFifoThatNobodyReadsOrWrites_IsAnErrorAtOnce) {
             "cannot write " + name + "it is a FIFO that no process reads");
   EXPECT_EQ(error_of([&] { read_file(fifo); }),
             "cannot read " + name + "it is a FIFO that no process writes to");
+  EXPECT_EQ(error_of([&] { require_writable(fifo, Special::written); }),
+            "cannot write " + name + "it is a FIFO that no process reads");
   EXPECT_EQ(error_of([&] { require_writable(fifo, Special::refused); }),
             "cannot write " + name + "it is a FIFO");
   EXPECT_EQ(read_start(fifo, 2), "");
   EXPECT_TRUE(is(fifo, S_IFIFO));
+}
+
+TEST_F(Files, AFifoToBeWritten_HasNoEndForItsReaderYet) {
+  const fs::path fifo = make_fifo();
+  const Descriptor reader(fifo, O_RDONLY);
+  char byte = 0;
+  require_writable(fifo, Special::written);
+  EXPECT_EQ(::read(reader.get(), &byte, 1), -1);
+  EXPECT_EQ(errno, EAGAIN) << "not the end, which 0 bytes would say";
+  replace_file(fifo, "x");
+  EXPECT_EQ(::read(reader.get(), &byte, 1), 1);
 }
 
 TEST_F(Files, AFifoThatIsWritten_IsReadToItsEnd) {

@@ -140,6 +140,23 @@ TEST_F(Tools, UpdateWritesTheRenamedFileAndTheBareOne) {
   EXPECT_TRUE(read_checkpoint(report.written[1]).get<Dict>("file").find("first.weight"));
 }
 
+TEST_F(Tools, UpdateOntoAFolder_IsRefusedBeforeAnythingIsReadOrWritten) {
+  fs::create_directories(folder_ / "new.pth-raw");
+  try {
+    update_names(folder_ / "missing.pth", folder_ / "new.pth", {{"a", "b"}}, true);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(),
+              "cannot write '" + (folder_ / "new.pth-raw").string() + "': it is a folder");
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "new.pth"));
+}
+
+TEST(Inspect, NamesInAFile_AreShownOnOneLine) {
+  const Dict file = {{"state_dict", Dict{{"a\nforged = 1", 4}, {"b", 5}}}};
+  EXPECT_EQ(inspect(file, "all"), "a\\nforged = 1 = 4\nb = 5\n");
+}
+
 TEST(Inspect, AllListsEveryEntryInItsOrder) {
   const Dict file = {{"state_dict", Dict{{"conv.weight", torch::zeros({2, 3})}, {"epoch", 4}}}};
   EXPECT_EQ(inspect(file, "all"), "conv.weight [2, 3] Float\nepoch = 4\n");

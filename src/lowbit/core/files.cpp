@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -20,6 +21,10 @@ namespace {
 
 std::string reason() {
   return std::strerror(errno);
+}
+
+std::string reason_not_written() {
+  return errno == ENXIO ? "it is a FIFO that no process reads" : reason();
 }
 
 fs::path folder_of(const fs::path& path) {
@@ -218,7 +223,12 @@ void replace_file(const fs::path& path, std::string_view content, const fs::path
 
 void require_writable(const fs::path& path, Special special) {
   const Target target = target_of(path, special);
-  if (target.special) return;
+  if (target.special) {
+    // Closed by the process's end: otherwise the reader of a FIFO would take it for the end.
+    static std::list<Descriptor> held;
+    if (held.emplace_back(path, O_WRONLY).get() < 0) throw unwritable(path, reason_not_written());
+    return;
+  }
   const fs::path unfinished = unfinished_name(target.file);
   ::unlink(unfinished.c_str());
   if (Descriptor(unfinished, O_WRONLY | O_CREAT | O_EXCL).get() < 0)
@@ -234,7 +244,7 @@ void write_all(const Descriptor& file, const fs::path& path, std::string_view co
     content.remove_prefix(static_cast<size_t>(written));
   }
   if (file.get() >= 0 && content.empty()) return;
-  throw unwritable(path, errno == ENXIO ? "it is a FIFO that no process reads" : reason());
+  throw unwritable(path, reason_not_written());
 }
 
 void append_file(const fs::path& path, std::string_view content) {

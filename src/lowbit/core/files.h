@@ -37,7 +37,8 @@ enum class Special { written, refused };  // devices and FIFOs
 
 // Throws what replace_file would throw for `path`, as far as it can be known before there is
 // content: a folder of that name, a missing folder, no permission, a name that is too long, a file
-// system that is read-only. For what is to be known before long work.
+// system that is read-only, a FIFO that no process reads. For what is to be known before long work.
+// The reader of a FIFO then waits for as long as this process lives.
 void require_writable(const std::filesystem::path& path, Special special);
 
 // Writes at the end of a file, which is made where there is none; an Error (failure) says why if

@@ -175,7 +175,7 @@ std::string text_of(const Value& value) {
     return fmt::format("'{}'", core::printable(*text));
   if (const auto* list = value.get_if<List>()) return fmt::format("a list of {}", list->size());
   if (const auto* dict = value.get_if<Dict>()) return fmt::format("a dict of {}", dict->size());
-  return value.kind();
+  return core::printable(value.kind());
 }
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -259,6 +259,9 @@ Renaming rename(const NamedTensors& tensors, const NameMapping& mapping) {
 
 UpdateReport update_names(const fs::path& old_file, const fs::path& new_file,
                           const NameMapping& mapping, bool raw) {
+  const fs::path raw_file = new_file.string() + "-raw";
+  core::require_writable(new_file, core::Special::written);
+  if (raw) core::require_writable(raw_file, core::Special::written);
   const Value file = read_checkpoint(old_file);
   const StateDict read = read_state(file, old_file.string());
   const NamedTensors& tensors = read.tensors;
@@ -272,8 +275,8 @@ UpdateReport update_names(const fs::path& old_file, const fs::path& new_file,
   write_checkpoint(new_file, with_tensors(file, renaming.tensors, report));
   report.written.push_back(new_file);
   if (raw) {
-    report.written.push_back(new_file.string() + "-raw");
-    write_checkpoint(report.written.back(), to_dict(renaming.tensors));
+    write_checkpoint(raw_file, to_dict(renaming.tensors));
+    report.written.push_back(raw_file);
   }
   return report;
 }

@@ -40,7 +40,7 @@ struct UpdateReport {
 
 // Writes the checkpoint `old_file` to `new_file` with its tensors renamed, in a dict under
 // 'state_dict' with what else the file held; with `raw` additionally the bare dict of tensors to
-// "<new_file>-raw".
+// "<new_file>-raw". Whether they can be written is known before the first is.
 UpdateReport update_names(const std::filesystem::path& old_file,
                           const std::filesystem::path& new_file, const NameMapping& mapping,
                           bool raw);
