@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # library.sh LIBRARY NM OBJDUMP STRIP: liblowbit exports the C interface alone, needs nothing but the
-# system's libraries, and has at most a megabyte without its symbols. The tools are those of its
+# system's libraries, and has at most 768 KiB without its symbols. The tools are those of its
 # machine.
 set -euo pipefail
 
@@ -23,4 +23,4 @@ needed=$("$objdump" -p "$library" | awk '$1 == "NEEDED" && $2 !~ /^(libc|libm|li
 [ -z "$needed" ] || complain "needs ${needed//$'\n'/, }"
 "$strip" -o "$stripped" "$library"
 bytes=$(stat -c %s "$stripped")
-[ "$bytes" -le 1048576 ] || complain "has $bytes bytes"
+[ "$bytes" -le 786432 ] || complain "has $bytes bytes"
