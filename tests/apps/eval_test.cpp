@@ -11,10 +11,7 @@ using testing::HasSubstr;
 
 class Eval : public Program {
  protected:
-  Eval() {
-    const Finished trained = run({"train", "config.lsq", "--epochs", "1"});
-    EXPECT_EQ(trained.status, 0) << trained.err;
-  }
+  Eval() { train_once(); }
   Finished eval(const std::string& file, const std::vector<std::string>& options) const {
     std::vector<std::string> arguments = {"eval", file};
     arguments.insert(arguments.end(), options.begin(), options.end());
@@ -83,9 +80,9 @@ TEST_F(Eval, RefusesANetworkThatTheFileDoesNotFill) {
   options.insert(options.end(), {"--num_classes", "12"});
   const Finished classes = eval(bare(), options);
   EXPECT_EQ(classes.status, 2);
-  EXPECT_THAT(first_line(classes.err.substr(classes.err.find("lowbit: "))),
-              HasSubstr("bare.pth: does not fit the network: it lacks fc.weight [12, 32], in the "
-                        "file [10, 32]"));
+  EXPECT_THAT(
+      first_line(classes.err.substr(classes.err.find("lowbit: "))),
+      HasSubstr("bare.pth: does not fit the network: fc.weight [12, 32], in the file [10, 32]"));
   EXPECT_THAT(classes.err, HasSubstr("--num_classes"));
 }
 
@@ -120,7 +117,7 @@ TEST_F(Eval, KeepsTheNormalizationOfTheRun) {
   EXPECT_NE(result(eval(other, {})), result(eval(other, {"--mean", "9,9,9"})));
 }
 
-TEST_F(Eval, HelpListsItsOptions) {
+TEST_F(Program, EvalHelpListsItsOptions) {
   const Finished help = run({"eval", "-h"});
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, HasSubstr("--val_batch_size"));

@@ -13,10 +13,7 @@ using testing::HasSubstr;
 
 class Export : public Program {
  protected:
-  Export() {
-    const Finished trained = run({"train", "config.lsq", "--epochs", "1"});
-    EXPECT_EQ(trained.status, 0) << trained.err;
-  }
+  Export() { train_once(); }
   Finished export_to(const std::string& file, const std::vector<std::string>& options = {}) const {
     std::vector<std::string> arguments = {"export", checkpoint_, "-o", file, "--check", "20"};
     arguments.insert(arguments.end(), options.begin(), options.end());

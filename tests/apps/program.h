@@ -130,6 +130,29 @@ class Program : public testing::Test {
     return finish(start(std::move(arguments), largest_file));
   }
 
+  // Leaves the folder as `train config.lsq --epochs 1` does, with --pack or without: that is run
+  // once for all tests, and what it has written is copied.
+  void train_once(bool pack = false) const {
+    struct Kept {
+      ~Kept() { fs::remove_all(folder); }
+      fs::path folder = fs::path(testing::TempDir()) / ("trained." + std::to_string(::getpid()));
+    };
+    static const Kept plain, packed{plain.folder.string() + ".packed"};
+    const fs::path& kept = (pack ? packed : plain).folder;
+    const bool done = fs::exists(kept);
+    if (!done) {
+      std::vector<std::string> words = {"train", "config.lsq", "--epochs", "1"};
+      if (pack) words.emplace_back("--pack");
+      const Finished trained = run(words);
+      ASSERT_EQ(trained.status, 0) << trained.err;
+    }
+    for (const char* written : {"weights", "exp"}) {
+      const fs::path here = folder_ / written, there = kept / written;
+      fs::create_directories(there);
+      fs::copy(done ? there : here, done ? here : there, fs::copy_options::recursive);
+    }
+  }
+
   std::vector<fs::path> files() const {
     std::vector<fs::path> found;
     for (const auto& entry : fs::recursive_directory_iterator(folder_))

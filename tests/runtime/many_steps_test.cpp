@@ -1,5 +1,5 @@
-// Programs of as many steps as there may be are opened and run in seconds; what takes the square of
-// their number takes minutes, and its cube days.
+// Programs of as many steps as there may be (in an emulator a tenth) are opened and run in seconds;
+// what takes the square of their number takes minutes, and its cube days.
 #include <gtest/gtest.h>
 
 #include "programs.h"
@@ -98,7 +98,7 @@ Program program_of(const Form& form) {
   Program program(1, 1, form.channels);
   int last = add_levels(program, 0);
   const int first = last;
-  while (program.last() + 4 < kMostSteps) last = form.grow(program, last, first);
+  while (program.last() + 4 < kMostSteps / kPart) last = form.grow(program, last, first);
   if (form.all_at_end) last = add_concatenate(program, first);
   add_mean(program, last);
   return program;

@@ -16,6 +16,13 @@
 
 namespace lowbit::runtime {
 
+// Tests of many programs or steps do this part of them: an emulator takes twenty times as long.
+#ifdef LOWBIT_EMULATED
+constexpr int kPart = 10;
+#else
+constexpr int kPart = 1;
+#endif
+
 // A program that grows. Each function gives the number of the new value.
 class Program {
  public:

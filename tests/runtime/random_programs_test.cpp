@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint32_t kPrograms = 250;
+constexpr uint32_t kPrograms = 250 / kPart;
 
 struct Soak {
   uint32_t first = 0;
