@@ -196,6 +196,12 @@ TEST(ConfigFile, SaysThatABlankBeforeTheSignIsTheFault) {
     EXPECT_STREQ(error.what(), "c:1: 'model = resnet20' is not an assignment name=value");
     EXPECT_THAT(error.details(), testing::HasSubstr("A blank must not stand before the '='."));
   }
+  try {
+    parse("if [ $x = 1 ]; then lr=1; fi");
+    FAIL();
+  } catch (const core::Error& error) {
+    EXPECT_THAT(error.details(), testing::Not(testing::HasSubstr("A blank")));
+  }
 }
 
 TEST(ConfigFile, RefusesExpansionsThatItDoesNotKnow) {

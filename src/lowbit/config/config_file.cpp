@@ -196,8 +196,10 @@ class ConfigFileParser {
                                text_.substr(start, std::min(kShown, end - start)),
                                end - start > kShown ? "..." : "");
     result.detail("A config file is read, never executed: it holds only assignments and comments.");
-    const size_t sign = text_.substr(start, end - start).find(" =");
-    if (sign != std::string_view::npos) result.detail("A blank must not stand before the '='.");
+    const std::string_view text = text_.substr(start, end - start);
+    const auto behind_name = std::ranges::find_if_not(text, continues_name);
+    if (text.substr(static_cast<size_t>(behind_name - text.begin())).starts_with(" ="))
+      result.detail("A blank must not stand before the '='.");
     return result;
   }
 

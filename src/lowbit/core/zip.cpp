@@ -176,7 +176,7 @@ Unpacked read_entry(std::string_view bytes, Record& directory, uint64_t& left) {
         name, method);
   if (method == kStored && size != stored_size)
     throw failure("damaged zip archive: sizes of entry '{}' differ", name);
-  // First what may throw: gcc 12 destroys the members of a half-built aggregate twice.
+  // First what may throw: gcc 12 destroys a half-built aggregate's member from bare braces twice.
   const std::string_view packed = data_of(bytes, offset, stored_size);
   Unpacked result{{.name = name, .data = packed}, packed};
   if (method == kDeflated) {

@@ -77,7 +77,8 @@ struct Shifted {
 };
 
 Shifted shifted(const Levels& levels) {
-  Shifted result{{std::vector<int8_t>(levels[0].size(), 1), {}}, levels};
+  // Its type named: gcc 12 destroys a half-built aggregate's member from bare braces twice.
+  Shifted result{LevelPlane{std::vector<int8_t>(levels[0].size(), 1), {}}, levels};
   for (std::vector<double>& group : result.rest) {
     const double first = group[0];
     result.constant.scales.push_back(first);
