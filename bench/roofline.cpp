@@ -17,6 +17,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/mapped_file.h"
 #include "lowbit/runtime/container.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/network.h"
 #include "lowbit/runtime/plan.h"
 #include "lowbit/runtime/session.h"
@@ -148,7 +149,7 @@ class Bench {
  public:
   Bench(const Network& network, int threads)
       : network_(network),
-        plan_(network, best_isa()),
+        plan_(network, instruction_set("auto")),
         threads_(threads),
         memory_(plan_.bytes()),
         scratch_(plan_.scratch_bytes()),

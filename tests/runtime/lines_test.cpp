@@ -15,7 +15,6 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr size_t kBeyond = 64 / sizeof(float);  // as RowCall asks for
-constexpr Isa kIsas[] = {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon};
 
 template <class T>
 uint8_t count(const std::vector<T>& thresholds, T x) {
@@ -72,12 +71,11 @@ void expect_codes_of(const std::vector<OfSums>& channels, int64_t most,
   call.a = factors.data();
   call.b = shifts.data();
   call.high = static_cast<float>(steps);
-  for (const Isa isa : kIsas) {
-    if (!has_isa(isa)) continue;
+  for (const InstructionSet& isa : isas()) {
     std::vector<uint8_t> codes(in.size(), 255);
     call.out = codes.data();
-    row_function(RowOperation::line_of_sums, isa)(call);
-    EXPECT_EQ(codes, expected) << name_of(isa);
+    isa.functions->of(RowOperation::line_of_sums)(call);
+    EXPECT_EQ(codes, expected) << isa.name;
   }
 }
 
@@ -212,12 +210,11 @@ void expect_codes_of(const std::vector<std::vector<float>>& groups, size_t group
     call.high = static_cast<float>(steps);
     call.numbers = thresholds.data();
     call.steps = steps;
-    for (const Isa isa : kIsas) {
-      if (!has_isa(isa)) continue;
+    for (const InstructionSet& isa : isas()) {
       std::vector<uint8_t> codes(in.size(), 255);
       call.out = codes.data();
-      row_function(RowOperation::between_lines, isa)(call);
-      EXPECT_EQ(codes, expected) << name_of(isa) << ", from channel " << first;
+      isa.functions->of(RowOperation::between_lines)(call);
+      EXPECT_EQ(codes, expected) << isa.name << ", from channel " << first;
     }
   }
 }

@@ -43,8 +43,8 @@ TEST(Plan, UsesMemoryOfValuesAgainThatAreNoLongerNeeded) {
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
   const size_t one = program.shape(value).count() * sizeof(float);
-  EXPECT_GE(Plan(network, Isa::reference).bytes(), 21 * one);
-  EXPECT_LE(Plan(network, best_isa()).bytes(), 2 * one + 64);
+  EXPECT_GE(Plan(network, instruction_set("reference")).bytes(), 21 * one);
+  EXPECT_LE(Plan(network, instruction_set("auto")).bytes(), 2 * one + 64);
 }
 
 int add_binary(Program& program, packed::Arithmetic arithmetic, int a, int b) {
@@ -81,8 +81,8 @@ TEST(Plan, PutsASumInThePlaceOfASummandThatIsNoLongerNeeded) {
       const Program::File file = residual.program.file();
       const Network network(open_sealed(file.span()));
       const std::vector<uint8_t> image = image_of(residual.program, seed);
-      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-      for (const Isa isa : isas()) {
+      const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+      for (const InstructionSet& isa : isas()) {
         const Plan plan(network, isa);
         const auto place = [&plan](int value) {
           return plan.places().at(static_cast<size_t>(value)).value();
@@ -106,7 +106,7 @@ TEST(Plan, PutsAConvolutionAndWhatFollowsNumberByNumberIntoOneGroup) {
   add_mean(program, added);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   ASSERT_EQ(plan.groups().size(), 3u);
   EXPECT_EQ(plan.groups()[0].steps, (std::vector<int>{0, 1, 2}));
   EXPECT_EQ(plan.groups()[0].stored, (std::vector<int>{kept, codes}));
@@ -118,7 +118,7 @@ TEST(Plan, GivesTheSameBitsForAnyNumberOfThreads) {
   const Program program = random_program(7, 40);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   const std::vector<uint8_t> image = image_of(program, 3);
   const auto alone = values_of(network, plan, 1, image);
   for (const int threads : {2, 3, 8}) EXPECT_EQ(values_of(network, plan, threads, image), alone);
@@ -168,8 +168,8 @@ TEST(Plan, RunsAPoolByBandsOfTheRowsThatItReads) {
       const Program::File file = program.file();
       const Network network(open_sealed(file.span()));
       const std::vector<uint8_t> image = image_of(program, 6);
-      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-      for (const Isa isa : isas()) {
+      const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+      for (const InstructionSet& isa : isas()) {
         const Plan plan(network, isa);
         const Group& first = plan.groups().front();
         ASSERT_TRUE(first.has_band());
@@ -216,9 +216,9 @@ TEST(Parts, OfRowsAndChannelsGiveTheBitsOfThePlainLoops) {
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
   const std::vector<uint8_t> image = image_of(program, 4);
-  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-  for (const Isa isa : isas()) {
-    SCOPED_TRACE(name_of(isa));
+  const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+  for (const InstructionSet& isa : isas()) {
+    SCOPED_TRACE(isa.name);
     const Plan plan(network, isa);
     for (const int threads : {1, 2, 3, 8})
       EXPECT_GT(expect_same(network, plain, values_of(network, plan, threads, image)), 3);
@@ -229,7 +229,7 @@ TEST(Parts, AreEveryNumberOnce) {
   const Program program = wide_program();
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   int of_channels = 0;
   for (const Group& group : plan.groups()) {
     const Shape& shape = network.types()[static_cast<size_t>(group.steps.back()) + 1].shape;
@@ -255,7 +255,7 @@ TEST(Plan, OfResidualNetworksNeedsNoMoreMemoryThanItDid) {
   const auto bytes = [](const ResidualShape& shape) {
     const Program::File file = residual_program(shape).file();
     const Network network(open_sealed(file.span()));
-    return Plan(network, best_isa()).bytes();
+    return Plan(network, instruction_set("auto")).bytes();
   };
   EXPECT_LE(bytes({.bits = 4}), size_t{1'204'224});
   EXPECT_LE(bytes({.side = 32, .classes = 100, .blocks = 3, .widths = {16, 32, 64}, .stem = false}),

@@ -31,7 +31,7 @@ bool Chain::may_begin(const packed::Step& step) {
 }
 
 Chain::Chain(const Network& network, std::span<const int> steps, std::span<const int> stored,
-             Isa isa, int64_t& trials) {
+             const InstructionSet& isa, int64_t& trials) {
   input_ = inputs_of(network.step(steps.front())).front();
   shape_ = network.types()[static_cast<size_t>(steps.front()) + 1].shape;
   in_bytes_ = network.types()[static_cast<size_t>(input_)].element_bytes();

@@ -7,6 +7,7 @@
 
 #include "lowbit/runtime/chain.h"
 #include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/lines.h"
 
 namespace lowbit::runtime {
@@ -44,7 +45,7 @@ std::vector<int8_t> inside_plane(const std::vector<int8_t>& weights, const packe
 
 std::unique_ptr<ConvKernel> kernel_of(const packed::CodeConv& conv, const packed::CodePlane& plane,
                                       const std::vector<int8_t>& weights, const Shape& in,
-                                      const Shape& out, Isa isa) {
+                                      const Shape& out, const InstructionSet& isa) {
   std::vector<uint8_t> zero_points;
   ConvProblem problem{};
   problem.height = in.height;
@@ -117,7 +118,7 @@ RowOperation operation_of(packed::Arithmetic arithmetic, bool swapped) {
 
 }  // namespace
 
-void Chain::set_operation(Stage& stage, RowOperation operation, Isa isa) {
+void Chain::set_operation(Stage& stage, RowOperation operation, const InstructionSet& isa) {
   constexpr size_t kBeyond = 64 / sizeof(float);  // RowCall
   for (std::vector<float>* numbers : {&stage.a, &stage.b, &stage.numbers})
     if (!numbers->empty()) numbers->resize(numbers->size() + kBeyond);
@@ -129,10 +130,10 @@ void Chain::set_operation(Stage& stage, RowOperation operation, Isa isa) {
   stage.call.sums = stage.sums.data();
   stage.call.base = stage.base.data();
   stage.call.sign = stage.sign.data();
-  stage.function = row_function(operation, isa);
+  stage.function = isa.functions->of(operation);
 }
 
-void Chain::add_pairs(const Network& network, int step, Isa isa) {
+void Chain::add_pairs(const Network& network, int step, const InstructionSet& isa) {
   const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
   const ValueType& in = network.types()[static_cast<size_t>(input_)];
   const size_t channels = static_cast<size_t>(shape_.channels);
@@ -200,7 +201,8 @@ RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, 
   return RowOperation::quantize;
 }
 
-void Chain::add_stage(const Network& network, int number, int before, Isa isa, int64_t& trials) {
+void Chain::add_stage(const Network& network, int number, int before, const InstructionSet& isa,
+                      int64_t& trials) {
   const packed::Step& step = network.step(number);
   const ValueType& type = network.types()[static_cast<size_t>(number) + 1];
   const size_t channels = static_cast<size_t>(shape_.channels);

@@ -51,7 +51,7 @@ bool Chain::set_lines(Stage& stage) const {
 // Puts one comparing stage in the place of those up to the first codes, if they are a monotone
 // function of the sum alone. Each is monotone in float32, too, where no number between is infinite:
 // rounding is monotone.
-void Chain::compare_sums(Isa isa, int64_t& trials) {
+void Chain::compare_sums(const InstructionSet& isa, int64_t& trials) {
   size_t stages = 0;
   while (stages < stages_.size() && stages_[stages].monotone && !stages_[stages].stored) ++stages;
   if (stages == 0 || stages == stages_.size() || !stages_[stages].gives_codes ||

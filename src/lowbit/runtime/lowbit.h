@@ -56,8 +56,8 @@ typedef struct lowbit_session lowbit_session;
 /* ---- models ---- */
 
 /* Opens a packed file, which is used where it lies: it must not be written to while it is open.
- * kernels: "auto" (the fastest of this machine), an instruction set ("portable", "avx2", "avx512",
- * "neon") or "reference": plain loops, step by step, that all others are compared with. */
+ * kernels: "auto" (the fastest of this machine), an instruction set, such as "portable" or "avx2",
+ * or "reference": plain loops, step by step, that all others are compared with. */
 LOWBIT_API lowbit_status lowbit_open(const char* path, const char* kernels, lowbit_model** model,
                                      lowbit_message* message);
 /* The same of bytes in memory, which are copied. */

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "lowbit/runtime/kernels/instruction_set.h"
+
 namespace lowbit::runtime {
 namespace {
 
@@ -190,19 +192,20 @@ size_t Group::scratch_bytes(const Network& network) const {
   return bytes + aligned(type.shape.row() * type.element_bytes() * static_cast<size_t>(rows));
 }
 
-Plan::Plan(const Network& network, Isa isa, const std::function<void()>& before_group) {
+Plan::Plan(const Network& network, const InstructionSet& isa,
+           const std::function<void()>& before_group) {
   put_together(network, isa, before_group);
-  place(network, isa != Isa::reference);
+  place(network, !isa.is_reference());
   for (const Group& group : groups_)
     scratch_bytes_ = std::max(scratch_bytes_, group.scratch_bytes(network));
 }
 
-void Plan::put_together(const Network& network, Isa isa,
+void Plan::put_together(const Network& network, const InstructionSet& isa,
                         const std::function<void()>& before_group) {
   group_of_.assign(static_cast<size_t>(network.steps()), -1);
   for (int step = 0; step < network.steps(); ++step) {
     if (group_of_[static_cast<size_t>(step)] >= 0) continue;
-    if (isa == Isa::reference) {
+    if (isa.is_reference()) {
       Group& group = groups_.emplace_back();
       group.steps = {step};
       group.stored = {step + 1};
@@ -228,9 +231,9 @@ void Plan::put_together(const Network& network, Isa isa,
   }
 }
 
-void Plan::make(const Network& network, Isa isa, Group& group) {
+void Plan::make(const Network& network, const InstructionSet& isa, Group& group) {
   const int first = group.steps.front(), last = group.steps.back();
-  if (isa == Isa::reference) {
+  if (isa.is_reference()) {
     if (network.step(first).operation_as_CodeConv()) group.weights = network.weights(first);
     return;
   }

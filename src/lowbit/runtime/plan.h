@@ -41,7 +41,8 @@ class Plan {
   // isa: reference gives each step a group and each value a place of its own. before_group: called
   // before a group with weights is made, when what was made of others is no longer looked at.
   Plan(
-      const Network& network, Isa isa, const std::function<void()>& before_group = [] {});
+      const Network& network, const InstructionSet& isa,
+      const std::function<void()>& before_group = [] {});
 
   const std::vector<Group>& groups() const { return groups_; }
   // The group that has the step.
@@ -56,8 +57,9 @@ class Plan {
   size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
-  void make(const Network& network, Isa isa, Group& group);
+  void put_together(const Network& network, const InstructionSet& isa,
+                    const std::function<void()>& before_group);
+  void make(const Network& network, const InstructionSet& isa, Group& group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;

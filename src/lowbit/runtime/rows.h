@@ -1,10 +1,9 @@
-// The operations that go number by number, over a row of pixels, for each instruction set.
+// The operations that go number by number, over a row of pixels; each instruction set has them
+// (kernels/instruction_set.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-
-#include "lowbit/runtime/kernels/conv.h"
 
 namespace lowbit::runtime {
 
@@ -60,9 +59,6 @@ struct RowCall {
 
 using RowFunction = void (*)(const RowCall&);
 
-// The function for a machine that has the instruction set.
-RowFunction row_function(RowOperation operation, Isa isa);
-
 // What windows do with the pixels under one place of theirs, for the pixels of a row, where nothing
 // else is said.
 enum class WindowOperation {
@@ -87,6 +83,15 @@ struct WindowCall {
 
 using WindowFunction = void (*)(const WindowCall&);
 
-WindowFunction window_function(WindowOperation operation, Isa isa);
+// The functions of an instruction set, in the order of the operations.
+struct VectorFunctions {
+  RowFunction rows[kRowOperations];
+  WindowFunction windows[kWindowOperations];
+
+  RowFunction of(RowOperation operation) const { return rows[static_cast<int>(operation)]; }
+  WindowFunction of(WindowOperation operation) const {
+    return windows[static_cast<int>(operation)];
+  }
+};
 
 }  // namespace lowbit::runtime

@@ -1,5 +1,5 @@
-// The loops of rows.h for one instruction set: included by a source that names the namespace,
-// LOWBIT_ROWS, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing here may
+// The loops of rows.h for one instruction set: included by a source that names its namespace,
+// LOWBIT_ISA, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing here may
 // leave a function behind that another source could use, too.
 #include <cstring>
 #include <type_traits>
@@ -15,7 +15,7 @@
 #define LOWBIT_IN_PLACE _Pragma("GCC ivdep")
 #endif
 
-namespace lowbit::runtime::LOWBIT_ROWS {
+namespace lowbit::runtime::LOWBIT_ISA {
 namespace {
 
 constexpr size_t kLanes = LOWBIT_VECTOR / sizeof(float);
@@ -417,16 +417,12 @@ void convolve(const WindowCall& call) {
 
 }  // namespace
 
-// In the order of WindowOperation.
-extern const WindowFunction kWindowFunctions[kWindowOperations];
-const WindowFunction kWindowFunctions[kWindowOperations] = {maximum, maximum_codes, sum, convolve,
-                                                            convolve_each};
+extern const VectorFunctions kFunctions;
+const VectorFunctions kFunctions = {
+    .rows = {scale,         scale_more, compare,   line_of_sums,  normalize,      affine,
+             relu,          clamp,      leaky,     absolute,      divide_root,    add,
+             subtract,      multiply,   divide,    subtract_from, divide_through, quantize,
+             between_lines, search,     dequantize},
+    .windows = {maximum, maximum_codes, sum, convolve, convolve_each}};
 
-// In the order of RowOperation.
-extern const RowFunction kFunctions[kRowOperations];
-const RowFunction kFunctions[kRowOperations] = {
-    scale,  scale_more,    compare,        line_of_sums, normalize,     affine,   relu,
-    clamp,  leaky,         absolute,       divide_root,  add,           subtract, multiply,
-    divide, subtract_from, divide_through, quantize,     between_lines, search,   dequantize};
-
-}  // namespace lowbit::runtime::LOWBIT_ROWS
+}  // namespace lowbit::runtime::LOWBIT_ISA

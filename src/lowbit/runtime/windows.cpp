@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 
 namespace lowbit::runtime {
 
@@ -12,7 +13,7 @@ bool WindowStep::can(const packed::Step& step) {
          (mean && !mean->over_channels());
 }
 
-WindowStep::WindowStep(const Network& network, int step, Isa isa)
+WindowStep::WindowStep(const Network& network, int step, const InstructionSet& isa)
     : input_(inputs_of(network.step(step)).front()),
       result_(step + 1),
       in_(network.types()[static_cast<size_t>(input_)]),
@@ -27,12 +28,12 @@ WindowStep::WindowStep(const Network& network, int step, Isa isa)
   } else {
     height_ = in_.shape.height;
     width_ = in_.shape.width;
-    function_ = window_function(WindowOperation::sum, isa);
+    function_ = isa.functions->of(WindowOperation::sum);
     divisor_ = static_cast<float>(in_.shape.pixels());
   }
 }
 
-void WindowStep::set_convolution(const packed::RealConv& conv, Isa isa) {
+void WindowStep::set_convolution(const packed::RealConv& conv, const InstructionSet& isa) {
   height_ = width_ = conv.window()->kernel();
   stride_ = conv.window()->stride();
   padding_ = conv.window()->padding();
@@ -48,24 +49,22 @@ void WindowStep::set_convolution(const packed::RealConv& conv, Isa isa) {
     shift_.assign(conv.bias()->begin(), conv.bias()->end());
   const bool each = inside == 1 && conv.groups() == out_.shape.channels;
   calls_ = each ? 1 : conv.groups();
-  function_ =
-      window_function(each ? WindowOperation::convolve_each : WindowOperation::convolve, isa);
-  finish_ = row_function(RowOperation::affine, isa);
+  function_ = isa.functions->of(each ? WindowOperation::convolve_each : WindowOperation::convolve);
+  finish_ = isa.functions->of(RowOperation::affine);
 }
 
-void WindowStep::set_pool(const packed::Pool& pool, Isa isa) {
+void WindowStep::set_pool(const packed::Pool& pool, const InstructionSet& isa) {
   height_ = width_ = pool.window()->kernel();
   stride_ = pool.window()->stride();
   padding_ = pool.window()->padding();
   maximum_ = pool.pooling() == packed::Pooling::maximum;
   const bool codes = in_.kind == packed::Kind::code;
-  function_ = window_function(codes      ? WindowOperation::maximum_codes
-                              : maximum_ ? WindowOperation::maximum
-                                         : WindowOperation::sum,
-                              isa);
+  function_ = isa.functions->of(codes      ? WindowOperation::maximum_codes
+                                : maximum_ ? WindowOperation::maximum
+                                           : WindowOperation::sum);
   if (maximum_) return;
   factor_.assign(factor_.size(), formulas::window_share(height_));
-  finish_ = row_function(RowOperation::affine, isa);
+  finish_ = isa.functions->of(RowOperation::affine);
 }
 
 std::pair<int64_t, int64_t> WindowStep::inside(int position, int size, int kernel) const {

@@ -12,12 +12,14 @@
 
 namespace lowbit::runtime {
 
+struct InstructionSet;
+
 class WindowStep {
  public:
   static bool can(const packed::Step& step);
 
-  // isa is not `reference`.
-  WindowStep(const Network& network, int step, Isa isa);
+  // isa is not "reference".
+  WindowStep(const Network& network, int step, const InstructionSet& isa);
 
   // From the windows of one row of the result to those of the next.
   int stride() const { return stride_; }
@@ -28,8 +30,8 @@ class WindowStep {
   void run(const Values& values, Rows rows) const;
 
  private:
-  void set_convolution(const packed::RealConv& conv, Isa isa);
-  void set_pool(const packed::Pool& pool, Isa isa);
+  void set_convolution(const packed::RealConv& conv, const InstructionSet& isa);
+  void set_pool(const packed::Pool& pool, const InstructionSet& isa);
   // Of a side of the image the part that is under a window, which may reach beyond.
   std::pair<int64_t, int64_t> inside(int position, int size, int kernel) const;
   void maximum_row(const Tensor& in, const Tensor& out, int y) const;

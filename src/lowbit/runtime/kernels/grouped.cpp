@@ -9,7 +9,7 @@ namespace {
 
 class Grouped : public ConvKernel {
  public:
-  Grouped(const ConvProblem& problem, Isa isa)
+  Grouped(const ConvProblem& problem, const InstructionSet& isa)
       : pixels_(static_cast<size_t>(problem.height) * problem.width),
         width_(static_cast<size_t>(problem.out_width())),
         rows_(static_cast<size_t>(problem.out_height())),
@@ -61,7 +61,7 @@ class Grouped : public ConvKernel {
 
 }  // namespace
 
-std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, Isa isa) {
+std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, const InstructionSet& isa) {
   return std::make_unique<Grouped>(problem, isa);
 }
 
