@@ -7,14 +7,14 @@
 #include <cmath>
 #include <limits>
 
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 #include "programs.h"
 
 namespace lowbit::runtime {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr size_t kBeyond = 64 / sizeof(float);  // as RowCall asks for
+constexpr size_t kBeyond = 64 / sizeof(float);  // as ElementwiseCall asks for
 
 template <class T>
 uint8_t count(const std::vector<T>& thresholds, T x) {
@@ -64,7 +64,7 @@ void expect_codes_of(const std::vector<OfSums>& channels, int64_t most,
       in.push_back(sum);
       expected.push_back(channel.code(sum));
     }
-  RowCall call;
+  ElementwiseCall call;
   call.in = in.data();
   call.pixels = sums.size();
   call.channels = call.all_channels = count;
@@ -74,7 +74,7 @@ void expect_codes_of(const std::vector<OfSums>& channels, int64_t most,
   for (const InstructionSet& isa : isas()) {
     std::vector<uint8_t> codes(in.size(), 255);
     call.out = codes.data();
-    isa.functions->of(RowOperation::line_of_sums)(call);
+    isa.functions->of(ElementwiseOperation::line_of_sums)(call);
     EXPECT_EQ(codes, expected) << isa.name;
   }
 }
@@ -197,7 +197,7 @@ void expect_codes_of(const std::vector<std::vector<float>>& groups, size_t group
           in.push_back(x);
           expected.push_back(count(groups[c / group_channels], x));
         }
-    RowCall call;
+    ElementwiseCall call;
     call.in = in.data();
     call.pixels = in.size() / channels;
     call.channels = channels;
@@ -213,7 +213,7 @@ void expect_codes_of(const std::vector<std::vector<float>>& groups, size_t group
     for (const InstructionSet& isa : isas()) {
       std::vector<uint8_t> codes(in.size(), 255);
       call.out = codes.data();
-      isa.functions->of(RowOperation::between_lines)(call);
+      isa.functions->of(ElementwiseOperation::between_lines)(call);
       EXPECT_EQ(codes, expected) << isa.name << ", from channel " << first;
     }
   }

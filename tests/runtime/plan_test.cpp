@@ -172,7 +172,7 @@ TEST(Plan, RunsAPoolByBandsOfTheRowsThatItReads) {
       for (const InstructionSet& isa : isas()) {
         const Plan plan(network, isa);
         const Group& first = plan.groups().front();
-        ASSERT_TRUE(first.has_band());
+        ASSERT_TRUE(first.has_strip());
         EXPECT_EQ(network.step(first.steps.back()).operation_type(), packed::Operation::Pool);
         EXPECT_EQ(first.stored, (std::vector<int>{first.steps.back() + 1}));
         EXPECT_FALSE(plan.places()[static_cast<size_t>(first.before_pool())]);
@@ -211,7 +211,7 @@ Program wide_program() {
   return program;
 }
 
-TEST(Parts, OfRowsAndChannelsGiveTheBitsOfThePlainLoops) {
+TEST(Tiling, RowsAndChannels_GiveTheBitsOfThePlainLoops) {
   const Program program = wide_program();
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
@@ -225,7 +225,7 @@ TEST(Parts, OfRowsAndChannelsGiveTheBitsOfThePlainLoops) {
   }
 }
 
-TEST(Parts, AreEveryNumberOnce) {
+TEST(Tiling, EveryNumber_IsInOneTile) {
   const Program program = wide_program();
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
@@ -234,11 +234,11 @@ TEST(Parts, AreEveryNumberOnce) {
   for (const Group& group : plan.groups()) {
     const Shape& shape = network.types()[static_cast<size_t>(group.steps.back()) + 1].shape;
     for (const int threads : {1, 2, 5, 64}) {
-      const Parts parts(network, group, threads);
+      const Tiling tiling(network, group, threads);
       std::vector<int> times(static_cast<size_t>(shape.height * shape.channels));
-      for (int part = 0; part < parts.count(); ++part) {
-        const Rows rows = parts.rows(part);
-        const Channels channels = parts.channels(part);
+      for (int tile = 0; tile < tiling.count(); ++tile) {
+        const Rows rows = tiling.rows(tile);
+        const Channels channels = tiling.channels(tile);
         if (channels.first > 0) ++of_channels;
         for (int y = rows.first; y < rows.last; ++y)
           for (int c = channels.first; c < channels.last; ++c)
@@ -267,9 +267,9 @@ TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
   for (int round = 0; round < 200; ++round) {
     std::vector<std::atomic<int>> calls(37), at_work(4);
     std::atomic<bool> alone = true;
-    pool.each(37, [&](int part, int thread) {
+    pool.each(37, [&](int task, int thread) {
       if (++at_work[static_cast<size_t>(thread)] != 1) alone = false;
-      ++calls[static_cast<size_t>(part)];
+      ++calls[static_cast<size_t>(task)];
       --at_work[static_cast<size_t>(thread)];
     });
     for (const std::atomic<int>& count : calls) ASSERT_EQ(count, 1);
@@ -277,19 +277,19 @@ TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
   }
 }
 
-// Threads that come late, since others have their cores, must neither be waited for nor take parts
+// Threads that come late, since others have their cores, must neither be waited for nor take tasks
 // of other work.
 TEST(Pool, DoesAllPartsOfShortWorkWithMoreThreadsThanCores) {
   Pool pool(16);
   std::atomic<int> wrong = 0;
   for (int round = 1; round <= 5000; ++round) {
     std::atomic<int> sum = 0;
-    const int parts = 1 + round % 40;
-    pool.each(parts, [&, round](int part, int) {
-      if (part >= 1 + round % 40) ++wrong;
-      sum += part + 1;
+    const int tasks = 1 + round % 40;
+    pool.each(tasks, [&, round](int task, int) {
+      if (task >= 1 + round % 40) ++wrong;
+      sum += task + 1;
     });
-    ASSERT_EQ(sum, parts * (parts + 1) / 2);
+    ASSERT_EQ(sum, tasks * (tasks + 1) / 2);
   }
   EXPECT_EQ(wrong, 0);
 }

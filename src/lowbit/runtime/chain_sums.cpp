@@ -17,7 +17,7 @@ void Chain::codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* code
   std::vector<float> from, to(sums.size());
   const void* in = sums.data();
   for (size_t i = 0; i < stages; ++i) {
-    RowCall call = call_of(stages_[i], {0, shape_.channels});
+    ElementwiseCall call = call_of(stages_[i], {0, shape_.channels});
     call.in = in;
     call.pixels = 1;
     call.out = i + 1 == stages ? static_cast<void*>(codes) : to.data();
@@ -109,7 +109,9 @@ void Chain::compare_sums(const InstructionSet& isa, int64_t& trials) {
   }
   stage.call.steps = steps;
   follows_lines_ = steps >= kFewestOfSums && set_lines(stage);
-  set_operation(stage, follows_lines_ ? RowOperation::line_of_sums : RowOperation::compare, isa);
+  set_operation(stage,
+                follows_lines_ ? ElementwiseOperation::line_of_sums : ElementwiseOperation::compare,
+                isa);
   stages_.erase(stages_.begin(), stages_.begin() + static_cast<std::ptrdiff_t>(stages));
   stages_.insert(stages_.begin(), std::move(stage));
   compares_sums_ = true;

@@ -92,9 +92,10 @@ typedef struct lowbit_value {
   size_t bytes;          /* of [height][width][channels] */
   const char* name;      /* of the layer that gives it, as in checkpoints; may be "" */
   const char* operation; /* "image", "CodeConv", "Affine", ... */
-  const char* kernel; /* what computes it: "lookup_6x64_avx2", "rows", "windows", "reference"; "" of
-                         the image */
-  int group;          /* steps of the same group, whose last one this is, are run together */
+  const char* kernel;    /* what computes it: "lookup_6x64_avx2", "elementwise", "spatial",
+                            "reference"; "" of
+                            the image */
+  int group;             /* steps of the same group, whose last one this is, are run together */
 } lowbit_value;
 
 /* Value 0 is the image, value i what step i - 1 gives, the last one the logits. Fails only for a

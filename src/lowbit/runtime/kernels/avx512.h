@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lowbit/runtime/kernels/tile.h"
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 
 namespace lowbit::runtime::avx512 {
 

@@ -15,7 +15,7 @@ struct InstructionSet;
 // A convolution of the codes of one image with integer weights.
 struct ConvProblem {
   int height, width, in;             // of the codes, [height][width][in]
-  int out, kernel, stride, padding;  // a side of the window, which is square
+  int out, kernel, stride, padding;  // a side of the kernel, which is square
   int groups;                        // divides in and out
   // The integer of each code: no code of the input may be as large as their number. Empty: a code
   // stands for code - zero_points[channel], [in].

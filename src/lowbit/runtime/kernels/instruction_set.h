@@ -10,7 +10,7 @@
 
 #include "lowbit/runtime/kernels/conv.h"
 #include "lowbit/runtime/kernels/tile.h"
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 
 namespace lowbit::runtime {
 

@@ -1,8 +1,8 @@
 #if defined(__AVX512VBMI__)
 
 #include "lowbit/runtime/kernels/avx512.h"
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
-#include "lowbit/runtime/kernels/row_indices.h"
 #include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx512.h"
 
@@ -54,7 +54,7 @@ struct ShortRows : Bytes {
 
 // Eight groups at a time, each in 64 bits: its codes become the bytes 0 .. group - 1. Neighbors
 // are then joined: bytes to 16 bits, these to 32, and those to the index.
-void pack_groups(const RowIndices& row) {
+void pack_groups(const LookupIndices& row) {
   const int groups = (row.channels + row.group - 1) / row.group;
   alignas(64) uint8_t place[64];
   for (int i = 0; i < 64; ++i)

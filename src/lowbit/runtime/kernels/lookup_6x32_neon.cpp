@@ -1,8 +1,8 @@
 #if defined(__aarch64__)
 
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
 #include "lowbit/runtime/kernels/neon.h"
-#include "lowbit/runtime/kernels/row_indices.h"
 #include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
@@ -49,10 +49,10 @@ constexpr int kNever = 1 << 30;
 }  // namespace
 
 // Of how many channels on it is faster was not measured: with more than half of a vector.
-constexpr LookupSet neon::kLookup = {kTiles, 4, kMostTableBytes, {9, 9}, pack_row_indices};
+constexpr LookupSet neon::kLookup = {kTiles, 4, kMostTableBytes, {9, 9}, pack_lookup_indices};
 
 constexpr LookupSet neon::kLookupOneBit = {
-    kTiles, 4, kMostTableBytes, {9, kNever}, pack_row_indices};
+    kTiles, 4, kMostTableBytes, {9, kNever}, pack_lookup_indices};
 
 }  // namespace lowbit::runtime
 

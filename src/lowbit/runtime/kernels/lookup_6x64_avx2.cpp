@@ -1,8 +1,8 @@
 #if defined(__AVX2__)
 
 #include "lowbit/runtime/kernels/avx2.h"
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
-#include "lowbit/runtime/kernels/row_indices.h"
 #include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx2.h"
 
@@ -46,7 +46,7 @@ constexpr LookupSet avx2::kLookup = {
     4,
     1 << 14,  // within the first cache
     {25, 25},
-    pack_row_indices};
+    pack_lookup_indices};
 
 }  // namespace lowbit::runtime
 

@@ -1,3 +1,3 @@
 #define LOWBIT_ISA portable
 #define LOWBIT_VECTOR 16
-#include "lowbit/runtime/rows_body.h"
+#include "lowbit/runtime/vector_functions_body.h"
