@@ -3,15 +3,12 @@
 // product of 192 x 576 by 576 x 256, hot in cache. Weights are drawn as trained ones lie: of few
 // levels, most of them near 0.
 //
-//   conv [ISA] [NAME] [WIDTHS]     reference, portable, avx2, avx512, neon (default: the machine's
-//                                  best); only layers whose name begins with NAME, and widths
-//                                  whose name begins with WIDTHS
+//   conv [ISA] [NAME] [WIDTHS]     as `lowbit bench --kernels` (default: auto); only layers whose
+//                                  name begins with NAME, and widths whose name begins with WIDTHS
 //   conv compare ...               the same with all kernels that can do a layer, not the selected
 //                                  alone, which is marked
 //
 // A cycle is one of the clock at which a chain of dependent additions runs.
-#include "lowbit/runtime/kernels/conv.h"
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -24,11 +21,12 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 
 namespace {
 
 using lowbit::runtime::ConvProblem;
-using lowbit::runtime::Isa;
+using lowbit::runtime::InstructionSet;
 
 struct Layer {
   const char* name;
@@ -151,7 +149,8 @@ struct Result {
 };
 
 // Of the selected kernel, then, where `all`, of the others that can do the layer.
-std::vector<Result> measure(const Layer& layer, const Widths& widths, Isa isa, bool all) {
+std::vector<Result> measure(const Layer& layer, const Widths& widths, const InstructionSet& isa,
+                            bool all) {
   std::mt19937 random(1);
   const size_t count =
       static_cast<size_t>(layer.out) * layer.kernel * layer.kernel * (layer.in / layer.groups);
@@ -195,14 +194,13 @@ std::vector<Result> measure(const Layer& layer, const Widths& widths, Isa isa, b
 
 class Report {
  public:
-  Report(Isa isa, bool all, std::string_view layers, std::string_view widths)
+  Report(const InstructionSet& isa, bool all, std::string_view layers, std::string_view widths)
       : isa_(isa), all_(all), layers_(layers), widths_(widths), clock_(cycles_per_second()) {}
 
   void print(const Network& network) {
     for (const Widths& widths : all_widths()) {
       if (!std::string_view(widths.name).starts_with(widths_)) continue;
-      std::printf("\n%s, %s, %s, %.2f GHz\n", network.name, widths.name, name_of(isa_),
-                  clock_ / 1e9);
+      std::printf("\n%s, %s, %s, %.2f GHz\n", network.name, widths.name, isa_.name, clock_ / 1e9);
       double total = 0;
       for (const Layer& layer : network.ends) total += print(layer, all_widths().back());
       for (const Layer& layer : network.layers) total += print(layer, widths);
@@ -234,18 +232,12 @@ class Report {
     return known;
   }
 
-  Isa isa_;
+  const InstructionSet& isa_;
   bool all_;
   std::string_view layers_, widths_;
   double clock_;
   std::vector<double> ceilings_ = std::vector<double>(all_widths().size());
 };
-
-Isa isa_of(std::string_view name) {
-  for (const Isa isa : {Isa::reference, Isa::portable, Isa::avx2, Isa::avx512, Isa::neon})
-    if (name == name_of(isa)) return isa;
-  throw lowbit::core::usage_error("there is no instruction set '{}'", name);
-}
 
 }  // namespace
 
@@ -255,11 +247,8 @@ int main(int argc, char** argv) {
     const bool all = !words.empty() && words.front() == "compare";
     if (all) words.erase(words.begin());
     words.resize(std::max<size_t>(words.size(), 3));
-    const Isa isa = words[0].empty() ? lowbit::runtime::best_isa() : isa_of(words[0]);
-    if (!has_isa(isa)) {
-      std::printf("skipped: this machine has no %s\n", name_of(isa));
-      return 0;
-    }
+    const InstructionSet& isa =
+        lowbit::runtime::instruction_set(words[0].empty() ? "auto" : words[0]);
     Report report(isa, all, words[1], words[2]);
     for (const Network& network : networks()) report.print(network);
   } catch (const lowbit::core::Error& error) {

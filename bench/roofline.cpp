@@ -1,6 +1,6 @@
 // The convolutions of a packed network on one core, layer by layer: multiply-accumulates per second
 // against the ceiling of the instructions that the kernel lives on, which a loop of nothing but
-// these reaches in the same run. And how evenly threads would share each layer: its parts are timed
+// these reaches in the same run. And how evenly threads would share each layer: its tiles are timed
 // one by one.
 //
 //   roofline MODEL.lowbit [THREADS]     default: 2
@@ -17,6 +17,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/mapped_file.h"
 #include "lowbit/runtime/container.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/network.h"
 #include "lowbit/runtime/plan.h"
 #include "lowbit/runtime/session.h"
@@ -132,12 +133,12 @@ int weight_bits(const lowbit::packed::CodeConv& conv) {
 }
 
 struct Row {
-  double time = 1e300;              // of the group by one thread, among the others
-  double again = 1e300;             // and once more
-  std::vector<double> parts_times;  // of the parts for several threads, behind that
+  double time = 1e300;             // of the group by one thread, among the others
+  double again = 1e300;            // and once more
+  std::vector<double> tile_times;  // of the tiles for several threads, behind that
 };
 
-// The time in which `threads` do the parts, each taking the next when it is done with one.
+// The time in which `threads` do the tiles, each taking the next when it is done with one.
 double together(const std::vector<double>& times, int threads) {
   std::vector<double> done(static_cast<size_t>(threads));
   for (const double time : times) *std::ranges::min_element(done) += time;
@@ -148,7 +149,7 @@ class Bench {
  public:
   Bench(const Network& network, int threads)
       : network_(network),
-        plan_(network, best_isa()),
+        plan_(network, instruction_set("auto")),
         threads_(threads),
         memory_(plan_.bytes()),
         scratch_(plan_.scratch_bytes()),
@@ -174,26 +175,26 @@ class Bench {
       print(plan_.groups()[i], rows_[i]);
       sum += rows_[i].time;
       again += rows_[i].again;
-      shared += together(rows_[i].parts_times, threads_);
+      shared += together(rows_[i].tile_times, threads_);
     }
     std::printf("%-53s %9.0f %32.2f x\n", "together", 1e6 * sum, again / shared);
   }
 
  private:
   void run_group(const Group& group, Row& row) {
-    row.time = std::min(row.time, seconds_of([&] { run_parts(group, 1, nullptr); }));
-    row.again = std::min(row.again, seconds_of([&] { run_parts(group, 1, nullptr); }));
+    row.time = std::min(row.time, seconds_of([&] { run_tiles(group, 1, nullptr); }));
+    row.again = std::min(row.again, seconds_of([&] { run_tiles(group, 1, nullptr); }));
     std::vector<double> times;
-    run_parts(group, threads_, &times);
-    if (row.parts_times.empty()) row.parts_times = times;
+    run_tiles(group, threads_, &times);
+    if (row.tile_times.empty()) row.tile_times = times;
     for (size_t i = 0; i < times.size(); ++i)
-      row.parts_times[i] = std::min(row.parts_times[i], times[i]);
+      row.tile_times[i] = std::min(row.tile_times[i], times[i]);
   }
 
-  void run_parts(const Group& group, int threads, std::vector<double>* times) {
-    const Parts parts(network_, group, threads);
-    for (int part = 0; part < parts.count(); ++part) {
-      const auto body = [&] { run_part(network_, group, parts, part, values_, scratch_.data()); };
+  void run_tiles(const Group& group, int threads, std::vector<double>* times) {
+    const Tiling tiling(network_, group, threads);
+    for (int tile = 0; tile < tiling.count(); ++tile) {
+      const auto body = [&] { run_tile(network_, group, tiling, tile, values_, scratch_.data()); };
       const double time = seconds_of(body);
       if (times) times->push_back(time);
     }
@@ -207,8 +208,7 @@ class Bench {
     std::printf("%-26s %-26s %9.1f", value->name() ? value->name()->c_str() : "", group.kernel(),
                 1e6 * row.time);
     if (conv) {
-      const Shape& in = network_.types()[static_cast<size_t>(conv->input())].shape;
-      const double products = static_cast<double>(out.pixels() * weight_count(*conv, in, out) *
+      const double products = static_cast<double>(out.pixels() * network_.weight_count(first) *
                                                   conv->codes()->size() * conv->weights()->size());
       const double most = ceiling(group.kernel(), weight_bits(*conv));
       std::printf(" %8.1f %8.1f %5.0f%%", products / row.time / 1e9, most / 1e9,
@@ -216,7 +216,7 @@ class Bench {
     } else {
       std::printf("%25s", "");
     }
-    std::printf(" %8.2f x\n", row.again / together(row.parts_times, threads_));
+    std::printf(" %8.2f x\n", row.again / together(row.tile_times, threads_));
   }
 
   const Network& network_;

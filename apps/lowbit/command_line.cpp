@@ -2,6 +2,7 @@
 
 #include "lowbit/config/match.h"
 #include "lowbit/core/error.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "output.h"
 
 namespace lowbit::app {
@@ -39,8 +40,10 @@ void add_packed_options(CLI::App& app, PackedCall& call) {
   app.add_option("-t,--threads", call.threads, "0: as many as there are cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  app.add_option("--kernels", call.kernels, "auto, reference, portable, avx2, avx512, neon")
-      ->capture_default_str();
+  std::string kernels = "auto";
+  for (const runtime::InstructionSet& isa : runtime::instruction_sets())
+    kernels.append(", ").append(isa.name);
+  app.add_option("--kernels", call.kernels, kernels)->capture_default_str();
 }
 
 }  // namespace lowbit::app

@@ -39,7 +39,7 @@ class Description:
     checked: str
     """What was compared when the file was written, for people."""
     kernels: str
-    """The instruction set in use ("portable", "avx2", "avx512", "neon"), or "reference"."""
+    """The instruction set in use, such as "avx2", or "reference"."""
 
 
 class Model:
@@ -72,8 +72,8 @@ class Model:
 
         threads: of one `run`, 1 to 1024; 0: as many as the process has cores. More than that are
             never used.
-        kernels: "auto" (the fastest of this machine), "portable", "avx2", "avx512", "neon", or
-            "reference": plain loops that all others are compared with.
+        kernels: "auto" (the fastest of this machine), an instruction set, such as "portable" or
+            "avx2", or "reference": plain loops that all others are compared with.
 
         Raises lowbit.Error where there is no such file or it is no packed network, ValueError for
         threads or kernels that do not exist, TypeError for threads that are no whole number,

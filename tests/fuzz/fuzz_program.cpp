@@ -7,6 +7,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/container.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/session.h"
 
 namespace {
@@ -23,8 +24,8 @@ void open_and_run(std::span<const uint8_t> bytes) {
         open_sealed({reinterpret_cast<const uint8_t*>(file.data()), bytes.size()}), kSmall);
     const std::vector<uint8_t> image(network.types().front().bytes(), 77);
     std::vector<float> logits(network.types().back().shape.count());
-    for (const Isa isa : {Isa::reference, best_isa()}) {
-      const Plan plan(network, isa);
+    for (const char* kernels : {"reference", "auto"}) {
+      const Plan plan(network, instruction_set(kernels));
       Session(network, plan, 1).run(image.data(), logits.data());
     }
   } catch (const lowbit::core::Error&) {

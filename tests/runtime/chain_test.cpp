@@ -71,15 +71,14 @@ struct Layer {
     add_mean(program, padded);
     const Program::File file = program.file();
     const Network network(open_sealed(file.span()));
-    const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
+    const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
     const auto number = static_cast<size_t>(codes);
     const auto [least, most] = std::ranges::minmax_element(plain[number]);
     EXPECT_LT(*least, *most) << "the layer does nothing";
     std::optional<bool> compared;
-    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
-      if (!has_isa(isa)) continue;
+    for (const InstructionSet& isa : isas()) {
       const Plan plan(network, isa);
-      EXPECT_EQ(values_of(network, plan, 1, image)[number], plain[number]) << name_of(isa);
+      EXPECT_EQ(values_of(network, plan, 1, image)[number], plain[number]) << isa.name;
       compared = plan.groups().front().chain->compares_sums();
       follows_lines = plan.groups().front().chain->follows_lines();
     }
@@ -203,13 +202,12 @@ void expect_codes_of_plain_loops(const std::vector<float>& thresholds) {
   const Network network(open_sealed(file.span()));
   std::vector<uint8_t> image(program.shape(0).count());
   for (size_t i = 0; i < image.size(); ++i) image[i] = static_cast<uint8_t>(i / 2);
-  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
-    if (!has_isa(isa)) continue;
+  const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+  for (const InstructionSet& isa : isas()) {
     const auto planned = values_of(network, Plan(network, isa), 1, image);
     for (const int codes : {finite, infinite, none})
       EXPECT_EQ(planned[static_cast<size_t>(codes)], plain[static_cast<size_t>(codes)])
-          << name_of(isa) << ", value " << codes;
+          << isa.name << ", value " << codes;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lowbit/runtime/kernels/conv.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 
 namespace lowbit::runtime {
 namespace {
@@ -127,8 +128,8 @@ std::vector<int32_t> sums(const ConvKernel& kernel, const Case& c, const Region&
   return acc;
 }
 
-void expect_as_reference(const Case& c, Isa isa, Random& random) {
-  const auto reference = make_conv_kernel(c.problem, Isa::reference);
+void expect_as_reference(const Case& c, const InstructionSet& isa, Random& random) {
+  const auto reference = make_conv_kernel(c.problem, instruction_set("reference"));
   for (const auto& kernel : all_conv_kernels(c.problem, isa)) {
     SCOPED_TRACE(kernel->name());
     // Regions that cover all of it.
@@ -148,10 +149,10 @@ void expect_as_reference(const Case& c, Isa isa, Random& random) {
   }
 }
 
-class Kernels : public testing::TestWithParam<Isa> {
+class Kernels : public testing::TestWithParam<InstructionSet> {
  protected:
   void SetUp() override {
-    if (!has_isa(GetParam())) GTEST_SKIP() << "this machine has no " << name_of(GetParam());
+    if (!GetParam().is_available()) GTEST_SKIP() << "this machine has no " << GetParam().name;
   }
 
   void try_case(ConvProblem sizes, const Values& values, Random& random, bool extreme) {
@@ -229,9 +230,9 @@ TEST_P(Kernels, DoNotOverflowWhereAllProductsPushTheSameWay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, Kernels,
-                         testing::Values(Isa::portable, Isa::avx2, Isa::avx512, Isa::neon),
-                         [](const auto& isa) { return std::string(name_of(isa.param)); });
+// The first one is the reference itself.
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Kernels, testing::ValuesIn(instruction_sets().subspan(1)),
+                         [](const auto& isa) { return std::string(isa.param.name); });
 
 }  // namespace
 }  // namespace lowbit::runtime

@@ -145,9 +145,9 @@ Program wide(int width) {
   return program;
 }
 
-TEST(Limits, HoldForTheRowsUnderAWindow) {
-  const int most = kMostUnderWindow / 64 / 64;
-  EXPECT_EQ(fault_of(wide(most - 64)).find("under"), std::string::npos);
+TEST(Limits, HoldForTheRowsOfAReceptiveField) {
+  const int most = kMostInReceptiveField / 64 / 64;
+  EXPECT_EQ(fault_of(wide(most - 64)).find("receptive field"), std::string::npos);
   EXPECT_THAT(fault_of(wide(most + 1)),
               AllOf(HasSubstr("step 0 (value1)"), HasSubstr("268435456 are allowed")));
 }

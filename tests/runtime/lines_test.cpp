@@ -7,15 +7,14 @@
 #include <cmath>
 #include <limits>
 
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 #include "programs.h"
 
 namespace lowbit::runtime {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr size_t kBeyond = 64 / sizeof(float);  // as RowCall asks for
-constexpr Isa kIsas[] = {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon};
+constexpr size_t kBeyond = 64 / sizeof(float);  // as ElementwiseCall asks for
 
 template <class T>
 uint8_t count(const std::vector<T>& thresholds, T x) {
@@ -65,19 +64,18 @@ void expect_codes_of(const std::vector<OfSums>& channels, int64_t most,
       in.push_back(sum);
       expected.push_back(channel.code(sum));
     }
-  RowCall call;
+  ElementwiseCall call;
   call.in = in.data();
   call.pixels = sums.size();
   call.channels = call.all_channels = count;
   call.a = factors.data();
   call.b = shifts.data();
   call.high = static_cast<float>(steps);
-  for (const Isa isa : kIsas) {
-    if (!has_isa(isa)) continue;
+  for (const InstructionSet& isa : isas()) {
     std::vector<uint8_t> codes(in.size(), 255);
     call.out = codes.data();
-    row_function(RowOperation::line_of_sums, isa)(call);
-    EXPECT_EQ(codes, expected) << name_of(isa);
+    isa.functions->of(ElementwiseOperation::line_of_sums)(call);
+    EXPECT_EQ(codes, expected) << isa.name;
   }
 }
 
@@ -199,7 +197,7 @@ void expect_codes_of(const std::vector<std::vector<float>>& groups, size_t group
           in.push_back(x);
           expected.push_back(count(groups[c / group_channels], x));
         }
-    RowCall call;
+    ElementwiseCall call;
     call.in = in.data();
     call.pixels = in.size() / channels;
     call.channels = channels;
@@ -212,12 +210,11 @@ void expect_codes_of(const std::vector<std::vector<float>>& groups, size_t group
     call.high = static_cast<float>(steps);
     call.numbers = thresholds.data();
     call.steps = steps;
-    for (const Isa isa : kIsas) {
-      if (!has_isa(isa)) continue;
+    for (const InstructionSet& isa : isas()) {
       std::vector<uint8_t> codes(in.size(), 255);
       call.out = codes.data();
-      row_function(RowOperation::between_lines, isa)(call);
-      EXPECT_EQ(codes, expected) << name_of(isa) << ", from channel " << first;
+      isa.functions->of(ElementwiseOperation::between_lines)(call);
+      EXPECT_EQ(codes, expected) << isa.name << ", from channel " << first;
     }
   }
 }

@@ -116,7 +116,7 @@ TEST(ManySteps, AreSharedByAThousandThreadsInSeconds) {
   const Program program = program_of(forms()[2]);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   EXPECT_EQ(Session(network, plan, 1024).threads(), 1) << "a step has one row";
   Program tall(1 << 14, 1, 1);
   int last = add_levels(tall, 0);
@@ -124,7 +124,7 @@ TEST(ManySteps, AreSharedByAThousandThreadsInSeconds) {
   add_mean(tall, last);
   const Program::File tall_file = tall.file();
   const Network tall_network(open_sealed(tall_file.span()));
-  const Plan tall_plan(tall_network, best_isa());
+  const Plan tall_plan(tall_network, instruction_set("auto"));
   EXPECT_GT(Session(tall_network, tall_plan, 1024).threads(), 100);
 }
 

@@ -43,8 +43,8 @@ TEST(Plan, UsesMemoryOfValuesAgainThatAreNoLongerNeeded) {
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
   const size_t one = program.shape(value).count() * sizeof(float);
-  EXPECT_GE(Plan(network, Isa::reference).bytes(), 21 * one);
-  EXPECT_LE(Plan(network, best_isa()).bytes(), 2 * one + 64);
+  EXPECT_GE(Plan(network, instruction_set("reference")).bytes(), 21 * one);
+  EXPECT_LE(Plan(network, instruction_set("auto")).bytes(), 2 * one + 64);
 }
 
 int add_binary(Program& program, packed::Arithmetic arithmetic, int a, int b) {
@@ -81,8 +81,8 @@ TEST(Plan, PutsASumInThePlaceOfASummandThatIsNoLongerNeeded) {
       const Program::File file = residual.program.file();
       const Network network(open_sealed(file.span()));
       const std::vector<uint8_t> image = image_of(residual.program, seed);
-      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-      for (const Isa isa : isas()) {
+      const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+      for (const InstructionSet& isa : isas()) {
         const Plan plan(network, isa);
         const auto place = [&plan](int value) {
           return plan.places().at(static_cast<size_t>(value)).value();
@@ -106,7 +106,7 @@ TEST(Plan, PutsAConvolutionAndWhatFollowsNumberByNumberIntoOneGroup) {
   add_mean(program, added);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   ASSERT_EQ(plan.groups().size(), 3u);
   EXPECT_EQ(plan.groups()[0].steps, (std::vector<int>{0, 1, 2}));
   EXPECT_EQ(plan.groups()[0].stored, (std::vector<int>{kept, codes}));
@@ -118,7 +118,7 @@ TEST(Plan, GivesTheSameBitsForAnyNumberOfThreads) {
   const Program program = random_program(7, 40);
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   const std::vector<uint8_t> image = image_of(program, 3);
   const auto alone = values_of(network, plan, 1, image);
   for (const int threads : {2, 3, 8}) EXPECT_EQ(values_of(network, plan, threads, image), alone);
@@ -168,11 +168,11 @@ TEST(Plan, RunsAPoolByBandsOfTheRowsThatItReads) {
       const Program::File file = program.file();
       const Network network(open_sealed(file.span()));
       const std::vector<uint8_t> image = image_of(program, 6);
-      const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-      for (const Isa isa : isas()) {
+      const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+      for (const InstructionSet& isa : isas()) {
         const Plan plan(network, isa);
         const Group& first = plan.groups().front();
-        ASSERT_TRUE(first.has_band());
+        ASSERT_TRUE(first.has_strip());
         EXPECT_EQ(network.step(first.steps.back()).operation_type(), packed::Operation::Pool);
         EXPECT_EQ(first.stored, (std::vector<int>{first.steps.back() + 1}));
         EXPECT_FALSE(plan.places()[static_cast<size_t>(first.before_pool())]);
@@ -211,34 +211,34 @@ Program wide_program() {
   return program;
 }
 
-TEST(Parts, OfRowsAndChannelsGiveTheBitsOfThePlainLoops) {
+TEST(Tiling, RowsAndChannels_GiveTheBitsOfThePlainLoops) {
   const Program program = wide_program();
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
   const std::vector<uint8_t> image = image_of(program, 4);
-  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-  for (const Isa isa : isas()) {
-    SCOPED_TRACE(name_of(isa));
+  const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+  for (const InstructionSet& isa : isas()) {
+    SCOPED_TRACE(isa.name);
     const Plan plan(network, isa);
     for (const int threads : {1, 2, 3, 8})
       EXPECT_GT(expect_same(network, plain, values_of(network, plan, threads, image)), 3);
   }
 }
 
-TEST(Parts, AreEveryNumberOnce) {
+TEST(Tiling, EveryNumber_IsInOneTile) {
   const Program program = wide_program();
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
-  const Plan plan(network, best_isa());
+  const Plan plan(network, instruction_set("auto"));
   int of_channels = 0;
   for (const Group& group : plan.groups()) {
     const Shape& shape = network.types()[static_cast<size_t>(group.steps.back()) + 1].shape;
     for (const int threads : {1, 2, 5, 64}) {
-      const Parts parts(network, group, threads);
+      const Tiling tiling(network, group, threads);
       std::vector<int> times(static_cast<size_t>(shape.height * shape.channels));
-      for (int part = 0; part < parts.count(); ++part) {
-        const Rows rows = parts.rows(part);
-        const Channels channels = parts.channels(part);
+      for (int tile = 0; tile < tiling.count(); ++tile) {
+        const Rows rows = tiling.rows(tile);
+        const Channels channels = tiling.channels(tile);
         if (channels.first > 0) ++of_channels;
         for (int y = rows.first; y < rows.last; ++y)
           for (int c = channels.first; c < channels.last; ++c)
@@ -255,7 +255,7 @@ TEST(Plan, OfResidualNetworksNeedsNoMoreMemoryThanItDid) {
   const auto bytes = [](const ResidualShape& shape) {
     const Program::File file = residual_program(shape).file();
     const Network network(open_sealed(file.span()));
-    return Plan(network, best_isa()).bytes();
+    return Plan(network, instruction_set("auto")).bytes();
   };
   EXPECT_LE(bytes({.bits = 4}), size_t{1'204'224});
   EXPECT_LE(bytes({.side = 32, .classes = 100, .blocks = 3, .widths = {16, 32, 64}, .stem = false}),
@@ -267,9 +267,9 @@ TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
   for (int round = 0; round < 200; ++round) {
     std::vector<std::atomic<int>> calls(37), at_work(4);
     std::atomic<bool> alone = true;
-    pool.each(37, [&](int part, int thread) {
+    pool.each(37, [&](int task, int thread) {
       if (++at_work[static_cast<size_t>(thread)] != 1) alone = false;
-      ++calls[static_cast<size_t>(part)];
+      ++calls[static_cast<size_t>(task)];
       --at_work[static_cast<size_t>(thread)];
     });
     for (const std::atomic<int>& count : calls) ASSERT_EQ(count, 1);
@@ -277,19 +277,19 @@ TEST(Pool, CallsEachPartOnceAndAThreadForOneAtATime) {
   }
 }
 
-// Threads that come late, since others have their cores, must neither be waited for nor take parts
+// Threads that come late, since others have their cores, must neither be waited for nor take tasks
 // of other work.
 TEST(Pool, DoesAllPartsOfShortWorkWithMoreThreadsThanCores) {
   Pool pool(16);
   std::atomic<int> wrong = 0;
   for (int round = 1; round <= 5000; ++round) {
     std::atomic<int> sum = 0;
-    const int parts = 1 + round % 40;
-    pool.each(parts, [&, round](int part, int) {
-      if (part >= 1 + round % 40) ++wrong;
-      sum += part + 1;
+    const int tasks = 1 + round % 40;
+    pool.each(tasks, [&, round](int task, int) {
+      if (task >= 1 + round % 40) ++wrong;
+      sum += task + 1;
     });
-    ASSERT_EQ(sum, parts * (parts + 1) / 2);
+    ASSERT_EQ(sum, tasks * (tasks + 1) / 2);
   }
   EXPECT_EQ(wrong, 0);
 }

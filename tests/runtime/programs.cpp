@@ -416,10 +416,10 @@ Program residual_program(const ResidualShape& shape, uint32_t seed) {
   return Residual(shape, seed).build();
 }
 
-std::vector<Isa> isas() {
-  std::vector<Isa> found;
-  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon})
-    if (has_isa(isa)) found.push_back(isa);
+std::vector<InstructionSet> isas() {
+  std::vector<InstructionSet> found;
+  for (const InstructionSet& isa : instruction_sets())
+    if (isa.is_available() && !isa.is_reference()) found.push_back(isa);
   return found;
 }
 
@@ -427,11 +427,11 @@ std::string difference_of(const Program& program, uint32_t seed, const std::vect
   const Program::File file = program.file();
   const Network network(open_sealed(file.span()));
   const std::vector<uint8_t> image = Draw(seed).codes(program.shape(0).count(), 256);
-  const auto plain = values_of(network, Plan(network, Isa::reference), 1, image);
-  for (const Isa isa : isas()) {
+  const auto plain = values_of(network, Plan(network, instruction_set("reference")), 1, image);
+  for (const InstructionSet& isa : isas()) {
     const Plan plan(network, isa);
     for (const int count : threads) {
-      const std::string how = std::string(name_of(isa)) + ", threads " + std::to_string(count);
+      const std::string how = std::string(isa.name) + ", threads " + std::to_string(count);
       const auto planned = values_of(network, plan, count, image);
       for (size_t i = 1; i < plain.size(); ++i)
         if (!planned[i].empty() && planned[i] != plain[i])

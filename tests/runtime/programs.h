@@ -11,6 +11,7 @@
 
 #include "lowbit/runtime/bits.h"
 #include "lowbit/runtime/container.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/network.h"
 #include "lowbit/runtime/session.h"
 
@@ -213,8 +214,8 @@ Program residual_program(const ResidualShape& shape, uint32_t seed = 1);
 std::vector<std::vector<uint8_t>> values_of(const Network& network, const Plan& plan, int threads,
                                             const std::vector<uint8_t>& image);
 
-// The instruction sets of this machine but `reference`.
-std::vector<Isa> isas();
+// The instruction sets of this machine but "reference".
+std::vector<InstructionSet> isas();
 
 // How the program differs between the plain loops and an instruction set with some of the numbers
 // of threads, in a value or in the logits; "" if it does not. Throws what opening it throws.

@@ -13,6 +13,7 @@
 #include "lowbit/core/mapped_file.h"
 #include "lowbit/core/threads.h"
 #include "lowbit/runtime/container.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/lowbit.h"
 #include "lowbit/runtime/network.h"
 #include "lowbit/runtime/plan.h"
@@ -49,15 +50,15 @@ struct lowbit_model {
   explicit lowbit_model(Args... bytes_of) : bytes(bytes_of...) {}
 
   // An Error if the bytes are no network that can be run.
-  void open(runtime::Isa with) {
-    isa = with;
+  void open(const runtime::InstructionSet& with) {
+    isa = &with;
     network.emplace(runtime::open_sealed(bytes.span));
-    plan.emplace(*network, isa, [this] { bytes.let_go(); });
+    plan.emplace(*network, *isa, [this] { bytes.let_go(); });
     bytes.let_go();
   }
 
   Bytes bytes;
-  runtime::Isa isa{};
+  const runtime::InstructionSet* isa = nullptr;
   std::optional<runtime::Network> network;
   std::optional<runtime::Plan> plan;
 };
@@ -114,37 +115,21 @@ lowbit_status guarded(lowbit_message* message, lowbit_status refused, const Body
   }
 }
 
-// "auto" or a name that name_of() gives.
-runtime::Isa isa_named(const char* kernels) {
-  const std::string name = kernels ? kernels : "auto";
-  if (name == "auto") return runtime::best_isa();
-  using runtime::Isa;
-  std::vector<std::string> names{"auto"};
-  for (const Isa isa : {Isa::reference, Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
-    if (name == name_of(isa)) {
-      if (!has_isa(isa)) throw usage_error("this machine has no '{}'", name);
-      return isa;
-    }
-    names.emplace_back(name_of(isa));
-  }
-  throw usage_error("there are no kernels '{}'", name)
-      .suggest(lowbit::core::nearest_name(name, names));
-}
-
 // path: nullptr where the bytes are no file's.
 template <class... Args>
 lowbit_status open_model(const char* path, const char* kernels, lowbit_model** model,
                          lowbit_message* message, Args... bytes_of) {
   if (!model) return say(message, LOWBIT_BAD_ARGUMENT, "there is no place for the model");
   *model = nullptr;
-  runtime::Isa isa{};
-  const lowbit_status status =
-      guarded(message, LOWBIT_BAD_ARGUMENT, [&] { isa = isa_named(kernels); });
+  const runtime::InstructionSet* isa = nullptr;
+  const lowbit_status status = guarded(message, LOWBIT_BAD_ARGUMENT, [&] {
+    isa = &runtime::instruction_set(kernels ? kernels : "auto");
+  });
   if (status != LOWBIT_OK) return status;
   return guarded(message, LOWBIT_BAD_FILE, [&] {
     auto opened = std::make_unique<lowbit_model>(bytes_of...);
     try {
-      opened->open(isa);
+      opened->open(*isa);
     } catch (lowbit::core::Error& error) {
       if (path) error.at(path);
       throw;
@@ -199,7 +184,7 @@ void lowbit_describe(const lowbit_model* model, lowbit_description* description)
                   network.steps(),
                   text_of(network.model().network()),
                   text_of(network.model().checked()),
-                  name_of(model->isa)};
+                  model->isa->name};
 }
 
 const char* lowbit_class_name(const lowbit_model* model, int index) {

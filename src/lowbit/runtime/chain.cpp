@@ -31,7 +31,7 @@ bool Chain::may_begin(const packed::Step& step) {
 }
 
 Chain::Chain(const Network& network, std::span<const int> steps, std::span<const int> stored,
-             Isa isa, int64_t& trials) {
+             const InstructionSet& isa, int64_t& trials) {
   input_ = inputs_of(network.step(steps.front())).front();
   shape_ = network.types()[static_cast<size_t>(steps.front()) + 1].shape;
   in_bytes_ = network.types()[static_cast<size_t>(input_)].element_bytes();
@@ -63,7 +63,7 @@ Chain::Chain(const Network& network, std::span<const int> steps, std::span<const
 }
 
 const char* Chain::name() const {
-  return pairs_.empty() ? "rows" : pairs_.front().kernel->name();
+  return pairs_.empty() ? "elementwise" : pairs_.front().kernel->name();
 }
 
 bool Chain::spend(int64_t& trials, int64_t needed) {
@@ -82,8 +82,8 @@ size_t Chain::scratch_bytes() const {
 
 // ---- running ----
 
-RowCall Chain::call_of(const Stage& stage, Channels channels) const {
-  RowCall call = stage.call;
+ElementwiseCall Chain::call_of(const Stage& stage, Channels channels) const {
+  ElementwiseCall call = stage.call;
   call.channels = channels.count();
   call.first_channel = static_cast<size_t>(channels.first);
   call.all_channels = static_cast<size_t>(shape_.channels);
@@ -110,7 +110,7 @@ void Chain::run_row(const Values& values, const std::byte* in, int y, Channels c
     const void* from = in + static_cast<size_t>(x) * channels.count() * in_bytes_;
     std::byte* tile = tiles;
     for (const Stage& stage : stages_) {
-      RowCall call = call_of(stage, channels);
+      ElementwiseCall call = call_of(stage, channels);
       call.in = from;
       call.pixels = static_cast<size_t>(std::min(pixels, shape_.width - x));
       call.out = tile;
@@ -150,7 +150,7 @@ void Chain::run_block(const Values& values, Rows rows, Channels channels,
   for (const Pair& pair : pairs_) {
     pair.kernel->run(input.codes(), region, reinterpret_cast<int32_t*>(sums), scratch);
     if (pairs_.size() == 1) break;
-    RowCall call = call_of(pair.stage, channels);
+    ElementwiseCall call = call_of(pair.stage, channels);
     call.in = sums;
     call.out = reals;
     call.pixels = static_cast<size_t>(rows.last - rows.first) * static_cast<size_t>(shape_.width);

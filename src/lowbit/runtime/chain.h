@@ -14,7 +14,7 @@
 
 #include "lowbit/runtime/kernels/conv.h"
 #include "lowbit/runtime/network.h"
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 
 namespace lowbit::runtime {
 
@@ -30,12 +30,12 @@ class Chain {
 
   // steps: each but the first reads what the one before it gives, and of other steps of the chain
   // nothing. stored, rising: those of their values that come to stand in memory, the last one among
-  // them. isa is not `reference`. trials: how many are left for it and for chains that are made
+  // them. isa is not "reference". trials: how many are left for it and for chains that are made
   // later; where there are too few, its steps are done as they are in the program.
-  Chain(const Network& network, std::span<const int> steps, std::span<const int> stored, Isa isa,
-        int64_t& trials);
+  Chain(const Network& network, std::span<const int> steps, std::span<const int> stored,
+        const InstructionSet& isa, int64_t& trials);
 
-  // What does most of the work: "lookup_6x64_avx2", "rows".
+  // What does most of the work: "lookup_6x64_avx2", "elementwise".
   const char* name() const;
   // Whether codes come from comparing sums.
   bool compares_sums() const { return compares_sums_; }
@@ -53,9 +53,9 @@ class Chain {
  private:
   // One pass over a part of a row.
   struct Stage {
-    RowFunction function = nullptr;
-    RowCall call;    // all but what depends on the row
-    int result = 0;  // the value it gives
+    ElementwiseFunction function = nullptr;
+    ElementwiseCall call;  // all but what depends on the row
+    int result = 0;        // the value it gives
     bool stored = false;
     int other = -1;  // the value that is its second operand
     bool gives_codes = false, monotone = false;
@@ -76,24 +76,26 @@ class Chain {
   static bool all_finite(std::span<const float> numbers);
 
   // chain_stages.cpp
-  void add_pairs(const Network& network, int step, Isa isa);
-  void add_stage(const Network& network, int step, int before, Isa isa, int64_t& trials);
+  void add_pairs(const Network& network, int step, const InstructionSet& isa);
+  void add_stage(const Network& network, int step, int before, const InstructionSet& isa,
+                 int64_t& trials);
   // Whether there are so many trials left, which are then spent.
   static bool spend(int64_t& trials, int64_t needed);
   // As its operation wants it, when all its parameters are there.
-  static void set_operation(Stage& stage, RowOperation operation, Isa isa);
+  static void set_operation(Stage& stage, ElementwiseOperation operation,
+                            const InstructionSet& isa);
   // [groups][steps] thresholds, as the operation that it gives wants them.
-  RowOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
-                              size_t group_channels, int64_t& trials) const;
+  ElementwiseOperation set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
+                                      size_t group_channels, int64_t& trials) const;
   // Lines for them, if each group has some.
   bool set_lines(Stage& stage, std::span<const float> thresholds, size_t steps,
                  size_t group_channels, int64_t& trials) const;
   // chain_sums.cpp
-  void compare_sums(Isa isa, int64_t& trials);
+  void compare_sums(const InstructionSet& isa, int64_t& trials);
   bool set_lines(Stage& stage) const;
   void codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* codes, bool* finite) const;
   // chain.cpp
-  RowCall call_of(const Stage& stage, Channels channels) const;
+  ElementwiseCall call_of(const Stage& stage, Channels channels) const;
   void run_block(const Values& values, Rows rows, Channels channels, std::byte* scratch) const;
   void run_row(const Values& values, const std::byte* in, int y, Channels channels,
                std::byte* tiles) const;

@@ -7,6 +7,7 @@
 
 #include "lowbit/runtime/chain.h"
 #include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 #include "lowbit/runtime/lines.h"
 
 namespace lowbit::runtime {
@@ -44,7 +45,7 @@ std::vector<int8_t> inside_plane(const std::vector<int8_t>& weights, const packe
 
 std::unique_ptr<ConvKernel> kernel_of(const packed::CodeConv& conv, const packed::CodePlane& plane,
                                       const std::vector<int8_t>& weights, const Shape& in,
-                                      const Shape& out, Isa isa) {
+                                      const Shape& out, const InstructionSet& isa) {
   std::vector<uint8_t> zero_points;
   ConvProblem problem{};
   problem.height = in.height;
@@ -84,41 +85,41 @@ int64_t most_of(const packed::CodePlane& plane, int levels) {
 
 // ---- the stages ----
 
-RowOperation operation_of(packed::Function function) {
+ElementwiseOperation operation_of(packed::Function function) {
   switch (function) {
     case packed::Function::relu:
-      return RowOperation::relu;
+      return ElementwiseOperation::relu;
     case packed::Function::clamp:
-      return RowOperation::clamp;
+      return ElementwiseOperation::clamp;
     case packed::Function::leaky:
-      return RowOperation::leaky;
+      return ElementwiseOperation::leaky;
     case packed::Function::absolute:
-      return RowOperation::absolute;
+      return ElementwiseOperation::absolute;
     case packed::Function::divide_root:
-      return RowOperation::divide_root;
+      return ElementwiseOperation::divide_root;
   }
-  return RowOperation::relu;
+  return ElementwiseOperation::relu;
 }
 
 // swapped: what comes along the chain is the second operand.
-RowOperation operation_of(packed::Arithmetic arithmetic, bool swapped) {
+ElementwiseOperation operation_of(packed::Arithmetic arithmetic, bool swapped) {
   switch (arithmetic) {
     case packed::Arithmetic::add:
-      return RowOperation::add;
+      return ElementwiseOperation::add;
     case packed::Arithmetic::multiply:
-      return RowOperation::multiply;
+      return ElementwiseOperation::multiply;
     case packed::Arithmetic::subtract:
-      return swapped ? RowOperation::subtract_from : RowOperation::subtract;
+      return swapped ? ElementwiseOperation::subtract_from : ElementwiseOperation::subtract;
     case packed::Arithmetic::divide:
-      return swapped ? RowOperation::divide_through : RowOperation::divide;
+      return swapped ? ElementwiseOperation::divide_through : ElementwiseOperation::divide;
   }
-  return RowOperation::add;
+  return ElementwiseOperation::add;
 }
 
 }  // namespace
 
-void Chain::set_operation(Stage& stage, RowOperation operation, Isa isa) {
-  constexpr size_t kBeyond = 64 / sizeof(float);  // RowCall
+void Chain::set_operation(Stage& stage, ElementwiseOperation operation, const InstructionSet& isa) {
+  constexpr size_t kBeyond = 64 / sizeof(float);  // ElementwiseCall
   for (std::vector<float>* numbers : {&stage.a, &stage.b, &stage.numbers})
     if (!numbers->empty()) numbers->resize(numbers->size() + kBeyond);
   for (std::vector<int32_t>* numbers : {&stage.sums, &stage.base, &stage.sign})
@@ -129,10 +130,10 @@ void Chain::set_operation(Stage& stage, RowOperation operation, Isa isa) {
   stage.call.sums = stage.sums.data();
   stage.call.base = stage.base.data();
   stage.call.sign = stage.sign.data();
-  stage.function = row_function(operation, isa);
+  stage.function = isa.functions->of(operation);
 }
 
-void Chain::add_pairs(const Network& network, int step, Isa isa) {
+void Chain::add_pairs(const Network& network, int step, const InstructionSet& isa) {
   const packed::CodeConv& conv = *network.step(step).operation_as_CodeConv();
   const ValueType& in = network.types()[static_cast<size_t>(input_)];
   const size_t channels = static_cast<size_t>(shape_.channels);
@@ -148,7 +149,9 @@ void Chain::add_pairs(const Network& network, int step, Isa isa) {
       stage.a.assign(first, first + static_cast<std::ptrdiff_t>(channels));
       const bool last = pairs_.size() + 1 == pairs;
       stage.b = by_channel(last ? conv.bias() : nullptr, shape_.channels, formulas::kNoShift);
-      set_operation(stage, pairs_.empty() ? RowOperation::scale : RowOperation::scale_more, isa);
+      set_operation(stage,
+                    pairs_.empty() ? ElementwiseOperation::scale : ElementwiseOperation::scale_more,
+                    isa);
       stage.result = step + 1;
       stage.monotone = all_finite(stage.a) && all_finite(stage.b);
       pairs_.push_back(std::move(pair));
@@ -183,33 +186,35 @@ bool Chain::set_lines(Stage& stage, std::span<const float> thresholds, size_t st
   return true;
 }
 
-RowOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds, size_t steps,
-                                   size_t group_channels, int64_t& trials) const {
+ElementwiseOperation Chain::set_thresholds(Stage& stage, std::vector<float> thresholds,
+                                           size_t steps, size_t group_channels,
+                                           int64_t& trials) const {
   const size_t channels = static_cast<size_t>(shape_.channels);
   stage.call.steps = steps;
   const bool between_lines = set_lines(stage, thresholds, steps, group_channels, trials);
   if (between_lines || steps > kMostCompared) {
     stage.numbers = std::move(thresholds);
     stage.by_channel = false;
-    return between_lines ? RowOperation::between_lines : RowOperation::search;
+    return between_lines ? ElementwiseOperation::between_lines : ElementwiseOperation::search;
   }
   stage.numbers.resize(steps * channels);
   for (size_t t = 0; t < steps; ++t)
     for (size_t c = 0; c < channels; ++c)
       stage.numbers[t * channels + c] = thresholds[c / group_channels * steps + t];
-  return RowOperation::quantize;
+  return ElementwiseOperation::quantize;
 }
 
-void Chain::add_stage(const Network& network, int number, int before, Isa isa, int64_t& trials) {
+void Chain::add_stage(const Network& network, int number, int before, const InstructionSet& isa,
+                      int64_t& trials) {
   const packed::Step& step = network.step(number);
   const ValueType& type = network.types()[static_cast<size_t>(number) + 1];
   const size_t channels = static_cast<size_t>(shape_.channels);
-  RowOperation operation = RowOperation::affine;
+  ElementwiseOperation operation = ElementwiseOperation::affine;
   Stage stage;
   stage.result = number + 1;
   stage.gives_codes = type.kind == packed::Kind::code;
   if (const auto* normalize = step.operation_as_Normalize()) {
-    operation = RowOperation::normalize;
+    operation = ElementwiseOperation::normalize;
     stage.a = by_channel(normalize->mean(), shape_.channels, 0);
     stage.b = by_channel(normalize->std(), shape_.channels, 1);
     stage.monotone = all_finite(stage.a) && all_finite(stage.b) && !std::ranges::count(stage.b, 0);
@@ -244,7 +249,7 @@ void Chain::add_stage(const Network& network, int number, int before, Isa isa, i
     operation = set_thresholds(stage, std::move(thresholds), steps, group_channels, trials);
     stage.call.group_channels = group_channels;
   } else if (const auto* levels = step.operation_as_Dequantize()) {
-    operation = RowOperation::dequantize;
+    operation = ElementwiseOperation::dequantize;
     stage.by_channel = false;
     stage.numbers.assign(levels->levels()->begin(), levels->levels()->end());
     stage.call.steps = stage.numbers.size() / static_cast<size_t>(levels->groups());

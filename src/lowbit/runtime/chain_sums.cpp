@@ -17,7 +17,7 @@ void Chain::codes_of(std::span<const int32_t> sums, size_t stages, uint8_t* code
   std::vector<float> from, to(sums.size());
   const void* in = sums.data();
   for (size_t i = 0; i < stages; ++i) {
-    RowCall call = call_of(stages_[i], {0, shape_.channels});
+    ElementwiseCall call = call_of(stages_[i], {0, shape_.channels});
     call.in = in;
     call.pixels = 1;
     call.out = i + 1 == stages ? static_cast<void*>(codes) : to.data();
@@ -51,7 +51,7 @@ bool Chain::set_lines(Stage& stage) const {
 // Puts one comparing stage in the place of those up to the first codes, if they are a monotone
 // function of the sum alone. Each is monotone in float32, too, where no number between is infinite:
 // rounding is monotone.
-void Chain::compare_sums(Isa isa, int64_t& trials) {
+void Chain::compare_sums(const InstructionSet& isa, int64_t& trials) {
   size_t stages = 0;
   while (stages < stages_.size() && stages_[stages].monotone && !stages_[stages].stored) ++stages;
   if (stages == 0 || stages == stages_.size() || !stages_[stages].gives_codes ||
@@ -109,7 +109,9 @@ void Chain::compare_sums(Isa isa, int64_t& trials) {
   }
   stage.call.steps = steps;
   follows_lines_ = steps >= kFewestOfSums && set_lines(stage);
-  set_operation(stage, follows_lines_ ? RowOperation::line_of_sums : RowOperation::compare, isa);
+  set_operation(stage,
+                follows_lines_ ? ElementwiseOperation::line_of_sums : ElementwiseOperation::compare,
+                isa);
   stages_.erase(stages_.begin(), stages_.begin() + static_cast<std::ptrdiff_t>(stages));
   stages_.insert(stages_.begin(), std::move(stage));
   compares_sums_ = true;

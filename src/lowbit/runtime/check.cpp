@@ -289,9 +289,9 @@ class Checker {
                      int64_t pairs) {
     const int64_t side = conv.window()->kernel(), border = 2 * int64_t{conv.window()->padding()};
     const int64_t height = in.height + border, width = in.width + border;
-    require(width * in.channels <= kMostUnderWindow / side,
-            "{} numbers under a row of windows: at most {} are allowed", side * width * in.channels,
-            kMostUnderWindow);
+    require(width * in.channels <= kMostInReceptiveField / side,
+            "{} numbers of the padded rows of a receptive field: at most {} are allowed",
+            side * width * in.channels, kMostInReceptiveField);
     const bool depthwise = conv.groups() == in.channels && conv.groups() == out.channels;
     const int64_t groups = depthwise ? 1 : conv.groups();
     require(groups * pairs <= left_kernels_,

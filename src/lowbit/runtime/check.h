@@ -20,14 +20,14 @@ struct Limits {
 // Sizes that a program may have at most, far above any network's and so far below 2^31 that no
 // number of pixels, channels, weights or bytes that kernels count in an int leaves it.
 inline constexpr int kMostSteps = 1 << 16;
-inline constexpr int kMostSide = 1 << 20;         // height and width of a value
-inline constexpr int kMostChannels = 1 << 24;     // of a value
-inline constexpr int kMostNumbers = 1 << 30;      // of a value or a parameter
-inline constexpr int kMostWindow = 1 << 12;       // side and stride of a window
-inline constexpr int kMostInputs = 1 << 22;       // weights of an output channel
-inline constexpr int kMostUnderWindow = 1 << 28;  // numbers of the padded rows under a window
-inline constexpr int kMostPlanePairs = 1 << 12;   // planes of codes times planes of weights
-inline constexpr int kMostKernels = 1 << 16;      // of a program: plane pairs times groups
+inline constexpr int kMostSide = 1 << 20;              // height and width of a value
+inline constexpr int kMostChannels = 1 << 24;          // of a value
+inline constexpr int kMostNumbers = 1 << 30;           // of a value or a parameter
+inline constexpr int kMostWindow = 1 << 12;            // side and stride of a window
+inline constexpr int kMostInputs = 1 << 22;            // weights of an output channel
+inline constexpr int kMostInReceptiveField = 1 << 28;  // numbers of its padded rows
+inline constexpr int kMostPlanePairs = 1 << 12;        // planes of codes times planes of weights
+inline constexpr int kMostKernels = 1 << 16;           // of a program: plane pairs times groups
 inline constexpr int kMostLevels = 256;
 
 // The types of all values, of the image first, which are those that the program declares: what each

@@ -57,7 +57,7 @@ LOWBIT_INLINE Reals place_on_line(const Reals& x, const Reals& factor, const Rea
   return above < last ? above : last;
 }
 // What an average multiplies the sum over a window with.
-LOWBIT_INLINE float window_share(int kernel) {
+LOWBIT_INLINE float average_factor(int kernel) {
   return 1 / (static_cast<float>(kernel) * static_cast<float>(kernel));
 }
 

@@ -80,7 +80,7 @@ Bounds shifts_of(std::span<const CodeAt> points, int steps, double factor) {
   return shifts;
 }
 
-// The proof, in the arithmetic of RowOperation::line_of_sums and between_lines.
+// The proof, in the arithmetic of ElementwiseOperation::line_of_sums and between_lines.
 bool hold(const Lines& lines, std::span<const CodeAt> points, int steps) {
   const auto code = [&](const CodeAt& point, float shift) {
     return static_cast<int>(

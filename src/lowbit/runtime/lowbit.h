@@ -56,8 +56,8 @@ typedef struct lowbit_session lowbit_session;
 /* ---- models ---- */
 
 /* Opens a packed file, which is used where it lies: it must not be written to while it is open.
- * kernels: "auto" (the fastest of this machine), an instruction set ("portable", "avx2", "avx512",
- * "neon") or "reference": plain loops, step by step, that all others are compared with. */
+ * kernels: "auto" (the fastest of this machine), an instruction set, such as "portable" or "avx2",
+ * or "reference": plain loops, step by step, that all others are compared with. */
 LOWBIT_API lowbit_status lowbit_open(const char* path, const char* kernels, lowbit_model** model,
                                      lowbit_message* message);
 /* The same of bytes in memory, which are copied. */
@@ -92,9 +92,10 @@ typedef struct lowbit_value {
   size_t bytes;          /* of [height][width][channels] */
   const char* name;      /* of the layer that gives it, as in checkpoints; may be "" */
   const char* operation; /* "image", "CodeConv", "Affine", ... */
-  const char* kernel; /* what computes it: "lookup_6x64_avx2", "rows", "windows", "reference"; "" of
-                         the image */
-  int group;          /* steps of the same group, whose last one this is, are run together */
+  const char* kernel;    /* what computes it: "lookup_6x64_avx2", "elementwise", "spatial",
+                            "reference"; "" of
+                            the image */
+  int group;             /* steps of the same group, whose last one this is, are run together */
 } lowbit_value;
 
 /* Value 0 is the image, value i what step i - 1 gives, the last one the logits. Fails only for a

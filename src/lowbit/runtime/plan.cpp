@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 
+#include "lowbit/runtime/kernels/instruction_set.h"
+
 namespace lowbit::runtime {
 namespace {
 
-// A pool has a band of rows where the rows are many: at the edges of parts two threads compute the
-// rows under a window both.
-constexpr int kRowsForEachOfWindow = 8;
+// A pool has a strip of rows where the rows are many: at the edges of tiles two threads both
+// compute the rows of a receptive field.
+constexpr int kRowsForEachOfPool = 8;
 
 // With more values than this they find their places in the order in which they are computed.
 constexpr size_t kMostBySize = 4096;
@@ -85,7 +87,7 @@ class Grower {
     const packed::Pool* pool = network_.step(readers[0]).operation_as_Pool();
     if (!pool) return;
     const int rows = network_.types()[static_cast<size_t>(last()) + 1].shape.height;
-    if (rows / kRowsForEachOfWindow >= pool->window()->kernel()) add(readers[0]);
+    if (rows / kRowsForEachOfPool >= pool->window()->kernel()) add(readers[0]);
   }
 
   const Network& network_;
@@ -103,7 +105,7 @@ class Grower {
 void find_replaced(const Network& network, const Group& group, int number,
                    const std::vector<int>& index_of, std::vector<int>& last_reader,
                    std::vector<Waiting>& waiting) {
-  if (!group.chain || group.has_band()) return;
+  if (!group.chain || group.has_strip()) return;
   const int input = inputs_of(network.step(group.steps.front())).front();
   // What a step reads besides the value before it; 0: nothing.
   const auto operand_of = [&](size_t i) {
@@ -177,32 +179,33 @@ void place_by_time(std::vector<Waiting>& waiting, size_t groups) {
 
 }  // namespace
 
-int Group::band_rows() const {
-  return std::max(chain->block_rows() / windows->stride(), 1);
+int Group::strip_rows() const {
+  return std::max(chain->block_rows() / spatial->stride(), 1);
 }
 
 size_t Group::scratch_bytes(const Network& network) const {
   if (!chain) return 0;
   const size_t bytes = aligned(chain->scratch_bytes());
-  if (!has_band()) return bytes;
+  if (!has_strip()) return bytes;
   const ValueType& type = network.types()[static_cast<size_t>(before_pool())];
-  const int rows = windows->most_rows_under(band_rows());
+  const int rows = spatial->most_receptive_rows(strip_rows());
   return bytes + aligned(type.shape.row() * type.element_bytes() * static_cast<size_t>(rows));
 }
 
-Plan::Plan(const Network& network, Isa isa, const std::function<void()>& before_group) {
+Plan::Plan(const Network& network, const InstructionSet& isa,
+           const std::function<void()>& before_group) {
   put_together(network, isa, before_group);
-  place(network, isa != Isa::reference);
+  place(network, !isa.is_reference());
   for (const Group& group : groups_)
     scratch_bytes_ = std::max(scratch_bytes_, group.scratch_bytes(network));
 }
 
-void Plan::put_together(const Network& network, Isa isa,
+void Plan::put_together(const Network& network, const InstructionSet& isa,
                         const std::function<void()>& before_group) {
   group_of_.assign(static_cast<size_t>(network.steps()), -1);
   for (int step = 0; step < network.steps(); ++step) {
     if (group_of_[static_cast<size_t>(step)] >= 0) continue;
-    if (isa == Isa::reference) {
+    if (isa.is_reference()) {
       Group& group = groups_.emplace_back();
       group.steps = {step};
       group.stored = {step + 1};
@@ -228,20 +231,20 @@ void Plan::put_together(const Network& network, Isa isa,
   }
 }
 
-void Plan::make(const Network& network, Isa isa, Group& group) {
+void Plan::make(const Network& network, const InstructionSet& isa, Group& group) {
   const int first = group.steps.front(), last = group.steps.back();
-  if (isa == Isa::reference) {
+  if (isa.is_reference()) {
     if (network.step(first).operation_as_CodeConv()) group.weights = network.weights(first);
     return;
   }
-  if (WindowStep::can(network.step(last)))
-    group.windows = std::make_unique<WindowStep>(network, last, isa);
+  if (SpatialStep::can(network.step(last)))
+    group.spatial = std::make_unique<SpatialStep>(network, last, isa);
   if (!Chain::may_begin(network.step(first))) return;
   std::span<const int> steps = group.steps;
-  if (group.windows) steps = steps.first(steps.size() - 1);
+  if (group.spatial) steps = steps.first(steps.size() - 1);
   const int given = steps.back() + 1;
   group.chain = std::make_unique<Chain>(
-      network, steps, group.windows ? std::span(&given, 1) : std::span(group.stored), isa, trials_);
+      network, steps, group.spatial ? std::span(&given, 1) : std::span(group.stored), isa, trials_);
 }
 
 // Values that are needed at the same time stand in different places, but for a sum that takes the

@@ -10,7 +10,7 @@
 #include "lowbit/runtime/chain.h"
 #include "lowbit/runtime/kernels/conv.h"
 #include "lowbit/runtime/network.h"
-#include "lowbit/runtime/windows.h"
+#include "lowbit/runtime/spatial_step.h"
 
 namespace lowbit::runtime {
 
@@ -19,20 +19,20 @@ struct Group {
   std::vector<int> steps;   // rising
   std::vector<int> stored;  // of the values that they give those that come to stand in memory
   // One of them; none: the one step is run in plain loops, if it is a CodeConv with these weights.
-  // Both: the last step is a pool of what the chain gives, of which a thread has a band of a few
+  // Both: the last step is a pool of what the chain gives, of which a thread has a strip of a few
   // rows at a time.
   std::unique_ptr<Chain> chain;
-  std::unique_ptr<WindowStep> windows;
+  std::unique_ptr<SpatialStep> spatial;
   Weights weights;
 
   // What does most of the work.
-  const char* kernel() const { return chain ? chain->name() : windows ? "windows" : "reference"; }
-  bool has_band() const { return chain && windows; }
+  const char* kernel() const { return chain ? chain->name() : spatial ? "spatial" : "reference"; }
+  bool has_strip() const { return chain && spatial; }
   // The value that the chain gives.
   int before_pool() const { return steps[steps.size() - 2] + 1; }
   // Rows of the pool at a time: as many as use what the chain computes at a time.
-  int band_rows() const;
-  // What a thread needs beside, aligned to 64 bytes: of the chain, then the band.
+  int strip_rows() const;
+  // What a thread needs beside, aligned to 64 bytes: of the chain, then the strip.
   size_t scratch_bytes(const Network& network) const;
 };
 
@@ -41,7 +41,8 @@ class Plan {
   // isa: reference gives each step a group and each value a place of its own. before_group: called
   // before a group with weights is made, when what was made of others is no longer looked at.
   Plan(
-      const Network& network, Isa isa, const std::function<void()>& before_group = [] {});
+      const Network& network, const InstructionSet& isa,
+      const std::function<void()>& before_group = [] {});
 
   const std::vector<Group>& groups() const { return groups_; }
   // The group that has the step.
@@ -56,8 +57,9 @@ class Plan {
   size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  void put_together(const Network& network, Isa isa, const std::function<void()>& before_group);
-  void make(const Network& network, Isa isa, Group& group);
+  void put_together(const Network& network, const InstructionSet& isa,
+                    const std::function<void()>& before_group);
+  void make(const Network& network, const InstructionSet& isa, Group& group);
   void place(const Network& network, bool reuse);
 
   std::vector<Group> groups_;

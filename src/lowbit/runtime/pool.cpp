@@ -40,8 +40,8 @@ T wait_while(const std::atomic<T>& number, T value, int& looks) {
   return number.load(std::memory_order_acquire);
 }
 
-constexpr int kPartBits = 16;
-constexpr uint64_t kPartMask = (1 << kPartBits) - 1;
+constexpr int kTaskBits = 16;
+constexpr uint64_t kTaskMask = (1 << kTaskBits) - 1;
 
 }  // namespace
 
@@ -82,15 +82,15 @@ void Pool::end() {
   for (const Worker& worker : workers_) pthread_join(worker.handle, nullptr);
 }
 
-void Pool::take_parts(uint32_t work, int thread) {
+void Pool::take_tasks(uint32_t work, int thread) {
   for (int other = 0; other < threads(); ++other) {
     std::atomic<uint64_t>& share = shares_[static_cast<size_t>((thread + other) % threads())].state;
     uint64_t state = share.load(std::memory_order_acquire);
     for (;;) {
-      if (state >> 2 * kPartBits != work) return;  // it is done, and perhaps there is other work
-      const uint64_t next = state >> kPartBits & kPartMask;
-      if (next >= (state & kPartMask)) break;
-      if (!share.compare_exchange_weak(state, state + (kPartMask + 1), std::memory_order_acq_rel,
+      if (state >> 2 * kTaskBits != work) return;  // it is done, and perhaps there is other work
+      const uint64_t next = state >> kTaskBits & kTaskMask;
+      if (next >= (state & kTaskMask)) break;
+      if (!share.compare_exchange_weak(state, state + (kTaskMask + 1), std::memory_order_acq_rel,
                                        std::memory_order_acquire))
         continue;
       call_(body_, static_cast<int>(next), thread);
@@ -105,30 +105,30 @@ void Pool::serve(int thread) {
   for (uint32_t seen = 0;;) {
     seen = wait_while(work_, seen, looks);
     if (ends_) return;
-    take_parts(seen, thread);
+    take_tasks(seen, thread);
   }
 }
 
-void Pool::run(int parts, const void* body, Call call) {
-  if (workers_.empty() || parts <= 1 || alone_) {
-    for (int part = 0; part < parts; ++part) call(body, part, 0);
+void Pool::run(int tasks, const void* body, Call call) {
+  if (workers_.empty() || tasks <= 1 || alone_) {
+    for (int task = 0; task < tasks; ++task) call(body, task, 0);
     return;
   }
   const uint32_t work = work_.load(std::memory_order_relaxed) + 1;
   body_ = body;
   call_ = call;
-  unfinished_.store(parts, std::memory_order_relaxed);
+  unfinished_.store(tasks, std::memory_order_relaxed);
   for (int thread = 0, first = 0; thread < threads(); ++thread) {
-    const int end = first + (parts - first) / (threads() - thread);
-    shares_[static_cast<size_t>(thread)].state.store(uint64_t{work} << 2 * kPartBits |
-                                                         static_cast<uint64_t>(first) << kPartBits |
+    const int end = first + (tasks - first) / (threads() - thread);
+    shares_[static_cast<size_t>(thread)].state.store(uint64_t{work} << 2 * kTaskBits |
+                                                         static_cast<uint64_t>(first) << kTaskBits |
                                                          static_cast<uint64_t>(end),
                                                      std::memory_order_release);
     first = end;
   }
   work_.store(work, std::memory_order_release);
   work_.notify_all();
-  take_parts(work, 0);
+  take_tasks(work, 0);
   for (int left = unfinished_.load(std::memory_order_acquire); left != 0;)
     left = wait_while(unfinished_, left, looks_);
 }

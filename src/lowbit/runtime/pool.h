@@ -20,15 +20,15 @@ class Pool {
 
   int threads() const { return static_cast<int>(shares_.size()); }
 
-  // Calls body(part, thread) for each part below `parts` < 2^16, at most once at a time for each
+  // Calls body(task, thread) for each task below `tasks` < 2^16, at most once at a time for each
   // thread below threads(); returns when all are done. A thread begins with the same share of the
-  // parts each time: what it has written lies in its cache. A thread that gets no core, as others
-  // are busy, keeps nobody waiting: the others do its parts. Nothing is allocated, and bodies do
+  // tasks each time: what it has written lies in its cache. A thread that gets no core, as others
+  // are busy, keeps nobody waiting: the others do its tasks. Nothing is allocated, and bodies do
   // not throw.
   template <class Body>
-  void each(int parts, const Body& body) {
-    run(parts, &body, [](const void* what, int part, int thread) {
-      (*static_cast<const Body*>(what))(part, thread);
+  void each(int tasks, const Body& body) {
+    run(tasks, &body, [](const void* what, int task, int thread) {
+      (*static_cast<const Body*>(what))(task, thread);
     });
   }
 
@@ -37,10 +37,10 @@ class Pool {
   void notice_fork();
 
  private:
-  using Call = void (*)(const void* body, int part, int thread);
+  using Call = void (*)(const void* body, int task, int thread);
 
-  // The parts of one thread, of which others take some when they are done with theirs: the number
-  // of the work in 32 bits, so that nobody takes parts of other work than it knows, the next part
+  // The tasks of one thread, of which others take some when they are done with theirs: the number
+  // of the work in 32 bits, so that nobody takes tasks of other work than it knows, the next task
   // and the end in 16 bits each.
   struct alignas(64) Share {
     std::atomic<uint64_t> state{0};
@@ -51,16 +51,16 @@ class Pool {
     pthread_t handle;
   };
 
-  void run(int parts, const void* body, Call call);
-  void take_parts(uint32_t work, int thread);
+  void run(int tasks, const void* body, Call call);
+  void take_tasks(uint32_t work, int thread);
   void serve(int thread);
   void end();
 
-  // Of the work at hand; changed only while no part of it is left.
+  // Of the work at hand; changed only while no task of it is left.
   const void* body_ = nullptr;
   Call call_ = nullptr;
   std::vector<Share> shares_;       // of each thread
-  std::atomic<int> unfinished_{0};  // parts
+  std::atomic<int> unfinished_{0};  // tasks
   std::atomic<uint32_t> work_{0};   // how often there was some
   std::atomic<bool> ends_{false};
   int looks_;  // of the calling thread, as in wait_while

@@ -33,7 +33,8 @@ size_t place(const Shape& shape, int y, int x, int c) {
          static_cast<size_t>(c);
 }
 
-// For each pixel of the window of output pixel (y, x): body(row, column, inside, input_y, input_x).
+// For each pixel in the receptive field of output pixel (y, x): body(row, column, inside, input_y,
+// input_x).
 template <class Body>
 void for_each_tap(const packed::Window& window, const Shape& in, int y, int x, Body body) {
   const int kernel = window.kernel();
@@ -70,7 +71,7 @@ class CodeIntegers {
   const uint8_t* zero_points_ = nullptr;
 };
 
-// Where the weights of an output channel that meet a pixel of the window begin.
+// Where the weights of an output channel that meet a pixel of the receptive field begin.
 size_t weight_place(int c, int row, int column, int kernel, int channels) {
   return ((static_cast<size_t>(c) * static_cast<size_t>(kernel) + static_cast<size_t>(row)) *
               static_cast<size_t>(kernel) +
@@ -257,7 +258,7 @@ float average(const packed::Window& window, const Shape& in, const float* from, 
   for_each_tap(window, in, y, x, [&](int, int, bool inside, int from_y, int from_x) {
     sum += inside ? from[place(in, from_y, from_x, c)] : 0;
   });
-  return sum * formulas::window_share(window.kernel());
+  return sum * formulas::average_factor(window.kernel());
 }
 
 void run(const packed::Pool& step, const Tensor& in, const Tensor& out, Rows rows) {

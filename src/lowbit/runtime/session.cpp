@@ -20,37 +20,37 @@ void unite_nans(float* numbers, size_t count) {
     if (std::isnan(numbers[i])) std::memcpy(&numbers[i], &kNan, sizeof kNan);
 }
 
-std::vector<Parts> parts_of(const Network& network, const Plan& plan, int threads) {
-  std::vector<Parts> parts;
-  parts.reserve(plan.groups().size());
-  for (const Group& group : plan.groups()) parts.emplace_back(network, group, threads);
-  return parts;
+std::vector<Tiling> tilings_of(const Network& network, const Plan& plan, int threads) {
+  std::vector<Tiling> tilings;
+  tilings.reserve(plan.groups().size());
+  for (const Group& group : plan.groups()) tilings.emplace_back(network, group, threads);
+  return tilings;
 }
 
 // So many of the threads as have something to do and are allowed scratch.
-int useful_threads(const Plan& plan, const std::vector<Parts>& parts, int threads) {
-  const int most_parts = std::ranges::max(parts, {}, &Parts::count).count();
+int useful_threads(const Plan& plan, const std::vector<Tiling>& tilings, int threads) {
+  const int most_tiles = std::ranges::max(tilings, {}, &Tiling::count).count();
   const int64_t room = Limits().bytes - static_cast<int64_t>(plan.bytes());
   const int64_t most = room / std::max<int64_t>(static_cast<int64_t>(plan.scratch_bytes()), 1);
-  return static_cast<int>(std::clamp<int64_t>(most, 1, std::min(threads, most_parts)));
+  return static_cast<int>(std::clamp<int64_t>(most, 1, std::min(threads, most_tiles)));
 }
 
 // The rows that the pool needs, a few at a time; what the next ones need, too, is kept.
-void run_band(const Group& group, const Values& all, Rows rows, std::byte* scratch) {
+void run_strip(const Group& group, const Values& all, Rows rows, std::byte* scratch) {
   Values values(all, static_cast<size_t>(group.before_pool()));
   Tensor& between = values.own();
   between.data = scratch + aligned(group.chain->scratch_bytes());
   const Channels channels{0, between.type.shape.channels};
   int known = 0;  // the rows before are computed
-  for (int y = rows.first; y < rows.last; y += group.band_rows()) {
-    const Rows some{y, std::min(y + group.band_rows(), rows.last)};
-    const Rows needed = group.windows->rows_under(some);
+  for (int y = rows.first; y < rows.last; y += group.strip_rows()) {
+    const Rows some{y, std::min(y + group.strip_rows(), rows.last)};
+    const Rows needed = group.spatial->receptive_rows(some);
     if (known > needed.first)
       std::memmove(between.data, between.row(needed.first),
                    static_cast<size_t>(between.row(known) - between.row(needed.first)));
     between.first_row = needed.first;
     group.chain->run(values, {std::max(known, needed.first), needed.last}, channels, scratch);
-    group.windows->run(values, some);
+    group.spatial->run(values, some);
     known = needed.last;
   }
 }
@@ -73,15 +73,15 @@ std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byt
   return values;
 }
 
-void run_part(const Network& network, const Group& group, const Parts& parts, int part,
+void run_tile(const Network& network, const Group& group, const Tiling& tiling, int tile,
               std::span<const Tensor> values, std::byte* scratch) {
-  const Rows rows = parts.rows(part);
-  if (group.has_band())
-    run_band(group, values, rows, scratch);
+  const Rows rows = tiling.rows(tile);
+  if (group.has_strip())
+    run_strip(group, values, rows, scratch);
   else if (group.chain)
-    group.chain->run(values, rows, parts.channels(part), scratch);
-  else if (group.windows)
-    group.windows->run(values, rows);
+    group.chain->run(values, rows, tiling.channels(tile), scratch);
+  else if (group.spatial)
+    group.spatial->run(values, rows);
   else
     run_step(network, group.steps.front(), group.weights, values, rows);
 }
@@ -89,17 +89,17 @@ void run_part(const Network& network, const Group& group, const Parts& parts, in
 Session::Session(const Network& network, const Plan& plan, int threads)
     : network_(network),
       plan_(plan),
-      parts_(parts_of(network, plan, threads)),
+      tilings_(tilings_of(network, plan, threads)),
       scratch_bytes_(plan.scratch_bytes()),
-      pool_(useful_threads(plan, parts_, threads)),
+      pool_(useful_threads(plan, tilings_, threads)),
       bytes_(plan.bytes() + scratch_bytes_ * static_cast<size_t>(pool_.threads())),
       memory_(plan.bytes()),
       scratch_(bytes_ - plan.bytes()),
       values_(values_in(network, plan, memory_.data())) {}
 
-void Session::run_group(const Group& group, const Parts& parts) {
-  pool_.each(parts.count(), [&](int part, int thread) {
-    run_part(network_, group, parts, part, values_,
+void Session::run_group(const Group& group, const Tiling& tiling) {
+  pool_.each(tiling.count(), [&](int tile, int thread) {
+    run_tile(network_, group, tiling, tile, values_,
              scratch_.data() + static_cast<size_t>(thread) * scratch_bytes_);
   });
 }
@@ -107,9 +107,9 @@ void Session::run_group(const Group& group, const Parts& parts) {
 void Session::run(const uint8_t* image, float* logits, Watcher watch, void* context) {
   pool_.notice_fork();
   values_.front().data = const_cast<uint8_t*>(image);  // which only Tensor makes writable
-  for (size_t i = 0; i < parts_.size(); ++i) {
+  for (size_t i = 0; i < tilings_.size(); ++i) {
     const Group& group = plan_.groups()[i];
-    run_group(group, parts_[i]);
+    run_group(group, tilings_[i]);
     if (!watch) continue;
     for (const int number : group.stored) {
       const Tensor& given = value(number);

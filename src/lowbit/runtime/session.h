@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "lowbit/runtime/network.h"
-#include "lowbit/runtime/parts.h"
 #include "lowbit/runtime/plan.h"
 #include "lowbit/runtime/pool.h"
+#include "lowbit/runtime/tiling.h"
 
 namespace lowbit::runtime {
 
@@ -31,14 +31,14 @@ class AlignedBytes {
 // The values of a run that has plan.bytes() at `memory`, without the image.
 std::vector<Tensor> values_in(const Network& network, const Plan& plan, std::byte* memory);
 
-// Does a part of a group; plan.scratch_bytes() at `scratch`.
-void run_part(const Network& network, const Group& group, const Parts& parts, int part,
+// Does a tile of a group; plan.scratch_bytes() at `scratch`.
+void run_tile(const Network& network, const Group& group, const Tiling& tiling, int tile,
               std::span<const Tensor> values, std::byte* scratch);
 
 class Session {
  public:
   // Network and plan must stay. threads >= 1: so many share the work, or fewer where no step has so
-  // many parts, or where their scratch would make the session larger than Limits::bytes.
+  // many tiles, or where their scratch would make the session larger than Limits::bytes.
   Session(const Network& network, const Plan& plan, int threads);
 
   // Called after each group.
@@ -56,12 +56,12 @@ class Session {
   int threads() const { return pool_.threads(); }
 
  private:
-  void run_group(const Group& group, const Parts& parts);
+  void run_group(const Group& group, const Tiling& tiling);
 
   const Network& network_;
   const Plan& plan_;
-  std::vector<Parts> parts_;  // of each group
-  size_t scratch_bytes_;      // of a thread
+  std::vector<Tiling> tilings_;  // of each group
+  size_t scratch_bytes_;         // of a thread
   Pool pool_;
   size_t bytes_;
   AlignedBytes memory_, scratch_;

@@ -35,7 +35,7 @@ CodeUnits code_units(const ConvProblem& problem) {
 
 std::vector<int> weight_values(const ConvProblem& problem) {
   std::array<bool, 256> present = {};
-  // Parts of a few known values, as almost all are, can be told by vectors.
+  // Tiling of a few known values, as almost all are, can be told by vectors.
   constexpr size_t kPart = 4096;
   std::array<int8_t, 4> known;
   known.fill(problem.weights.front());

@@ -10,25 +10,12 @@
 
 namespace lowbit::runtime {
 
-// In rising order of what they ask of a machine of one family.
-enum class Isa {
-  reference,  // plain loops: what the others are compared with
-  portable,   // any machine
-  avx2,
-  avx512,  // with BW, VL, VNNI, VBMI and VPOPCNTDQ
-  neon,
-};
-
-const char* name_of(Isa isa);
-// Whether the machine that this runs on has it.
-bool has_isa(Isa isa);
-// The fastest that the machine has.
-Isa best_isa();
+struct InstructionSet;
 
 // A convolution of the codes of one image with integer weights.
 struct ConvProblem {
   int height, width, in;             // of the codes, [height][width][in]
-  int out, kernel, stride, padding;  // a side of the window, which is square
+  int out, kernel, stride, padding;  // a side of the kernel, which is square
   int groups;                        // divides in and out
   // The integer of each code: no code of the input may be as large as their number. Empty: a code
   // stands for code - zero_points[channel], [in].
@@ -62,12 +49,12 @@ class ConvKernel {
                    void* scratch) const = 0;
 };
 
-// The one place that selects: the kernel measured best for the widths of the problem among those
-// that `isa` allows and whose sums cannot overflow. The problem is one of a program that passed
-// check.h. An Error (usage) if the machine lacks the instructions.
-std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, Isa isa);
+// The kernel measured best for the widths of the problem among those that `isa` has and whose sums
+// cannot overflow. The problem is one of a program that passed check.h; the machine has `isa`.
+std::unique_ptr<ConvKernel> make_conv_kernel(const ConvProblem& problem, const InstructionSet& isa);
 
 // Every kernel that `isa` has for the problem, the selected one first: for tests and measurements.
-std::vector<std::unique_ptr<ConvKernel>> all_conv_kernels(const ConvProblem& problem, Isa isa);
+std::vector<std::unique_ptr<ConvKernel>> all_conv_kernels(const ConvProblem& problem,
+                                                          const InstructionSet& isa);
 
 }  // namespace lowbit::runtime

@@ -1,7 +1,8 @@
 #if defined(__AVX2__)
 
+#include "lowbit/runtime/kernels/avx2.h"
 #include "lowbit/runtime/kernels/depthwise_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx2.h"
 
 namespace lowbit::runtime {
@@ -55,17 +56,14 @@ struct Channels {
 
 }  // namespace
 
-const DepthwiseSet& depthwise_avx2() {
-  static constexpr DepthwiseSet set = {
-      {"depthwise_4x32_avx2",
-       4,
-       1,
-       Channels::lanes,
-       {{depthwise_tile<Channels, 1, 1>, depthwise_tile<Channels, 2, 1>,
-         depthwise_tile<Channels, 3, 1>, depthwise_tile<Channels, 4, 1>}}},
-      2};
-  return set;
-}
+constexpr DepthwiseSet avx2::kDepthwise = {
+    {"depthwise_4x32_avx2",
+     4,
+     1,
+     Channels::lanes,
+     {{depthwise_tile<Channels, 1, 1>, depthwise_tile<Channels, 2, 1>,
+       depthwise_tile<Channels, 3, 1>, depthwise_tile<Channels, 4, 1>}}},
+    2};
 
 }  // namespace lowbit::runtime
 

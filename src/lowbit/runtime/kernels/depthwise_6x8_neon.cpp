@@ -1,7 +1,8 @@
 #if defined(__aarch64__)
 
 #include "lowbit/runtime/kernels/depthwise_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/neon.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
 namespace lowbit::runtime {
@@ -30,11 +31,8 @@ struct Channels {
 
 }  // namespace
 
-const DepthwiseSet& depthwise_neon() {
-  static constexpr DepthwiseSet set = {
-      {"depthwise_6x8_neon", 6, 1, Channels::lanes, LOWBIT_TILES_1X6(depthwise_tile, Channels)}, 1};
-  return set;
-}
+constexpr DepthwiseSet neon::kDepthwise = {
+    {"depthwise_6x8_neon", 6, 1, Channels::lanes, LOWBIT_TILES_1X6(depthwise_tile, Channels)}, 1};
 
 }  // namespace lowbit::runtime
 

@@ -126,7 +126,7 @@ std::unique_ptr<ConvKernel> make_dot(const ConvProblem& problem, const TileSet& 
   const Runs runs{.runs = problem.kernel,
                   .steps = (problem.kernel * pixel_bytes + kStepBytes - 1) / kStepBytes,
                   .input_step = kStepBytes,
-                  .input_run = Window(problem, pixel_bytes).row_bytes};
+                  .input_run = ReceptiveField(problem, pixel_bytes).row_bytes};
   size_t flush_count = 0;
   const int per_step = kStepBytes / static_cast<int>(sizeof(T));
   plan.weights.reserve(static_cast<size_t>(runs.count()) * padded_out(plan.blocks, set) * per_step);
@@ -160,7 +160,7 @@ class DepthwiseTaps {
         first_(first),
         lanes_(lanes),
         count_(problem.kernel * problem.kernel),
-        row_bytes_(Window(problem, problem.in).row_bytes) {}
+        row_bytes_(ReceptiveField(problem, problem.in).row_bytes) {}
 
   // Appends steps that have `used` of `taps` taps, and weights of 16 or, for two taps, 8 bits.
   // False: a sum of 16 bits does not hold what a step may add.

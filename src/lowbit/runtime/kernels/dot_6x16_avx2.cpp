@@ -1,7 +1,8 @@
 #if defined(__AVX2__)
 
+#include "lowbit/runtime/kernels/avx2.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx2.h"
 
 namespace lowbit::runtime {
@@ -35,20 +36,14 @@ struct Words : FourByteSteps {
 
 }  // namespace
 
-const DotSet& dot8_avx2() {
-  static constexpr DotSet set = {
-      .tiles = {"dot8_6x16_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(dot_tile, Bytes)},
-      .signed_input = false,
-      .products = 2,
-      .fewest_steps = 1};
-  return set;
-}
+constexpr DotSet avx2::kDot8 = {
+    .tiles = {"dot8_6x16_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(dot_tile, Bytes)},
+    .signed_input = false,
+    .products = 2,
+    .fewest_steps = 1};
 
-const TileSet& dot16_avx2() {
-  static constexpr TileSet set = {"dot16_6x16_avx2", 6, 2, Words::lanes,
+constexpr TileSet avx2::kDot16 = {"dot16_6x16_avx2", 6, 2, Words::lanes,
                                   LOWBIT_TILES_2X6(dot_tile, Words)};
-  return set;
-}
 
 }  // namespace lowbit::runtime
 

@@ -1,7 +1,8 @@
 #if defined(__aarch64__)
 
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/neon.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
 namespace lowbit::runtime {
@@ -59,22 +60,16 @@ struct Words : Channels {
 
 }  // namespace
 
-const DotSet& dot8_neon() {
-  static constexpr DotSet set = {
-      .tiles = {"dot8_6x8_neon", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(dot_tile, Bytes)},
-      .signed_input = true,
-      .products = 1,
-      // Adding up takes about as long as four steps, of which each is two more instructions in
-      // 16-bit integers.
-      .fewest_steps = 4};
-  return set;
-}
+constexpr DotSet neon::kDot8 = {
+    .tiles = {"dot8_6x8_neon", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(dot_tile, Bytes)},
+    .signed_input = true,
+    .products = 1,
+    // Adding up takes about as long as four steps, of which each is two more instructions in
+    // 16-bit integers.
+    .fewest_steps = 4};
 
-const TileSet& dot16_neon() {
-  static constexpr TileSet set = {"dot16_6x8_neon", 6, 2, Words::lanes,
+constexpr TileSet neon::kDot16 = {"dot16_6x8_neon", 6, 2, Words::lanes,
                                   LOWBIT_TILES_2X6(dot_tile, Words)};
-  return set;
-}
 
 }  // namespace lowbit::runtime
 

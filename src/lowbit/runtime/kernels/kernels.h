@@ -11,7 +11,7 @@ namespace lowbit::runtime {
 std::unique_ptr<ConvKernel> make_reference(const ConvProblem& problem);
 
 // Groups one after the other, each by the kernel that `isa` has for its problem.
-std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, Isa isa);
+std::unique_ptr<ConvKernel> make_grouped(const ConvProblem& problem, const InstructionSet& isa);
 
 // Of one group. Null: the codes or weights are too many for a table, the output channels too few
 // for its vectors, or sums of bytes would overflow so soon that adding them up takes longer than

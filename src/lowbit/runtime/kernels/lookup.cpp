@@ -47,7 +47,7 @@ class IndexPacking : public Packing {
   int pixel_bytes() const override { return 2 * groups(); }
 
   void pack(const uint8_t* codes, int pixels, ptrdiff_t stride, uint8_t* packed) const override {
-    RowIndices row = row_;
+    LookupIndices row = row_;
     row.codes = codes;
     row.pixels = pixels;
     row.stride = stride;
@@ -61,8 +61,8 @@ class IndexPacking : public Packing {
   }
 
  private:
-  void (*pack_)(const RowIndices&);
-  RowIndices row_;
+  void (*pack_)(const LookupIndices&);
+  LookupIndices row_;
   int zero_ = 0;
 };
 
@@ -204,7 +204,7 @@ std::unique_ptr<ConvKernel> make_lookup(const ConvProblem& problem, const Lookup
   const Runs runs{.runs = problem.kernel,
                   .steps = problem.kernel * lookup.groups(),
                   .input_step = 2,
-                  .input_run = Window(problem, static_cast<int>(pixel_bytes)).row_bytes};
+                  .input_run = ReceptiveField(problem, static_cast<int>(pixel_bytes)).row_bytes};
   plan.weights.reserve(static_cast<size_t>(runs.count()) * padded_out(plan.blocks, set.tiles));
   size_t flush_count = 0;
   for (Block& block : plan.blocks) {

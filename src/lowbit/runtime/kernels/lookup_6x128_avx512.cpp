@@ -1,8 +1,9 @@
 #if defined(__AVX512VBMI__)
 
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/avx512.h"
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
-#include "lowbit/runtime/kernels/row_indices.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx512.h"
 
 namespace lowbit::runtime {
@@ -53,7 +54,7 @@ struct ShortRows : Bytes {
 
 // Eight groups at a time, each in 64 bits: its codes become the bytes 0 .. group - 1. Neighbors
 // are then joined: bytes to 16 bits, these to 32, and those to the index.
-void pack_groups(const RowIndices& row) {
+void pack_groups(const LookupIndices& row) {
   const int groups = (row.channels + row.group - 1) / row.group;
   alignas(64) uint8_t place[64];
   for (int i = 0; i < 64; ++i)
@@ -93,26 +94,20 @@ void pack_groups(const RowIndices& row) {
 
 }  // namespace
 
-const LookupSet& lookup_avx512() {
-  static constexpr LookupSet set = {
-      {"lookup_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
-      6,
-      1 << 18,  // within the second cache
-      {25, 41},
-      pack_groups};
-  return set;
-}
+constexpr LookupSet avx512::kLookup = {
+    {"lookup_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
+    6,
+    1 << 18,  // within the second cache
+    {25, 41},
+    pack_groups};
 
 // A table of 32 KB, within the first cache, where that of whole rows has 256.
-const LookupSet& lookup_short_avx512() {
-  static constexpr LookupSet set = {
-      {"lookup_short_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, ShortRows)},
-      5,
-      1 << 15,
-      {25, 1 << 30},
-      pack_groups};
-  return set;
-}
+constexpr LookupSet avx512::kLookupShort = {
+    {"lookup_short_6x128_avx512", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, ShortRows)},
+    5,
+    1 << 15,
+    {25, 1 << 30},
+    pack_groups};
 
 }  // namespace lowbit::runtime
 

@@ -1,8 +1,9 @@
 #if defined(__aarch64__)
 
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
-#include "lowbit/runtime/kernels/row_indices.h"
+#include "lowbit/runtime/kernels/neon.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
 namespace lowbit::runtime {
@@ -48,15 +49,10 @@ constexpr int kNever = 1 << 30;
 }  // namespace
 
 // Of how many channels on it is faster was not measured: with more than half of a vector.
-const LookupSet& lookup_neon() {
-  static constexpr LookupSet set = {kTiles, 4, kMostTableBytes, {9, 9}, pack_row_indices};
-  return set;
-}
+constexpr LookupSet neon::kLookup = {kTiles, 4, kMostTableBytes, {9, 9}, pack_lookup_indices};
 
-const LookupSet& lookup_one_bit_neon() {
-  static constexpr LookupSet set = {kTiles, 4, kMostTableBytes, {9, kNever}, pack_row_indices};
-  return set;
-}
+constexpr LookupSet neon::kLookupOneBit = {
+    kTiles, 4, kMostTableBytes, {9, kNever}, pack_lookup_indices};
 
 }  // namespace lowbit::runtime
 

@@ -1,8 +1,9 @@
 #if defined(__AVX2__)
 
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/avx2.h"
+#include "lowbit/runtime/kernels/lookup_indices.h"
 #include "lowbit/runtime/kernels/lookup_tile.h"
-#include "lowbit/runtime/kernels/row_indices.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx2.h"
 
 namespace lowbit::runtime {
@@ -40,15 +41,12 @@ struct Bytes {
 
 }  // namespace
 
-const LookupSet& lookup_avx2() {
-  static constexpr LookupSet set = {
-      {"lookup_6x64_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
-      4,
-      1 << 14,  // within the first cache
-      {25, 25},
-      pack_row_indices};
-  return set;
-}
+constexpr LookupSet avx2::kLookup = {
+    {"lookup_6x64_avx2", 6, 2, Bytes::lanes, LOWBIT_TILES_2X6(lookup_tile, Bytes)},
+    4,
+    1 << 14,  // within the first cache
+    {25, 25},
+    pack_lookup_indices};
 
 }  // namespace lowbit::runtime
 

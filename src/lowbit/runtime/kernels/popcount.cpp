@@ -89,7 +89,7 @@ std::unique_ptr<ConvKernel> make_popcount(const ConvProblem& problem, const Popc
   const Runs runs{.runs = problem.kernel,
                   .steps = problem.kernel * pixel_bytes / kStepBytes,
                   .input_step = kStepBytes,
-                  .input_run = Window(problem, pixel_bytes).row_bytes};
+                  .input_run = ReceptiveField(problem, pixel_bytes).row_bytes};
   const std::vector<bool> flush_after =
       set.narrow ? flushes(runs.count(), 1, {0, 255},
                            [](int, int) {

@@ -1,8 +1,9 @@
 #if defined(__AVX2__)
 
+#include "lowbit/runtime/kernels/avx2.h"
 #include "lowbit/runtime/kernels/code_bits.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx2.h"
 
 namespace lowbit::runtime {
@@ -35,13 +36,10 @@ struct Bits : FourByteSteps {
 
 }  // namespace
 
-const PopcountSet& popcount_avx2() {
-  static constexpr PopcountSet set = {
-      {"popcount_4x16_avx2", 4, 2, Bits::lanes, LOWBIT_TILES_2X4(dot_tile, Bits)},
-      true,
-      pack_code_bits<Bits>};
-  return set;
-}
+constexpr PopcountSet avx2::kPopcount = {
+    {"popcount_4x16_avx2", 4, 2, Bits::lanes, LOWBIT_TILES_2X4(dot_tile, Bits)},
+    true,
+    pack_code_bits<Bits>};
 
 }  // namespace lowbit::runtime
 

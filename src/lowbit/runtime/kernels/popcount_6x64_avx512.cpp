@@ -1,8 +1,9 @@
 #if defined(__AVX512VPOPCNTDQ__)
 
+#include "lowbit/runtime/kernels/avx512.h"
 #include "lowbit/runtime/kernels/code_bits.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx512.h"
 
 namespace lowbit::runtime {
@@ -21,13 +22,10 @@ struct Bits : FourByteSteps {
 
 }  // namespace
 
-const PopcountSet& popcount_avx512() {
-  static constexpr PopcountSet set = {
-      {"popcount_6x64_avx512", 6, 4, Bits::lanes, LOWBIT_TILES_4X6(dot_tile, Bits)},
-      false,
-      pack_code_bits<Bits>};
-  return set;
-}
+constexpr PopcountSet avx512::kPopcount = {
+    {"popcount_6x64_avx512", 6, 4, Bits::lanes, LOWBIT_TILES_4X6(dot_tile, Bits)},
+    false,
+    pack_code_bits<Bits>};
 
 }  // namespace lowbit::runtime
 

@@ -2,7 +2,8 @@
 
 #include "lowbit/runtime/kernels/code_bits.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/neon.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
 namespace lowbit::runtime {
@@ -42,13 +43,10 @@ struct Bits {
 
 }  // namespace
 
-const PopcountSet& popcount_neon() {
-  static constexpr PopcountSet set = {
-      {"popcount_6x8_neon", 6, 2, Bits::lanes, LOWBIT_TILES_2X6(dot_tile, Bits)},
-      true,
-      pack_code_bits<Bits>};
-  return set;
-}
+constexpr PopcountSet neon::kPopcount = {
+    {"popcount_6x8_neon", 6, 2, Bits::lanes, LOWBIT_TILES_2X6(dot_tile, Bits)},
+    true,
+    pack_code_bits<Bits>};
 
 }  // namespace lowbit::runtime
 

@@ -1,7 +1,8 @@
 #if defined(__ARM_FEATURE_DOTPROD)
 
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/neon.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_neon.h"
 
 namespace lowbit::runtime {
@@ -37,14 +38,11 @@ struct Bytes {
 
 }  // namespace
 
-const DotSet& dot8_dotprod() {
-  static constexpr DotSet set = {
-      .tiles = {"sdot_6x16_dotprod", 6, 4, Bytes::lanes, LOWBIT_TILES_4X6(dot_tile, Bytes)},
-      .signed_input = true,
-      .products = 0,
-      .fewest_steps = 1};
-  return set;
-}
+constexpr DotSet neon::kDot8DotProducts = {
+    .tiles = {"sdot_6x16_dotprod", 6, 4, Bytes::lanes, LOWBIT_TILES_4X6(dot_tile, Bytes)},
+    .signed_input = true,
+    .products = 0,
+    .fewest_steps = 1};
 
 }  // namespace lowbit::runtime
 

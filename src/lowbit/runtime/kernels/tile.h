@@ -10,14 +10,14 @@ namespace lowbit::runtime {
 // Steps of the sum whose inputs lie one behind the other. Their weights follow those of the segment
 // before.
 struct Segment {
-  int32_t input;  // bytes from where the pixel's window begins
+  int32_t input;  // bytes from where the pixel's receptive field begins
   int32_t steps;  // of depthwise tiles, from the first tap of a step to the second, in bytes
   int32_t flush;  // whether the narrow sums must then be added to the wide ones, or might overflow
 };
 
 // The sums of some pixels and of a block of output channels.
 struct Tile {
-  const uint8_t* const* inputs;  // [pixels], where each window begins
+  const uint8_t* const* inputs;  // [pixels], where each receptive field begins
   const Segment* segments;
   int segment_count;
   ptrdiff_t first_input;       // added to all inputs
@@ -58,7 +58,7 @@ struct DepthwiseSet {
 // Pixels whose codes become indices of rows of a table: channels c, c + 1, ... of a group of
 // `group` codes take `bits` bits each, the first the lowest; the index is then shifted by `shift`.
 // A last group that is not full is completed with code `rest`.
-struct RowIndices {
+struct LookupIndices {
   const uint8_t* codes;
   int pixels;
   ptrdiff_t stride;  // bytes from pixel to pixel
@@ -74,7 +74,7 @@ struct LookupSet {
   // With fewer output channels, for weights of one bit and of two, multiplying is faster
   // (measured).
   int fewest_out[2];
-  void (*pack)(const RowIndices&);
+  void (*pack)(const LookupIndices&);
 };
 
 // Pixels whose codes, 0 or 1, become bits, the lowest first: each pixel begins at a multiple of

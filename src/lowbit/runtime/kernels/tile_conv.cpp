@@ -15,7 +15,7 @@ constexpr size_t kSlack = 64;
 
 constexpr size_t kFirstCache = 1 << 14;
 
-// For output positions along one axis: which of the window's taps are inside the image. Positions
+// For output positions along one axis: which of the kernel's taps are inside the image. Positions
 // with the same taps are of the same class.
 struct Axis {
   struct Taps {
@@ -114,13 +114,13 @@ class TileConv : public ConvKernel {
         out_width_(problem.out_width()),
         out_height_(problem.out_height()),
         plan_(std::move(plan)),
-        window_(problem, plan_.packing->pixel_bytes()),
+        field_(problem, plan_.packing->pixel_bytes()),
         bases_(problem, units, plan_.constant, padded_out(plan_.blocks, *plan_.set)) {}
 
   const char* name() const override { return plan_.set->name; }
 
   size_t scratch_bytes() const override {
-    return elsewhere_bytes() + window_.packed_rows(out_height_) * window_.row_bytes + kSlack;
+    return elsewhere_bytes() + field_.packed_rows(out_height_) * field_.row_bytes + kSlack;
   }
 
   int out_block() const override { return plan_.set->vectors * plan_.set->lanes; }
@@ -130,7 +130,7 @@ class TileConv : public ConvKernel {
     if (rows == 0) return;
     auto* const elsewhere = static_cast<int32_t*>(scratch);
     uint8_t* packed = static_cast<uint8_t*>(scratch) + elsewhere_bytes();
-    pack_rows(codes, region.first_row, window_.packed_rows(rows), packed);
+    pack_rows(codes, region.first_row, field_.packed_rows(rows), packed);
     // Weights that stay in the first cache are taken for tile after tile; of others a block at a
     // time is kept in the second cache for all tiles.
     const auto first = static_cast<size_t>(region.first_out / out_block());
@@ -146,29 +146,29 @@ class TileConv : public ConvKernel {
  private:
   void pack_rows(const uint8_t* codes, int first_row, int rows, uint8_t* packed) const {
     for (int i = 0; i < rows; ++i) {
-      pack_row(codes, (first_row * window_.stride + i) * window_.sampling - padding_, packed);
-      packed += window_.row_bytes;
+      pack_row(codes, (first_row * field_.stride + i) * field_.sampling - padding_, packed);
+      packed += field_.row_bytes;
     }
     std::memset(packed, 0, kSlack);
   }
 
   // Row `y` of the image, which may be one of its padding.
   void pack_row(const uint8_t* codes, int y, uint8_t* packed) const {
-    const int step = window_.sampling;
+    const int step = field_.sampling;
     // The packed pixels [left, right) are those inside the image.
-    const int left = std::min((padding_ + step - 1) / step, window_.packed_width);
-    const int right = std::clamp((width_ + padding_ - 1) / step + 1, left, window_.packed_width);
+    const int left = std::min((padding_ + step - 1) / step, field_.packed_width);
+    const int right = std::clamp((width_ + padding_ - 1) / step + 1, left, field_.packed_width);
     if (y < 0 || y >= height_) {
-      plan_.packing->fill(window_.packed_width, packed);
+      plan_.packing->fill(field_.packed_width, packed);
       return;
     }
     const auto place = [&](int pixel) {
-      return packed + static_cast<size_t>(pixel) * window_.pixel_bytes;
+      return packed + static_cast<size_t>(pixel) * field_.pixel_bytes;
     };
     const size_t first = static_cast<size_t>(y) * width_ + (left * step - padding_);
     plan_.packing->fill(left, packed);
     plan_.packing->pack(codes + first * in_, right - left, ptrdiff_t{step} * in_, place(left));
-    plan_.packing->fill(window_.packed_width - right, place(right));
+    plan_.packing->fill(field_.packed_width - right, place(right));
   }
 
   struct Pixels {
@@ -218,9 +218,9 @@ class TileConv : public ConvKernel {
         run_tile_of(block, {inputs, bases, outputs, elsewhere, pixels});
       pixels = 0;
     };
-    const size_t step = static_cast<size_t>(window_.stride) * window_.pixel_bytes;
+    const size_t step = static_cast<size_t>(field_.stride) * field_.pixel_bytes;
     for (int y = region.first_row; y < region.last_row; ++y) {
-      const uint8_t* input = packed + (y - region.first_row) * window_.stride * window_.row_bytes;
+      const uint8_t* input = packed + (y - region.first_row) * field_.stride * field_.row_bytes;
       for (int x = 0; x < out_width_; ++x) {
         inputs[pixels] = input;
         bases[pixels] = bases_.of(y, x);
@@ -235,13 +235,13 @@ class TileConv : public ConvKernel {
 
   int height_, width_, in_, out_, padding_, out_width_, out_height_;
   TilePlan plan_;
-  Window window_;
+  ReceptiveField field_;
   Bases bases_;
 };
 
 }  // namespace
 
-Window::Window(const ConvProblem& problem, int bytes_of_pixel)
+ReceptiveField::ReceptiveField(const ConvProblem& problem, int bytes_of_pixel)
     : sampling(problem.kernel == 1 ? problem.stride : 1),
       stride(problem.kernel == 1 ? 1 : problem.stride),
       packed_width((problem.out_width() - 1) * stride + problem.kernel),

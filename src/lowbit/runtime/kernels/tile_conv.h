@@ -1,8 +1,8 @@
 // The convolution that all tiles share: it packs the input rows that a call needs, each code once,
 // and walks over tiles of output pixels and channels.
 //
-// Along a row of the window, the codes of neighboring pixels lie one behind the other: a window is
-// `kernel` runs, and a sum over (row, column, channel) needs no copy of the window.
+// Along a row of the receptive field, the codes of neighboring pixels lie one behind the other: it
+// is `kernel` runs, and a sum over (row, column, channel) needs no copy of it.
 #pragma once
 
 #include <algorithm>
@@ -44,12 +44,13 @@ class Packing {
   virtual void fill(int pixels, uint8_t* packed) const = 0;
 };
 
-// The window's place in the packed rows. A kernel of one pixel packs only the pixels that it uses.
-struct Window {
-  explicit Window(const ConvProblem& problem, int bytes_of_pixel);
+// The receptive field's place in the packed rows. A kernel of one pixel packs only the pixels that
+// it uses.
+struct ReceptiveField {
+  explicit ReceptiveField(const ConvProblem& problem, int bytes_of_pixel);
 
   int sampling;      // of the input, in pixels
-  int stride;        // of the windows, in packed pixels
+  int stride;        // of the receptive fields, in packed pixels
   int packed_width;  // in pixels
   int pixel_bytes;
   size_t row_bytes;  // of a packed row
@@ -58,8 +59,8 @@ struct Window {
   int kernel;
 };
 
-// The steps of a window of `step_bytes` each, and how many of them are a run: rounded up, so that
-// the last may reach into the next pixel, where the weights must be 0.
+// The steps of a receptive field of `step_bytes` each, and how many of them are a run: rounded up,
+// so that the last may reach into the next pixel, where the weights must be 0.
 struct Runs {
   int runs, steps;
   size_t input_step, input_run;  // bytes from step to step and from run to run

@@ -2,7 +2,8 @@
 #include "lowbit/runtime/kernels/code_bits.h"
 #include "lowbit/runtime/kernels/depthwise_tile.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/portable.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 
 namespace lowbit::runtime {
 namespace {
@@ -136,29 +137,20 @@ struct Depthwise : Channels {
 
 }  // namespace
 
-const TileSet& dot16_portable() {
-  static constexpr TileSet set = {
-      "dot16_2x8_portable", 2, 1, kLanes, {{dot_tile<Pairs, 1, 1>, dot_tile<Pairs, 2, 1>}}};
-  return set;
-}
+constexpr TileSet portable::kDot16 = {
+    "dot16_2x8_portable", 2, 1, kLanes, {{dot_tile<Pairs, 1, 1>, dot_tile<Pairs, 2, 1>}}};
 
-const PopcountSet& popcount_portable() {
-  static constexpr PopcountSet set = {
-      {"popcount_2x8_portable", 2, 1, kLanes, {{dot_tile<Bits, 1, 1>, dot_tile<Bits, 2, 1>}}},
-      true,
-      pack_code_bits<Bits>};
-  return set;
-}
+constexpr PopcountSet portable::kPopcount = {
+    {"popcount_2x8_portable", 2, 1, kLanes, {{dot_tile<Bits, 1, 1>, dot_tile<Bits, 2, 1>}}},
+    true,
+    pack_code_bits<Bits>};
 
-const DepthwiseSet& depthwise_portable() {
-  static constexpr DepthwiseSet set = {
-      {"depthwise_2x8_portable",
-       2,
-       1,
-       kLanes,
-       {{depthwise_tile<Depthwise, 1, 1>, depthwise_tile<Depthwise, 2, 1>}}},
-      1};
-  return set;
-}
+constexpr DepthwiseSet portable::kDepthwise = {
+    {"depthwise_2x8_portable",
+     2,
+     1,
+     kLanes,
+     {{depthwise_tile<Depthwise, 1, 1>, depthwise_tile<Depthwise, 2, 1>}}},
+    1};
 
 }  // namespace lowbit::runtime

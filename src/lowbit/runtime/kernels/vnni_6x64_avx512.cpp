@@ -1,7 +1,8 @@
 #if defined(__AVX512VNNI__)
 
+#include "lowbit/runtime/kernels/avx512.h"
 #include "lowbit/runtime/kernels/dot_tile.h"
-#include "lowbit/runtime/kernels/isa_tiles.h"
+#include "lowbit/runtime/kernels/tile_sizes.h"
 #include "lowbit/runtime/kernels/vectors_avx512.h"
 
 namespace lowbit::runtime {
@@ -16,14 +17,11 @@ struct Bytes : FourByteSteps {
 
 }  // namespace
 
-const DotSet& dot8_avx512() {
-  static constexpr DotSet set = {
-      .tiles = {"vnni_6x64_avx512", 6, 4, Bytes::lanes, LOWBIT_TILES_4X6(dot_tile, Bytes)},
-      .signed_input = false,
-      .products = 0,
-      .fewest_steps = 1};
-  return set;
-}
+constexpr DotSet avx512::kDot8 = {
+    .tiles = {"vnni_6x64_avx512", 6, 4, Bytes::lanes, LOWBIT_TILES_4X6(dot_tile, Bytes)},
+    .signed_input = false,
+    .products = 0,
+    .fewest_steps = 1};
 
 }  // namespace lowbit::runtime
 

@@ -24,7 +24,7 @@ void pack_words(const uint8_t* codes, int count, int bits, int shift, uint16_t* 
 }
 
 // One group of at most `group` codes.
-inline uint16_t row_index(const RowIndices& row, const uint8_t* codes, int count) {
+inline uint16_t lookup_index(const LookupIndices& row, const uint8_t* codes, int count) {
   unsigned index = 0;
   for (int j = 0; j < row.group; ++j)
     index |= static_cast<unsigned>(j < count ? codes[j] : row.rest) << (row.bits * j);
@@ -32,7 +32,7 @@ inline uint16_t row_index(const RowIndices& row, const uint8_t* codes, int count
 }
 
 // Groups of 2 or 4 codes.
-inline void pack_row_indices(const RowIndices& row) {
+inline void pack_lookup_indices(const LookupIndices& row) {
   const auto pack = row.group == 4 ? pack_words<uint32_t> : pack_words<uint16_t>;
   const int full = row.channels / row.group, rest = row.channels % row.group;
   if (rest == 0 && row.stride == row.channels) {
@@ -44,7 +44,7 @@ inline void pack_row_indices(const RowIndices& row) {
     const uint8_t* codes = row.codes + pixel * row.stride;
     pack(codes, full, row.bits, row.shift, indices);
     indices += full;
-    if (rest) *indices++ = row_index(row, codes + row.channels - rest, rest);
+    if (rest) *indices++ = lookup_index(row, codes + row.channels - rest, rest);
   }
 }
 

@@ -1,14 +1,13 @@
-// The operations that go number by number, over a row of pixels, for each instruction set.
+// Loops over a row of pixels that compilers vectorize: elementwise operations, and the inner loops
+// of those with a receptive field. Each instruction set has them (kernels/instruction_set.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "lowbit/runtime/kernels/conv.h"
-
 namespace lowbit::runtime {
 
-enum class RowOperation {
+enum class ElementwiseOperation {
   scale,         // sums -> reals: a * sum + b
   scale_more,    // sums -> reals: (out + a * sum) + b
   compare,       // sums -> codes: base + sign * (number of the sum thresholds <= sum)
@@ -32,11 +31,12 @@ enum class RowOperation {
   search,          // the same by bisection, for many thresholds
   dequantize,      // codes -> reals
 };
-inline constexpr int kRowOperations = static_cast<int>(RowOperation::dequantize) + 1;
+inline constexpr int kElementwiseOperations =
+    static_cast<int>(ElementwiseOperation::dequantize) + 1;
 
 // Pixels [pixels][channels] that lie side by side. Of one pixel they may be some of all its
 // channels: then what is given by channel begins at the first of them.
-struct RowCall {
+struct ElementwiseCall {
   const void* in = nullptr;
   void* out = nullptr;
   size_t pixels = 0, channels = 0;
@@ -58,35 +58,44 @@ struct RowCall {
   size_t group_channels = 0;  // of a group
 };
 
-using RowFunction = void (*)(const RowCall&);
+using ElementwiseFunction = void (*)(const ElementwiseCall&);
 
-// The function for a machine that has the instruction set.
-RowFunction row_function(RowOperation operation, Isa isa);
-
-// What windows do with the pixels under one place of theirs, for the pixels of a row, where nothing
-// else is said.
-enum class WindowOperation {
+// What an operation does with one place of the receptive field, for the pixels of a row, where
+// nothing else is said.
+enum class SpatialOperation {
   maximum,        // of reals: of all places together, for one pixel
   maximum_codes,  // of codes
   sum,            // out + in
   convolve,       // out + in[i] * weights[i][.], one rounding, for each input channel i in turn
   convolve_each,  // out + in * weights, one rounding, channel by channel
 };
-inline constexpr int kWindowOperations = static_cast<int>(WindowOperation::convolve_each) + 1;
+inline constexpr int kSpatialOperations = static_cast<int>(SpatialOperation::convolve_each) + 1;
 
-struct WindowCall {
+struct SpatialCall {
   const void* in = nullptr;
   void* out = nullptr;
-  size_t pixels = 0, channels = 0;           // of out
-  size_t in_pixel = 0, out_pixel = 0;        // numbers from one pixel to the next
-  size_t rows = 0, columns = 0, in_row = 0;  // of the window, for maxima; numbers from row to row
-  size_t in_channels = 0;                    // for `convolve`
-  const float* weights = nullptr;            // [in_channels or one][weights_row]
+  size_t pixels = 0, channels = 0;     // of out
+  size_t in_pixel = 0, out_pixel = 0;  // numbers from one pixel to the next
+  size_t rows = 0, columns = 0,
+         in_row = 0;               // of the receptive field, for maxima; numbers from row to row
+  size_t in_channels = 0;          // for `convolve`
+  const float* weights = nullptr;  // [in_channels or one][weights_row]
   size_t weights_row = 0;
 };
 
-using WindowFunction = void (*)(const WindowCall&);
+using SpatialFunction = void (*)(const SpatialCall&);
 
-WindowFunction window_function(WindowOperation operation, Isa isa);
+// The functions of an instruction set, in the order of the operations.
+struct VectorFunctions {
+  ElementwiseFunction elementwise[kElementwiseOperations];
+  SpatialFunction spatial[kSpatialOperations];
+
+  ElementwiseFunction of(ElementwiseOperation operation) const {
+    return elementwise[static_cast<int>(operation)];
+  }
+  SpatialFunction of(SpatialOperation operation) const {
+    return spatial[static_cast<int>(operation)];
+  }
+};
 
 }  // namespace lowbit::runtime

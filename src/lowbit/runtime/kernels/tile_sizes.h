@@ -1,7 +1,5 @@
-// The tiles that the files of the instruction sets offer.
+// All sizes of a tile, for the tables of TileSet.
 #pragma once
-
-#include "lowbit/runtime/kernels/tile.h"
 
 // All sizes of a tile function template <class V, int pixels, int vectors> up to 6 pixels.
 #define LOWBIT_TILES_6(function, V, vectors)                                      \
@@ -23,35 +21,3 @@
     LOWBIT_TILES_6(function, V, 1), LOWBIT_TILES_6(function, V, 2),    \
         LOWBIT_TILES_6(function, V, 3), LOWBIT_TILES_6(function, V, 4) \
   }
-
-namespace lowbit::runtime {
-
-const LookupSet& lookup_avx2();
-const LookupSet& lookup_avx512();
-const LookupSet& lookup_short_avx512();  // rows of half the length, for tables of codes of two bits
-const LookupSet& lookup_neon();
-const LookupSet& lookup_one_bit_neon();  // the same for weights of one bit alone
-
-const PopcountSet& popcount_portable();
-const PopcountSet& popcount_avx2();
-const PopcountSet& popcount_avx512();
-const PopcountSet& popcount_neon();
-
-// Steps of four bytes, [lanes][4] weights a vector.
-const DotSet& dot8_avx2();
-const DotSet& dot8_avx512();
-const DotSet& dot8_neon();
-const DotSet& dot8_dotprod();  // of NEON, but not every machine has it
-
-// Steps of two 16-bit integers times two signed bytes, [lanes][2] weights a vector.
-const TileSet& dot16_portable();
-const TileSet& dot16_avx2();
-const TileSet& dot16_neon();
-
-// Each channel by itself: a segment is one step, the input of a channel a byte. The sums are of 16
-// bits.
-const DepthwiseSet& depthwise_portable();
-const DepthwiseSet& depthwise_avx2();
-const DepthwiseSet& depthwise_neon();
-
-}  // namespace lowbit::runtime

@@ -1,18 +1,19 @@
-#include "lowbit/runtime/windows.h"
+#include "lowbit/runtime/spatial_step.h"
 
 #include <algorithm>
 
 #include "lowbit/runtime/formulas.h"
+#include "lowbit/runtime/kernels/instruction_set.h"
 
 namespace lowbit::runtime {
 
-bool WindowStep::can(const packed::Step& step) {
+bool SpatialStep::can(const packed::Step& step) {
   const packed::Mean* mean = step.operation_as_Mean();
   return step.operation_as_Pool() || step.operation_as_RealConv() ||
          (mean && !mean->over_channels());
 }
 
-WindowStep::WindowStep(const Network& network, int step, Isa isa)
+SpatialStep::SpatialStep(const Network& network, int step, const InstructionSet& isa)
     : input_(inputs_of(network.step(step)).front()),
       result_(step + 1),
       in_(network.types()[static_cast<size_t>(input_)]),
@@ -27,12 +28,12 @@ WindowStep::WindowStep(const Network& network, int step, Isa isa)
   } else {
     height_ = in_.shape.height;
     width_ = in_.shape.width;
-    function_ = window_function(WindowOperation::sum, isa);
+    function_ = isa.functions->of(SpatialOperation::sum);
     divisor_ = static_cast<float>(in_.shape.pixels());
   }
 }
 
-void WindowStep::set_convolution(const packed::RealConv& conv, Isa isa) {
+void SpatialStep::set_convolution(const packed::RealConv& conv, const InstructionSet& isa) {
   height_ = width_ = conv.window()->kernel();
   stride_ = conv.window()->stride();
   padding_ = conv.window()->padding();
@@ -49,41 +50,40 @@ void WindowStep::set_convolution(const packed::RealConv& conv, Isa isa) {
   const bool each = inside == 1 && conv.groups() == out_.shape.channels;
   calls_ = each ? 1 : conv.groups();
   function_ =
-      window_function(each ? WindowOperation::convolve_each : WindowOperation::convolve, isa);
-  finish_ = row_function(RowOperation::affine, isa);
+      isa.functions->of(each ? SpatialOperation::convolve_each : SpatialOperation::convolve);
+  finish_ = isa.functions->of(ElementwiseOperation::affine);
 }
 
-void WindowStep::set_pool(const packed::Pool& pool, Isa isa) {
+void SpatialStep::set_pool(const packed::Pool& pool, const InstructionSet& isa) {
   height_ = width_ = pool.window()->kernel();
   stride_ = pool.window()->stride();
   padding_ = pool.window()->padding();
   maximum_ = pool.pooling() == packed::Pooling::maximum;
   const bool codes = in_.kind == packed::Kind::code;
-  function_ = window_function(codes      ? WindowOperation::maximum_codes
-                              : maximum_ ? WindowOperation::maximum
-                                         : WindowOperation::sum,
-                              isa);
+  function_ = isa.functions->of(codes      ? SpatialOperation::maximum_codes
+                                : maximum_ ? SpatialOperation::maximum
+                                           : SpatialOperation::sum);
   if (maximum_) return;
-  factor_.assign(factor_.size(), formulas::window_share(height_));
-  finish_ = row_function(RowOperation::affine, isa);
+  factor_.assign(factor_.size(), formulas::average_factor(height_));
+  finish_ = isa.functions->of(ElementwiseOperation::affine);
 }
 
-std::pair<int64_t, int64_t> WindowStep::inside(int position, int size, int kernel) const {
+std::pair<int64_t, int64_t> SpatialStep::inside(int position, int size, int kernel) const {
   const int64_t begin = int64_t{position} * stride_ - padding_;
   return {std::max<int64_t>(begin, 0), std::min<int64_t>(begin + kernel, size)};
 }
 
-Rows WindowStep::rows_under(Rows rows) const {
+Rows SpatialStep::receptive_rows(Rows rows) const {
   return {static_cast<int>(inside(rows.first, in_.shape.height, height_).first),
           static_cast<int>(inside(rows.last - 1, in_.shape.height, height_).second)};
 }
 
 // The greatest of the pixels inside the image, the first of equals: as in the plain loops the first
 // of all is compared with itself, too.
-void WindowStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
+void SpatialStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
   const size_t size = in_.element_bytes(), pixel = static_cast<size_t>(out_.shape.channels);
   const auto [top, bottom] = inside(y, in_.shape.height, height_);
-  WindowCall call;
+  SpatialCall call;
   call.channels = call.in_pixel = pixel;
   call.in_row = in_.shape.row();
   call.rows = static_cast<size_t>(bottom - top);
@@ -96,7 +96,7 @@ void WindowStep::maximum_row(const Tensor& in, const Tensor& out, int y) const {
   }
 }
 
-void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int column) const {
+void SpatialStep::gather(const Tensor& in, const Tensor& out, int y, int row, int column) const {
   const int64_t from_y = int64_t{y} * stride_ - padding_ + row;
   if (from_y < 0 || from_y >= in_.shape.height) return;
   // Of the pixels x of the result those for which x * stride - padding + column is in the image.
@@ -117,7 +117,7 @@ void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int
                             ? 0
                             : weights_.size() / out_channels / static_cast<size_t>(height_) /
                                   static_cast<size_t>(width_);
-  WindowCall call;
+  SpatialCall call;
   call.pixels = static_cast<size_t>(last - first) + 1;
   call.channels = out_channels / groups;
   call.in_pixel = static_cast<size_t>(stride_) * in_channels;
@@ -135,9 +135,9 @@ void WindowStep::gather(const Tensor& in, const Tensor& out, int y, int row, int
   }
 }
 
-void WindowStep::end_row(const Tensor& out, int y) const {
+void SpatialStep::end_row(const Tensor& out, int y) const {
   if (finish_) {
-    RowCall call;
+    ElementwiseCall call;
     call.in = call.out = out.real_row(y);
     call.pixels = static_cast<size_t>(out_.shape.width);
     call.channels = call.all_channels = static_cast<size_t>(out_.shape.channels);
@@ -150,7 +150,7 @@ void WindowStep::end_row(const Tensor& out, int y) const {
   }
 }
 
-void WindowStep::run(const Values& values, Rows rows) const {
+void SpatialStep::run(const Values& values, Rows rows) const {
   const Tensor& in = values[static_cast<size_t>(input_)];
   const Tensor& out = values[static_cast<size_t>(result_)];
   for (int y = rows.first; y < rows.last; ++y) {

@@ -1,11 +1,11 @@
-// The loops of rows.h for one instruction set: included by a source that names the namespace,
-// LOWBIT_ROWS, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing here may
-// leave a function behind that another source could use, too.
+// The loops of vector_functions.h for one instruction set: included by a source that names its
+// namespace, LOWBIT_ISA, and the bytes of a vector, LOWBIT_VECTOR, and is compiled for it. Nothing
+// here may leave a function behind that another source could use, too.
 #include <cstring>
 #include <type_traits>
 
 #include "lowbit/runtime/formulas.h"
-#include "lowbit/runtime/rows.h"
+#include "lowbit/runtime/vector_functions.h"
 
 // Of a loop that may write each number where it has just read it, and reads no other from there.
 // clang has no word for it that is not an error where it does not vectorize.
@@ -15,7 +15,7 @@
 #define LOWBIT_IN_PLACE _Pragma("GCC ivdep")
 #endif
 
-namespace lowbit::runtime::LOWBIT_ROWS {
+namespace lowbit::runtime::LOWBIT_ISA {
 namespace {
 
 constexpr size_t kLanes = LOWBIT_VECTOR / sizeof(float);
@@ -25,26 +25,26 @@ typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
 
 // For each number: body(place, channel).
 template <class Body>
-LOWBIT_INLINE void for_each_number(const RowCall& call, Body body) {
+LOWBIT_INLINE void for_each_number(const ElementwiseCall& call, Body body) {
   for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
     const size_t first = pixel * call.channels;
     for (size_t c = 0; c < call.channels; ++c) body(first + c, c);
   }
 }
 
-LOWBIT_INLINE size_t group_of(const RowCall& call, size_t c) {
+LOWBIT_INLINE size_t group_of(const ElementwiseCall& call, size_t c) {
   return (call.first_channel + c) / call.group_channels;
 }
 
 template <class Formula>
-LOWBIT_INLINE void map(const RowCall& call, Formula formula) {
+LOWBIT_INLINE void map(const ElementwiseCall& call, Formula formula) {
   const float* in = static_cast<const float*>(call.in);
   float* out = static_cast<float*>(call.out);
   const size_t count = call.pixels * call.channels;
   for (size_t i = 0; i < count; ++i) out[i] = formula(in[i]);
 }
 
-void scale(const RowCall& call) {
+void scale(const ElementwiseCall& call) {
   const int32_t* sums = static_cast<const int32_t*>(call.in);
   float* out = static_cast<float*>(call.out);
   const float *a = call.a, *b = call.b;
@@ -52,7 +52,7 @@ void scale(const RowCall& call) {
                   [=](size_t i, size_t c) { out[i] = formulas::scaled(sums[i], a[c]) + b[c]; });
 }
 
-void scale_more(const RowCall& call) {
+void scale_more(const ElementwiseCall& call) {
   const int32_t* sums = static_cast<const int32_t*>(call.in);
   float* out = static_cast<float*>(call.out);
   const float *a = call.a, *b = call.b;
@@ -61,7 +61,7 @@ void scale_more(const RowCall& call) {
   });
 }
 
-void normalize(const RowCall& call) {
+void normalize(const ElementwiseCall& call) {
   const uint8_t* in = static_cast<const uint8_t*>(call.in);
   float* out = static_cast<float*>(call.out);
   const float *a = call.a, *b = call.b;
@@ -69,38 +69,38 @@ void normalize(const RowCall& call) {
                   [=](size_t i, size_t c) { out[i] = formulas::normalized(in[i], a[c], b[c]); });
 }
 
-void affine(const RowCall& call) {
+void affine(const ElementwiseCall& call) {
   const float* in = static_cast<const float*>(call.in);
   float* out = static_cast<float*>(call.out);
   const float *a = call.a, *b = call.b;
   for_each_number(call, [=](size_t i, size_t c) { out[i] = formulas::affine(in[i], a[c], b[c]); });
 }
 
-void relu(const RowCall& call) {
+void relu(const ElementwiseCall& call) {
   map(call, [](float x) { return formulas::relu(x); });
 }
 
-void clamp(const RowCall& call) {
+void clamp(const ElementwiseCall& call) {
   map(call, [low = call.low, high = call.high](float x) { return formulas::clamp(x, low, high); });
 }
 
-void leaky(const RowCall& call) {
+void leaky(const ElementwiseCall& call) {
   const float* in = static_cast<const float*>(call.in);
   float* out = static_cast<float*>(call.out);
   const float* a = call.a;
   for_each_number(call, [=](size_t i, size_t c) { out[i] = formulas::leaky(in[i], a[c]); });
 }
 
-void absolute(const RowCall& call) {
+void absolute(const ElementwiseCall& call) {
   map(call, [](float x) { return formulas::absolute(x); });
 }
 
-void divide_root(const RowCall& call) {
+void divide_root(const ElementwiseCall& call) {
   map(call, [low = call.low](float x) { return formulas::divide_root(x, low); });
 }
 
 template <class Formula>
-LOWBIT_INLINE void combine(const RowCall& call, Formula formula) {
+LOWBIT_INLINE void combine(const ElementwiseCall& call, Formula formula) {
   const float* in = static_cast<const float*>(call.in);
   float* out = static_cast<float*>(call.out);
   const size_t channels = call.channels;
@@ -117,22 +117,22 @@ LOWBIT_INLINE void combine(const RowCall& call, Formula formula) {
   }
 }
 
-void add(const RowCall& call) {
+void add(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return x + y; });
 }
-void subtract(const RowCall& call) {
+void subtract(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return x - y; });
 }
-void multiply(const RowCall& call) {
+void multiply(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return x * y; });
 }
-void divide(const RowCall& call) {
+void divide(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return x / y; });
 }
-void subtract_from(const RowCall& call) {
+void subtract_from(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return y - x; });
 }
-void divide_through(const RowCall& call) {
+void divide_through(const ElementwiseCall& call) {
   combine(call, [](float x, float y) { return y / x; });
 }
 
@@ -176,7 +176,7 @@ LOWBIT_INLINE Bytes lowest_bytes(const Integers& numbers) {
 // Codes: coder.codes gives those of a vector of channels from c on, for several pixels at once,
 // which share what goes by channel. At the end of a pixel it may read parameters of no channel.
 template <class Vector, class T, class Coder>
-LOWBIT_INLINE void code(const RowCall& call, const Coder& coder) {
+LOWBIT_INLINE void code(const ElementwiseCall& call, const Coder& coder) {
   constexpr size_t kPixels = 4;
   const size_t per_pixel = call.channels, whole = per_pixel / kLanes * kLanes;
   const size_t together = call.pixels / kPixels * kPixels;
@@ -262,7 +262,8 @@ LOWBIT_INLINE bool any(const Integers& numbers) {
 }
 
 // Codes that are too low, counted up.
-[[gnu::noinline]] void count_up(const RowCall& call, const float* x, size_t c, int32_t* codes) {
+[[gnu::noinline]] void count_up(const ElementwiseCall& call, const float* x, size_t c,
+                                int32_t* codes) {
   for (size_t i = 0; i < kLanes && c + i < call.channels; ++i) {
     const float* thresholds = call.numbers + group_of(call, c + i) * call.steps;
     while (static_cast<size_t>(codes[i]) < call.steps && thresholds[codes[i]] <= x[i]) ++codes[i];
@@ -270,7 +271,7 @@ LOWBIT_INLINE bool any(const Integers& numbers) {
 }
 
 struct BetweenLines {
-  const RowCall& call;
+  const ElementwiseCall& call;
 
   template <size_t pixels>
   LOWBIT_INLINE void codes(const Reals* x, size_t c, Integers* codes) const {
@@ -307,24 +308,24 @@ struct Directed {
   }
 };
 
-void quantize(const RowCall& call) {
+void quantize(const ElementwiseCall& call) {
   code<Reals, float>(call,
                      Counted<float, Plain>{call.numbers, call.steps, call.all_channels, Plain{}});
 }
-void compare(const RowCall& call) {
+void compare(const ElementwiseCall& call) {
   code<Integers, int32_t>(
       call,
       Counted<int32_t, Directed>{call.sums, call.steps, call.all_channels, {call.base, call.sign}});
 }
-void line_of_sums(const RowCall& call) {
+void line_of_sums(const ElementwiseCall& call) {
   code<Integers, int32_t>(call, OnLine{call.a, call.b, call.high});
 }
 
-void between_lines(const RowCall& call) {
+void between_lines(const ElementwiseCall& call) {
   code<Reals, float>(call, BetweenLines{call});
 }
 
-void search(const RowCall& call) {
+void search(const ElementwiseCall& call) {
   const float* in = static_cast<const float*>(call.in);
   uint8_t* out = static_cast<uint8_t*>(call.out);
   for_each_number(call, [&](size_t i, size_t c) {
@@ -341,7 +342,7 @@ void search(const RowCall& call) {
   });
 }
 
-void dequantize(const RowCall& call) {
+void dequantize(const ElementwiseCall& call) {
   const uint8_t* in = static_cast<const uint8_t*>(call.in);
   float* out = static_cast<float*>(call.out);
   if (call.group_channels == call.all_channels) {
@@ -355,7 +356,7 @@ void dequantize(const RowCall& call) {
 }
 
 template <class T, class Formula>
-LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
+LOWBIT_INLINE void gather(const SpatialCall& call, Formula formula) {
   const T* in = static_cast<const T*>(call.in);
   T* out = static_cast<T*>(call.out);
   for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
@@ -365,13 +366,13 @@ LOWBIT_INLINE void gather(const WindowCall& call, Formula formula) {
   }
 }
 
-void sum(const WindowCall& call) {
+void sum(const SpatialCall& call) {
   gather<float>(call, [](float sum, float x, size_t) { return sum + x; });
 }
 
 // Of the channels from `first` on, as many as fit Numbers at a time.
 template <class Numbers, class T>
-LOWBIT_INLINE size_t maxima(const WindowCall& call, size_t first) {
+LOWBIT_INLINE size_t maxima(const SpatialCall& call, size_t first) {
   const T* in = static_cast<const T*>(call.in);
   constexpr size_t kNumbers = sizeof(Numbers) / sizeof(T);
   for (; first + kNumbers <= call.channels; first += kNumbers) {
@@ -386,20 +387,20 @@ LOWBIT_INLINE size_t maxima(const WindowCall& call, size_t first) {
   return first;
 }
 
-void maximum(const WindowCall& call) {
+void maximum(const SpatialCall& call) {
   maxima<float, float>(call, maxima<Reals, float>(call, 0));
 }
-void maximum_codes(const WindowCall& call) {
+void maximum_codes(const SpatialCall& call) {
   typedef uint8_t Codes __attribute__((vector_size(LOWBIT_VECTOR)));
   maxima<uint8_t, uint8_t>(call, maxima<Codes, uint8_t>(call, 0));
 }
-void convolve_each(const WindowCall& call) {
+void convolve_each(const SpatialCall& call) {
   gather<float>(call, [weights = call.weights](float sum, float x, size_t c) {
     return formulas::plus_product(sum, x, weights[c]);
   });
 }
 
-void convolve(const WindowCall& call) {
+void convolve(const SpatialCall& call) {
   const float* in = static_cast<const float*>(call.in);
   float* out = static_cast<float*>(call.out);
   for (size_t pixel = 0; pixel < call.pixels; ++pixel) {
@@ -417,16 +418,12 @@ void convolve(const WindowCall& call) {
 
 }  // namespace
 
-// In the order of WindowOperation.
-extern const WindowFunction kWindowFunctions[kWindowOperations];
-const WindowFunction kWindowFunctions[kWindowOperations] = {maximum, maximum_codes, sum, convolve,
-                                                            convolve_each};
+extern const VectorFunctions kFunctions;
+const VectorFunctions kFunctions = {
+    .elementwise = {scale,         scale_more, compare,   line_of_sums,  normalize,      affine,
+                    relu,          clamp,      leaky,     absolute,      divide_root,    add,
+                    subtract,      multiply,   divide,    subtract_from, divide_through, quantize,
+                    between_lines, search,     dequantize},
+    .spatial = {maximum, maximum_codes, sum, convolve, convolve_each}};
 
-// In the order of RowOperation.
-extern const RowFunction kFunctions[kRowOperations];
-const RowFunction kFunctions[kRowOperations] = {
-    scale,  scale_more,    compare,        line_of_sums, normalize,     affine,   relu,
-    clamp,  leaky,         absolute,       divide_root,  add,           subtract, multiply,
-    divide, subtract_from, divide_through, quantize,     between_lines, search,   dequantize};
-
-}  // namespace lowbit::runtime::LOWBIT_ROWS
+}  // namespace lowbit::runtime::LOWBIT_ISA

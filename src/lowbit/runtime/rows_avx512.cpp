@@ -1,5 +1,0 @@
-#if defined(__x86_64__)
-#define LOWBIT_ROWS avx512_rows
-#define LOWBIT_VECTOR 64
-#include "lowbit/runtime/rows_body.h"
-#endif
