@@ -59,26 +59,6 @@ std::string order_text(const config::ModelOptions& options) {
   return name ? fmt::format("order {}, ", name) : "";
 }
 
-const char* method_name(config::Method method) {
-  switch (method) {
-    case config::Method::dorefa:
-      return "dorefa";
-    case config::Method::pact:
-      return "pact";
-    case config::Method::lsq:
-      return "lsq";
-    case config::Method::non_uniform:
-      return "non-uniform";
-    case config::Method::lq:
-      return "lq";
-    case config::Method::xnor:
-      return "xnor";
-    case config::Method::none:
-      break;
-  }
-  return "none";
-}
-
 std::string level_text(const LevelRange& levels) {
   return levels.fewest == levels.most ? std::to_string(levels.most)
                                       : fmt::format("{} to {}", levels.fewest, levels.most);
@@ -114,7 +94,8 @@ std::string Network::description() const {
     if (range.most == 0) return "full precision";
     std::set<std::string> methods;
     for (const quant::Quantizer* quantizer : quantizers_)
-      if (quantizer->shape().tag == tag) methods.insert(method_name(quantizer->options().method));
+      if (quantizer->shape().tag == tag)
+        methods.insert(config::row_of(quantizer->options().method).name);
     return fmt::format("{} levels ({})", level_text(range), fmt::join(methods, ", "));
   };
   std::string text = fmt::format(

@@ -18,7 +18,8 @@ struct WholeNumbers {
 };
 
 // Of y, what `quantizer` (null: none) has just returned. Nothing in training, with gradients, in
-// half precision, where somebody watches the pass, and where there is no unit (Quantizer::unit).
+// half precision, where somebody watches the pass, and where the grid has not one plane
+// (Quantizer::grid).
 std::optional<WholeNumbers> whole_numbers(const quant::Quantizer* quantizer,
                                           const torch::Tensor& y);
 
