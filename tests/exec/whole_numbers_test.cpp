@@ -1,15 +1,12 @@
-#include "lowbit/nn/whole_numbers.h"
-
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
 
-#include "lowbit/nn/quant_conv.h"
-#include "lowbit/nn/quant_linear.h"
-#include "lowbit/quant/probe.h"
+#include "layers.h"
+#include "lowbit/exec/arithmetic.h"
 #include "quant/helpers.h"
 
-namespace lowbit::nn {
+namespace lowbit::exec {
 namespace {
 
 using config::Method;
@@ -86,21 +83,25 @@ class Evaluation : public testing::TestWithParam<Case> {
   torch::NoGradGuard no_grad_;
 };
 
-constexpr ConvShape kShape = {
-    .in = 24, .out = 12, .kernel = 3, .padding = 1, .groups = 1, .bias = true};
+const graph::ConvolutionSpec kShape = {.out = 12, .kernel = 3, .padding = 1, .bias = true};
+
+Tensor evaluated(GraphModule& module, const Tensor& x) {
+  return module.forward(x, Arithmetic::whole_numbers);
+}
 
 TEST_P(Evaluation, OfAConvolutionIsThatOfExactSums) {
-  QuantConv2d conv(kShape, GetParam().options);
+  ConvolutionLayer conv(24, kShape, GetParam().options, /*size=*/9);
   age(conv);
   conv.eval();
-  conv.named_parameters()["bias"].normal_();
+  conv.tensor("conv.bias").normal_();
   const Tensor x = torch::randn({4, 24, 9, 9});
-  const Tensor y = conv.forward(x);
+  const Tensor y = evaluated(conv, x);
 
-  const auto &fm = conv.quantizer(Tag::fm), &wt = conv.quantizer(Tag::wt);
+  quant::Quantizer *fm = conv.quantizer("conv.quant_activation"),
+                   *wt = conv.quantizer("conv.quant_weight");
   const Tensor padded = torch::constant_pad_nd(x, {1, 1, 1, 1});
   const Tensor features = fm->forward(padded, torch::kFloat32);
-  const Tensor weight = wt->forward(conv.weight(), torch::kFloat32);
+  const Tensor weight = wt->forward(conv.tensor("conv.weight"), torch::kFloat32);
   const Tensor x_unit = fm->unit(features), w_unit = wt->unit(weight);
   ASSERT_TRUE(x_unit.defined() && w_unit.defined());
   const Tensor in_groups = weight.view({w_unit.numel(), -1});
@@ -114,53 +115,55 @@ TEST_P(Evaluation, OfAConvolutionIsThatOfExactSums) {
     return t.to(torch::kFloat32).view({1, -1, 1, 1});
   };
   const Tensor expected =
-      sums.to(torch::kFloat32) * per_channel(factor) + per_channel(conv.named_parameters()["bias"]);
+      sums.to(torch::kFloat32) * per_channel(factor) + per_channel(conv.tensor("conv.bias"));
   EXPECT_TRUE(torch::equal(y, expected));
 
   const Tensor of_levels = torch::conv2d(features.to(torch::kFloat64), weight.to(torch::kFloat64)) +
-                           conv.named_parameters()["bias"].to(torch::kFloat64).view({1, -1, 1, 1});
+                           conv.tensor("conv.bias").to(torch::kFloat64).view({1, -1, 1, 1});
   EXPECT_TRUE(torch::allclose(y.to(torch::kFloat64), of_levels, 1e-5, 1e-5));
 }
 
 TEST_P(Evaluation, HasTheSameBitsWithAnotherLibrary) {
-  QuantConv2d conv(kShape, GetParam().options);
+  ConvolutionLayer conv(24, kShape, GetParam().options, /*size=*/9);
   age(conv);
   conv.eval();
   const Tensor x = torch::randn({4, 24, 9, 9});
-  const Tensor y = conv.forward(x);
+  const Tensor y = evaluated(conv, x);
   const bool enabled = at::globalContext().userEnabledMkldnn();
   at::globalContext().setUserEnabledMkldnn(!enabled);
-  const Tensor other = conv.forward(x);
+  const Tensor other = evaluated(conv, x);
   at::globalContext().setUserEnabledMkldnn(enabled);
   EXPECT_TRUE(torch::equal(y, other));
 }
 
 TEST_P(Evaluation, HasTheSameBitsOnAGpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU";
-  QuantConv2d conv(kShape, GetParam().options);
+  ConvolutionLayer conv(24, kShape, GetParam().options, /*size=*/9);
   age(conv);
   conv.eval();
   const Tensor x = torch::randn({4, 24, 9, 9});
-  const Tensor y = conv.forward(x);
+  const Tensor y = evaluated(conv, x);
   conv.to(torch::kCUDA);
-  EXPECT_TRUE(torch::equal(conv.forward(x.cuda()).cpu(), y));
+  EXPECT_TRUE(torch::equal(evaluated(conv, x.cuda()).cpu(), y));
 }
 
 TEST_P(Evaluation, OfALinearLayerIsThatOfExactSums) {
   config::ModelOptions options = GetParam().options;
   options.wt.quant_group = 0;
-  QuantLinear linear(40, 7, options);
+  LinearLayer linear(40, 7, options);
   age(linear);
   linear.eval();
   const Tensor x = torch::randn({5, 40});
-  const Tensor y = linear.forward(x);
-  const auto &fm = linear.quantizer(Tag::fm), &wt = linear.quantizer(Tag::wt);
+  const Tensor y = evaluated(linear, x);
+  quant::Quantizer *fm = linear.quantizer("fc.quant_activation"),
+                   *wt = linear.quantizer("fc.quant_weight");
   const Tensor features = fm->forward(x.view({5, 40, 1, 1}), torch::kFloat32).flatten(1);
-  const Tensor weight = wt->forward(linear.weight().view({1, 1, 7, 40}), torch::kFloat32);
+  const Tensor weight =
+      wt->forward(linear.tensor("fc.weight").view({1, 1, 7, 40}), torch::kFloat32);
   const Tensor x_unit = fm->unit(features).flatten(), w_unit = wt->unit(weight).flatten();
   const Tensor sums = torch::linear(whole(features, x_unit), whole(weight, w_unit).view({7, 40}));
   EXPECT_TRUE(torch::equal(y, sums.to(torch::kFloat32) * (x_unit * w_unit).to(torch::kFloat32) +
-                                  linear.named_parameters()["bias"]));
+                                  linear.tensor("fc.bias")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Evaluation, testing::ValuesIn(cases()),
@@ -169,37 +172,31 @@ INSTANTIATE_TEST_SUITE_P(Of, Evaluation, testing::ValuesIn(cases()),
 // What whole_numbers() finds in what a quantizer of features gives.
 bool finds_any(quant::Quantizer& quantizer, torch::ScalarType type = torch::kFloat32) {
   const Tensor y = quantizer.forward(torch::randn({2, 4, 3, 3}), torch::kFloat32);
-  return whole_numbers(&quantizer, y.to(type)).has_value();
+  return whole_numbers(quantizer, y.to(type)).has_value();
 }
 
-std::shared_ptr<quant::Quantizer> evaluated(const config::QuantOptions& options) {
+std::shared_ptr<quant::Quantizer> in_evaluation(const config::QuantOptions& options) {
   const auto quantizer = quant::make_quantizer({Tag::fm, {1, 4, 1, 1}, 0, 0}, options);
   quantizer->eval();
   return quantizer;
 }
 
-TEST(WholeNumbers, AreForEvaluationThatNobodyWatchesInWideFloats) {
+TEST(WholeNumbers, AreForEvaluationInWideFloats) {
   const config::QuantOptions lsq = quant::options(Method::lsq, 4, true);
-  const auto quantizer = evaluated(lsq);
-  EXPECT_FALSE(finds_any(*quantizer)) << "with gradients";
+  const auto quantizer = in_evaluation(lsq);
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(finds_any(*quantizer));
   EXPECT_FALSE(finds_any(*quantizer, torch::kBFloat16));
-  const quant::Quantizer::Probe probe = [](const auto&...) {};
-  quantizer->set_probe(&probe);
-  EXPECT_FALSE(finds_any(*quantizer));
-  quantizer->set_probe(nullptr);
   quantizer->train();
   EXPECT_FALSE(finds_any(*quantizer));
-  EXPECT_FALSE(whole_numbers(nullptr, torch::ones({1})));
 
   config::QuantOptions warming = lsq;
   warming.stable = 10;
-  EXPECT_FALSE(finds_any(*evaluated(warming))) << "the features themselves may come back";
+  EXPECT_FALSE(finds_any(*in_evaluation(warming))) << "the features themselves may come back";
   config::QuantOptions groups = lsq;
   groups.quant_group = 2;
-  EXPECT_FALSE(finds_any(*evaluated(groups))) << "no one unit for all channels";
-  EXPECT_FALSE(finds_any(*evaluated(quant::options(Method::lq, 4, true))));
+  EXPECT_FALSE(finds_any(*in_evaluation(groups))) << "no one unit for all channels";
+  EXPECT_FALSE(finds_any(*in_evaluation(quant::options(Method::lq, 4, true))));
 }
 
 TEST(WholeNumbers, OfNothingButZerosAreZero) {
@@ -208,10 +205,10 @@ TEST(WholeNumbers, OfNothingButZerosAreZero) {
       quant::make_quantizer({Tag::wt, {2, 3, 1, 1}, 0, 0}, quant::options(Method::xnor, 2, false));
   quantizer->eval();
   const Tensor weight = torch::zeros({2, 3, 1, 1});
-  const auto numbers = whole_numbers(quantizer.get(), quantizer->forward(weight, torch::kFloat32));
+  const auto numbers = whole_numbers(*quantizer, quantizer->forward(weight, torch::kFloat32));
   ASSERT_TRUE(numbers);
   EXPECT_TRUE(torch::equal(numbers->numbers, weight));
 }
 
 }  // namespace
-}  // namespace lowbit::nn
+}  // namespace lowbit::exec

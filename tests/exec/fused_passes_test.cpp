@@ -6,11 +6,8 @@
 #include <torch/autograd.h>
 #include <torch/cuda.h>
 
-#include "lowbit/nn/activation.h"
-#include "lowbit/nn/deferred.h"
+#include "layers.h"
 #include "lowbit/nn/max_pool.h"
-#include "lowbit/nn/norm.h"
-#include "lowbit/nn/quant_conv.h"
 #include "quant/helpers.h"
 
 #ifdef LOWBIT_CUDA
@@ -19,10 +16,12 @@
 #include <c10/cuda/CUDAStream.h>
 #endif
 
-namespace lowbit::nn {
+namespace lowbit::exec {
 namespace {
 
 using config::Method;
+using nn::FusedPasses;
+using nn::use_fused_passes;
 using torch::Tensor;
 
 struct Place {
@@ -57,15 +56,24 @@ class FusedPass : public testing::TestWithParam<Place> {
   }
   Tensor leaf(const Tensor& x) const { return x.detach().clone().set_requires_grad(true); }
 
-  std::shared_ptr<BatchNorm> norm(int64_t channels) const {
-    auto norm = std::make_shared<BatchNorm>(channels, config::Norm::batch);
-    {
-      const torch::NoGradGuard no_grad;
-      norm->weight().copy_(torch::linspace(0.5, 2, channels));
-      norm->named_parameters()["bias"].copy_(torch::linspace(-1, 1, channels));
-    }
-    norm->to(place.device, place.parameters());
-    return norm;
+  // The network of a graph, its norms with factors and shifts of their own.
+  std::shared_ptr<models::Network> network(const graph::Graph& graph,
+                                           const config::ModelOptions& options = {}) const {
+    auto network = std::make_shared<models::Network>(options, graph);
+    const torch::NoGradGuard no_grad;
+    for (const auto& item : network->named_parameters())
+      if (item.key().ends_with("bn.weight"))
+        Tensor(item.value()).copy_(torch::linspace(0.5, 2, item.value().numel()));
+      else if (item.key().ends_with("bn.bias"))
+        Tensor(item.value()).copy_(torch::linspace(-1, 1, item.value().numel()));
+    network->to(place.device, place.parameters());
+    network->use_channels_last();
+    return network;
+  }
+  std::shared_ptr<models::Network> norm(int64_t channels) const {
+    return network(layer_graph({channels, 7, 9}, [](graph::Builder& b, graph::ValueId x) {
+      return b.batch_norm("bn", x, {});
+    }));
   }
 
   const Place& place = GetParam();
@@ -78,7 +86,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 
 TEST_P(FusedPass, MaxPoolIsLibTorchs) {
   struct Case {
-    PoolWindows windows;
+    nn::PoolWindows windows;
     int64_t height, width;
   };
   for (const Case& c : {Case{{3, 2, 1}, 12, 9}, Case{{3, 2, 0, true}, 12, 9}, Case{{2, 2, 0}, 7, 8},
@@ -89,7 +97,7 @@ TEST_P(FusedPass, MaxPoolIsLibTorchs) {
     x.masked_fill_(torch::rand_like(x, torch::kFloat32) < 0.1, -INFINITY);
     x = x.contiguous(torch::MemoryFormat::ChannelsLast);
     const Tensor a = leaf(x), b = leaf(x);
-    const Tensor y = max_pool(a, c.windows);
+    const Tensor y = nn::max_pool(a, c.windows);
     const Tensor expected = torch::max_pool2d(b, c.windows.size, c.windows.stride,
                                               c.windows.padding, 1, c.windows.ceil);
     ASSERT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
@@ -102,7 +110,7 @@ TEST_P(FusedPass, MaxPoolIsLibTorchs) {
 
 TEST_P(FusedPass, MaxPoolLeavesOtherFeaturesToLibTorch) {
   const Tensor x = features(2, 16, 6, 6).contiguous().set_requires_grad(true);
-  const Tensor y = max_pool(x, {3, 2, 1});
+  const Tensor y = nn::max_pool(x, {3, 2, 1});
   EXPECT_TRUE(y.is_contiguous());
   EXPECT_NE(y.grad_fn()->name().find("MaxPool2D"), std::string::npos) << y.grad_fn()->name();
 }
@@ -130,117 +138,100 @@ TEST_P(FusedPass, NormIsLibTorchsToRounding) {
     EXPECT_LT(largest_difference(gradients[0], expected_gradients[0]), 3 * place.rounding() + sums);
     EXPECT_LT(largest_difference(gradients[1], expected_gradients[1]), sums);
     EXPECT_LT(largest_difference(gradients[2], expected_gradients[2]), sums);
-    for (const char* name : {"running_mean", "running_var"})
+    for (const char* name : {"bn.running_mean", "bn.running_var"})
       EXPECT_LT(largest_difference(ours->named_buffers()[name], theirs->named_buffers()[name]),
                 sums);
   }
 }
 
-// y = activation(norm(x) + skip) at once and one by one: the same bits.
+// Values and gradients of x and all parameters of a pass, at once or, as a probe looks on, one node
+// after another.
+struct PassOverGraph {
+  Tensor y;
+  std::vector<std::string> names;
+  std::vector<Tensor> gradients, buffers;
+
+  PassOverGraph(models::Network& network, const Tensor& features, const Tensor& upstream,
+                bool at_once) {
+    const Tensor x = features.detach().clone().set_requires_grad(true);
+    size_t seen = 0;
+    const GraphModule::Probe count = [&seen](const auto&...) { ++seen; };
+    y = network.run(x, Arithmetic::floats, at_once ? nullptr : &count);
+    EXPECT_EQ(seen, at_once ? 0 : network.graph().nodes.size());
+    std::vector<Tensor> inputs = {x};
+    names = {"x"};
+    for (const auto& item : network.named_parameters())
+      if (item.value().requires_grad()) {
+        names.push_back(item.key());
+        inputs.push_back(item.value());
+      }
+    gradients = torch::autograd::grad({y}, inputs, {upstream});
+    for (const Tensor& buffer : network.buffers()) buffers.push_back(buffer.clone());
+  }
+};
+
+// The same bits, but for the gradient of a clip value: the order of a sum of doubles, of which each
+// block has rounded terms.
+void expect_same_bits(const PassOverGraph& fused, const PassOverGraph& parts,
+                      const std::string& what) {
+  EXPECT_TRUE(torch::equal(fused.y, parts.y)) << what;
+  for (size_t i = 0; i < parts.gradients.size(); ++i)
+    if (parts.names[i].ends_with("clip_val")) {
+      EXPECT_LT(largest_difference(fused.gradients[i], parts.gradients[i]), 1e-5) << what;
+    } else {
+      EXPECT_TRUE(torch::equal(fused.gradients[i], parts.gradients[i]))
+          << what << " " << parts.names[i];
+    }
+  for (size_t i = 0; i < parts.buffers.size(); ++i)
+    EXPECT_TRUE(torch::equal(fused.buffers[i], parts.buffers[i])) << what;
+}
+
+// activation(norm(x) + x)
 TEST_P(FusedPass, NormSkipAndActivationHaveTheBitsOfTheParts) {
-  for (const auto kind : {config::Activation::relu, config::Activation::relu6})
+  const Tensor x = features(4, 40, 6, 5), upstream = features(4, 40, 6, 5);
+  for (const graph::Operation& activation :
+       {graph::Operation(graph::Relu{}), graph::Operation(graph::Clip{.low = 0, .high = 6})})
     for (const bool skips : {false, true}) {
-      const Tensor x = features(4, 40, 6, 5), upstream = features(4, 40, 6, 5);
-      const Tensor skip = features(4, 40, 6, 5) * 3;
-      const LayerPtr activation = make_activation(kind);
-      const auto run = [&](bool at_once) {
-        const auto bn = norm(40);
-        const Tensor in = leaf(x), other = leaf(skip);
-        Tensor y;
-        if (at_once) {
-          Deferred features(in);
-          features.pass_through(*bn);
-          if (skips) features.add(other);
-          features.pass_through(*activation);
-          y = features.tensor();
-        } else {
-          y = bn->forward(in);
-          if (skips) y = y + other;
-          y = activation->forward(y);
-        }
-        std::vector<Tensor> inputs = {in, bn->parameters()[0], bn->parameters()[1]};
-        if (skips) inputs.push_back(other);
-        std::vector<Tensor> all = torch::autograd::grad({y}, inputs, {upstream});
-        all.push_back(y);
-        all.push_back(bn->named_buffers()["running_var"]);
-        return all;
-      };
-      const auto fused = run(true), parts = run(false);
-      for (size_t i = 0; i < fused.size(); ++i)
-        EXPECT_TRUE(torch::equal(fused[i], parts[i])) << skips << " " << i;
+      const graph::Graph graph = layer_graph({40, 6, 5}, [&](graph::Builder& b, graph::ValueId in) {
+        graph::ValueId y = b.batch_norm("bn", in, {});
+        if (skips) y = b.add("add", y, in);
+        return b.node("activation", activation, {y});
+      });
+      const PassOverGraph fused(*network(graph), x, upstream, true),
+          parts(*network(graph), x, upstream, false);
+      expect_same_bits(fused, parts, skips ? "with a skip" : "without");
     }
 }
 
 TEST_P(FusedPass, NormAloneBeforeASumGivesThePlainSum) {
-  const Tensor x = features(2, 16, 4, 4), skip = features(2, 16, 4, 4);
-  const auto bn = norm(16);
-  Deferred y(x);
-  y.pass_through(*bn);
-  y.add(skip);
-  EXPECT_TRUE(torch::equal(y.tensor(), norm(16)->forward(x) + skip));
+  const Tensor x = features(2, 16, 4, 4);
+  const auto sum = network(layer_graph({16, 4, 4}, [](graph::Builder& b, graph::ValueId in) {
+    return b.add("add", b.batch_norm("bn", in, {}), in);
+  }));
+  EXPECT_TRUE(torch::equal(sum->forward(x), norm(16)->forward(x) + x));
 }
 
 // The convolution's input is quantized in the norm's pass.
 TEST_P(FusedPass, QuantizerBehindANormHasTheBitsOfTheParts) {
+  const Tensor x = features(4, 24, 6, 5), upstream = features(4, 8, 6, 5);
   for (const Method method : {Method::lsq, Method::dorefa, Method::pact})
     for (const bool activates : {true, false}) {
       config::ModelOptions options;
       options.fm = quant::options(method, 4, /*half_range=*/true);
       options.fm.boundary = 1.25;
-      torch::manual_seed(3);
-      QuantConv2d conv({.in = 24, .out = 8, .kernel = 3, .padding = 1}, options);
-      conv.to(place.device, place.parameters());
-      conv.use_channels_last();
-      ASSERT_TRUE(conv.input_form()) << static_cast<int>(method);
-      const Tensor x = features(4, 24, 6, 5), upstream = features(4, 8, 6, 5);
-      const LayerPtr relu = make_activation(config::Activation::relu);
-      const auto run = [&](bool at_once) {
-        const auto bn = norm(24);
-        const Tensor in = leaf(x);
-        Tensor y;
-        if (at_once) {
-          Deferred features(in);
-          features.pass_through(*bn);
-          if (activates) features.pass_through(*relu);
-          features.pass_through(conv);
-          y = features.tensor();
-        } else {
-          y = bn->forward(in);
-          if (activates) y = relu->forward(y);
-          y = conv.forward(y);
-        }
-        std::vector<Tensor> inputs = {in, bn->parameters()[0], bn->parameters()[1]};
-        const auto parameters = conv.named_parameters();
-        if (const Tensor* clip = parameters.find("quant_activation.clip_val"))
-          inputs.push_back(*clip);
-        std::vector<Tensor> all = torch::autograd::grad({y}, inputs, {upstream});
-        all.insert(all.begin(), y);
-        return all;
+      const graph::Graph graph = layer_graph({24, 6, 5}, [&](graph::Builder& b, graph::ValueId in) {
+        graph::ValueId y = b.batch_norm("bn", in, {});
+        if (activates) y = b.node("relu", graph::Relu{}, {y});
+        return b.convolution("conv", y, {.out = 8, .kernel = 3, .padding = 1});
+      });
+      const auto made = [&] {
+        torch::manual_seed(3);
+        return network(graph, options);
       };
-      const auto fused = run(true), parts = run(false);
-      ASSERT_EQ(fused.size(), method == Method::dorefa ? 4 : 5);
-      for (size_t i = 0; i < 4; ++i) {
-        EXPECT_TRUE(torch::equal(fused[i], parts[i])) << static_cast<int>(method) << " " << i;
-      }
-      // The order of a sum of doubles, of which each block has rounded terms.
-      if (fused.size() > 4) {
-        EXPECT_LT(largest_difference(fused[4], parts[4]), 1e-5);
-      }
+      ASSERT_TRUE(made()->quantizer("conv.quant_activation")->feature_form());
+      const PassOverGraph fused(*made(), x, upstream, true), parts(*made(), x, upstream, false);
+      expect_same_bits(fused, parts, std::to_string(static_cast<int>(method)));
     }
-}
-
-TEST_P(FusedPass, LayersThatAreWatchedRunByThemselves) {
-  int seen = 0;
-  const Layer::Probe count = [&seen](const Layer&, const Tensor&, const Tensor&) { ++seen; };
-  const auto bn = norm(16);
-  const LayerPtr relu = make_activation(config::Activation::relu);
-  bn->set_probe(&count);
-  relu->set_probe(&count);
-  Deferred y(features(2, 16, 4, 4));
-  y.pass_through(*bn);
-  y.pass_through(*relu);
-  y.tensor();
-  EXPECT_EQ(seen, 2);
 }
 
 #ifdef LOWBIT_CUDA
@@ -249,22 +240,22 @@ TEST_P(FusedPass, ReplaysOfAGraphHaveTheBitsOfTheEagerPass) {
   const c10::cuda::CUDAStreamGuard stream(c10::cuda::getStreamFromPool());
   config::ModelOptions options;
   options.fm = quant::options(Method::lsq, 4, true);
-  QuantConv2d conv({.in = 16, .out = 16, .kernel = 3, .padding = 1}, options);
-  conv.to(place.device, place.parameters());
-  conv.use_channels_last();
-  const auto bn = norm(16), other = norm(16);
-  const LayerPtr relu = make_activation(config::Activation::relu);
+  const auto block = network(
+      layer_graph({16, 12, 12},
+                  [](graph::Builder& b, graph::ValueId in) {
+                    graph::ValueId y =
+                        b.node("relu1", graph::Relu{}, {b.batch_norm("1.bn", in, {})});
+                    y = b.convolution("conv", y, {.out = 16, .kernel = 3, .padding = 1});
+                    y = b.add("add", b.batch_norm("2.bn", y, {}), in);
+                    y = b.node("relu2", graph::Relu{}, {y});
+                    return b.node("pool", graph::Pool{.kernel = 3, .stride = 2, .padding = 1}, {y});
+                  }),
+      options);
   const Tensor x = leaf(features(4, 16, 12, 12)), upstream = features(4, 16, 6, 6);
   const auto step = [&] {
-    Deferred y(x);
-    y.pass_through(*bn);
-    y.pass_through(*relu);
-    y.pass_through(conv);
-    y.pass_through(*other);
-    y.add(x);
-    y.pass_through(*relu);
-    const Tensor pooled = max_pool(y.tensor(), {3, 2, 1});
-    return torch::autograd::grad({pooled}, {x, bn->weight(), other->weight()}, {upstream});
+    const Tensor pooled = block->run(x, Arithmetic::floats, nullptr);
+    return torch::autograd::grad(
+        {pooled}, {x, block->tensor("1.bn.weight"), block->tensor("2.bn.weight")}, {upstream});
   };
   const auto eager = step();
   step();
@@ -293,4 +284,4 @@ INSTANTIATE_TEST_SUITE_P(Places, FusedPass,
                          });
 
 }  // namespace
-}  // namespace lowbit::nn
+}  // namespace lowbit::exec

@@ -1,12 +1,11 @@
-#include "lowbit/nn/sync_batch_norm.h"
-
+// Batch norms of several processes.
 #include <gtest/gtest.h>
 
+#include "layers.h"
 #include "lowbit/distributed/group_scope.h"
-#include "lowbit/nn/norm.h"
 #include "support/processes.h"
 
-namespace lowbit::nn {
+namespace lowbit::exec {
 namespace {
 
 using distributed::Group;
@@ -16,8 +15,8 @@ constexpr int64_t kBatch = 7, kChannels = 3;
 
 // What one process computes of the whole batch, with the loss sum(y * upstream).
 struct Pass {
-  explicit Pass(config::Norm kind, const Tensor& batch, const Tensor& upstream) {
-    norm = std::make_shared<BatchNorm>(kChannels, kind);
+  explicit Pass(const graph::BatchNorm& kind, const Tensor& batch, const Tensor& upstream) {
+    norm = std::make_shared<BatchNormLayer>(kChannels, kind);
     norm->to(torch::kFloat64);
     {
       const torch::NoGradGuard no_grad;
@@ -28,7 +27,7 @@ struct Pass {
     y = norm->forward(x);
     (y * upstream).sum().backward();
   }
-  std::shared_ptr<BatchNorm> norm;
+  std::shared_ptr<BatchNormLayer> norm;
   Tensor x, y;
 };
 
@@ -40,7 +39,7 @@ TEST(SyncBatchNorm, IsThatOfTheWholeBatchWhateverTheParts) {
   torch::manual_seed(1);
   const Tensor batch = torch::randn({kBatch, kChannels, 4, 5}, torch::kFloat64) * 3 + 1;
   const Tensor upstream = torch::randn_like(batch);
-  for (const auto kind : {config::Norm::batch, config::Norm::reverse_batch})
+  for (const graph::BatchNorm& kind : {graph::BatchNorm{}, graph::BatchNorm{.affine_first = true}})
     for (const int count : {2, 4}) {
       const Pass whole(kind, batch, upstream);
       testing_support::as_processes(count, [&](Group& group) {
@@ -67,7 +66,7 @@ TEST(SyncBatchNorm, IsOnlyForTrainingAndWhereItIsAskedFor) {
   testing_support::as_processes(2, [](Group& group) {
     torch::manual_seed(group.rank());
     const Tensor x = torch::randn({4, kChannels, 2, 2}, torch::kFloat64);
-    const auto norm = std::make_shared<BatchNorm>(kChannels, config::Norm::batch);
+    const auto norm = std::make_shared<BatchNormLayer>(kChannels, graph::BatchNorm{});
     norm->to(torch::kFloat64);
     const distributed::GroupScope scope(&group, false);
     const Tensor y = norm->forward(x);
@@ -75,11 +74,11 @@ TEST(SyncBatchNorm, IsOnlyForTrainingAndWhereItIsAskedFor) {
     const distributed::GroupScope asked(&group, true);
     EXPECT_FALSE(norm->forward(x).mean({0, 2, 3}).abs().max().item<double>() < 1e-12);
     norm->eval();
-    const Tensor before = norm->named_buffers()["running_mean"].clone();
+    const Tensor before = norm->named_buffers()["norm.running_mean"].clone();
     norm->forward(x);
-    EXPECT_TRUE(torch::equal(norm->named_buffers()["running_mean"], before));
+    EXPECT_TRUE(torch::equal(norm->named_buffers()["norm.running_mean"], before));
   });
 }
 
 }  // namespace
-}  // namespace lowbit::nn
+}  // namespace lowbit::exec
