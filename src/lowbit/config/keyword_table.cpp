@@ -109,32 +109,22 @@ KeywordGroup data_sets() {
             only_against_implied}}};
 }
 
+// A word for each order, which the families read.
+template <const auto& words, auto field, Family... families, size_t... i>
+std::vector<Keyword> order_words(std::index_sequence<i...>) {
+  return {{words[i].name, words[i].help, set<field, words[i].order>, only_in<families...>}...};
+}
+
 KeywordGroup block_order_words() {
-  constexpr auto ordered = only_in<Family::resnet, Family::mobilenetv1, Family::mobilenetv2>;
-  return {"Order of a block: convolution, batch norm, activation, skip",
-          true,
-          {{"cbas", "convolution, norm, activation, skip",
-            set<&ModelOptions::order, BlockOrder::cbas>, ordered},
-           {"cbsa", "convolution, norm, skip, activation",
-            set<&ModelOptions::order, BlockOrder::cbsa>, ordered},
-           {"cabs", "convolution, activation, norm, skip",
-            set<&ModelOptions::order, BlockOrder::cabs>, ordered},
-           {"bacs", "norm, activation, convolution, skip",
-            set<&ModelOptions::order, BlockOrder::bacs>, ordered},
-           {"bcas", "norm, convolution, activation, skip",
-            set<&ModelOptions::order, BlockOrder::bcas>, ordered}}};
+  return {"Order of a block: convolution, batch norm, activation, skip", true,
+          order_words<kBlockOrders, &ModelOptions::order, Family::resnet, Family::mobilenetv1,
+                      Family::mobilenetv2>(std::make_index_sequence<std::size(kBlockOrders)>())};
 }
 
 KeywordGroup unit_order_words() {
-  constexpr auto only_vgg = only_in<Family::vgg_small>;
-  return {"Order of a unit of vgg_small",
-          true,
-          {{"bac", "norm, activation, convolution", set<&ModelOptions::unit_order, UnitOrder::bac>,
-            only_vgg},
-           {"cba", "convolution, norm, activation", set<&ModelOptions::unit_order, UnitOrder::cba>,
-            only_vgg},
-           {"abc", "activation, norm, convolution", set<&ModelOptions::unit_order, UnitOrder::abc>,
-            only_vgg}}};
+  return {"Order of a unit of vgg_small", true,
+          order_words<kUnitOrders, &ModelOptions::unit_order, Family::vgg_small>(
+              std::make_index_sequence<std::size(kUnitOrders)>())};
 }
 
 KeywordGroup block_words() {
