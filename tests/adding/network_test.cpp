@@ -35,8 +35,8 @@ graph::Graph small_network(const config::ModelOptions& options, const graph::Dim
   x = unit("block", skip, {.out = 16, .kernel = 3, .padding = 1});
   x = activated("relu3", layers::add_skip(b, "sum", x, skip));
   x = b.global_average("pool", x);
-  return b.finish(layers::last_linear(
-      b, "fc", x, {.out = options.num_classes, .precision = Precision::fixed}));
+  return b.finish(
+      layers::last_linear(b, "fc", x, {.out = options.num_classes, .precision = Precision::fixed}));
 }
 
 const bool kAdded = (models::add_network("small_network", small_network), true);
