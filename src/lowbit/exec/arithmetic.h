@@ -12,14 +12,12 @@ namespace lowbit::exec {
 enum class Arithmetic {
   // Those of training: the dequantized values.
   floats,
-  // Of evaluation: where input and weight of a layer have grids of one plane
-  // (quant::Quantizer::grid),
-  // hence are whole multiples of a unit, the layer adds whole numbers and multiplies the sums by
-  // the
-  // units. Such sums are exact in whatever order they are added, up to 2^24 in float32 (any layer
-  // of
-  // 4 bits): other libraries, threads and processors give the same bits, and so does the packed
-  // network. As `floats` otherwise, in training and in half precision. Without gradients.
+  // For evaluation. Where input and weight of a layer have grids of one plane
+  // (quant::Quantizer::grid), hence are whole multiples of a unit, the layer adds whole numbers and
+  // multiplies the sums by the units. Such sums are exact in whatever order they are added, up to
+  // 2^24 in float32 (any layer of 4 bits): other libraries, threads and processors give the same
+  // bits, and so does the packed network. As `floats` otherwise, in training and in half precision.
+  // Without gradients.
   whole_numbers,
 };
 

@@ -27,12 +27,12 @@ __global__ void __launch_bounds__(kThreads)
     formula_backward_kernel(FormulaBackward args, Layout layout) {
   using T = Compute<X>;
   const Formula<T> formula(args.arguments, layout.group());
-  Sum part;
+  [[maybe_unused]] Sum part;
   for_each_chunk<N>(layout, [&]<int W>(std::int64_t i, Width<W>) {
     const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
     const auto grad_y = load<W>(static_cast<const Y*>(args.grad_y.data) + i);
     Vector<X, W> grad_x;
-    T sum = 0;
+    [[maybe_unused]] T sum = 0;
     for (int k = 0; k < W; ++k) {
       const FormulaGradient<T> gradient =
           formula.gradient(static_cast<T>(x.at[k]), static_cast<T>(grad_y.at[k]));
