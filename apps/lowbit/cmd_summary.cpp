@@ -16,7 +16,6 @@
 #include "lowbit/graph/picture.h"
 #include "lowbit/graph/text.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/families/network_graph.h"
 #include "lowbit/models/summary.h"
 #include "lowbit/runtime/packed_network.h"
 #include "lowbit/train/checkpoint_file.h"
@@ -94,7 +93,7 @@ GraphRequest take_graph_request(Arguments& arguments) {
 }
 
 void show_graph(const models::Network& network, const GraphRequest& request) {
-  const graph::Graph graph = models::graph_of(network);
+  const graph::Graph& graph = network.graph();
   if (request.file.empty()) {
     print_lines(to_text(graph));
     return;

@@ -114,7 +114,7 @@ int infer_once(const Arguments& arguments) {
     network = models::make_network(configuration.options.model);
     print("{}\n", network->description());
   }
-  print_lines(models::format_convolutions(models::trace_convolutions(*network)));
+  print_lines(models::format_convolutions(network->structure()));
   return 0;
 }
 

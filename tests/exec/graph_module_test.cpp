@@ -1,14 +1,13 @@
-// Graphs of the families, run, beside the networks of modules: the same bits.
+// Whoever looks on: the networks of every family, method and order have the same bits.
 #include "lowbit/exec/graph_module.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <set>
 
 #include "lowbit/graph/builder.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/families/network_graph.h"
 #include "models/small_options.h"
 #include "support/recorded_networks.h"
 
@@ -61,56 +60,63 @@ void forget_gradients(torch::nn::Module& module) {
   for (torch::Tensor& parameter : module.parameters()) parameter.mutable_grad() = torch::Tensor();
 }
 
-// Both with the same weights, and images.
-struct Pair {
-  std::shared_ptr<Network> network;
-  std::shared_ptr<GraphModule> module;
-  torch::Tensor images;  // [2, 3, H, W]
+std::shared_ptr<Network> seeded(const ModelOptions& options, torch::ScalarType type) {
+  torch::manual_seed(kSeed);
+  auto network = models::make_network(options);
+  network->to(torch::kCPU, type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
+  return network;
+}
+
+// Sees every node once, in an order in which it could be computed.
+class Onlooker {
+ public:
+  explicit Onlooker(const GraphModule& module) : module_(module) {
+    const graph::Graph& graph = module.graph();
+    known_.insert(graph.input);
+    for (const graph::Parameter& parameter : graph.parameters) known_.insert(parameter.value);
+  }
+
+  void expect_all() const { EXPECT_EQ(seen_, module_.graph().nodes.size()); }
+  const GraphModule::Probe& probe() const { return probe_; }
+
+ private:
+  void see(const graph::Node& node, const torch::Tensor& x, const torch::Tensor& y) {
+    ++seen_;
+    const graph::Graph& graph = module_.graph();
+    for (const graph::ValueId id : node.inputs)
+      EXPECT_TRUE(known_.contains(id)) << graph.name_of(node) << ": " << graph.value(id).name;
+    EXPECT_TRUE(known_.insert(node.output).second) << graph.name_of(node);
+    expect_dims(graph.value(node.inputs[0]).type, x, graph.name_of(node) + " input");
+    expect_dims(graph.value(node.output).type, y, graph.name_of(node));
+  }
+
+  static void expect_dims(const graph::Type& type, const torch::Tensor& tensor,
+                          const std::string& what) {
+    EXPECT_EQ(tensor.sizes().slice(type.batched ? 1 : 0).vec(), type.dims) << what;
+  }
+
+  const GraphModule& module_;
+  std::set<graph::ValueId> known_;
+  size_t seen_ = 0;
+  GraphModule::Probe probe_ = [this](const graph::Node& node, const torch::Tensor& x,
+                                     const torch::Tensor& y) { see(node, x, y); };
 };
 
-Pair make_pair(const ModelOptions& options, torch::ScalarType type) {
-  const torch::ScalarType master = type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-  torch::manual_seed(kSeed);
-  Pair pair{models::make_network(options), nullptr, {}};
-  torch::manual_seed(kSeed);
-  pair.module = std::make_shared<GraphModule>(models::quantized_graph(options));
-  EXPECT_EQ(differences(state(*pair.network), state(*pair.module)), std::vector<std::string>());
-  pair.network->to(torch::kCPU, master);
-  pair.module->to(torch::kCPU, master);
-  pair.images = torch::randn({2, 3, options.input_size, options.input_size}, type);
-  return pair;
-}
-
-void expect_same_training(const Pair& pair) {
-  const torch::Tensor expected = pair.network->forward(pair.images);
-  const torch::Tensor logits = pair.module->forward(pair.images);
+void expect_same_pass(Network& watched, Network& alone, const torch::Tensor& images,
+                      Arithmetic arithmetic) {
+  const Onlooker onlooker(watched);
+  const torch::Tensor expected = alone.run(images, arithmetic, nullptr);
+  const torch::Tensor logits = watched.run(images, arithmetic, &onlooker.probe());
+  onlooker.expect_all();
   EXPECT_FALSE(differ(expected, logits)) << expected << logits;
+  if (!logits.requires_grad()) return;
   const torch::Tensor grad = torch::randn_like(expected);
-  forget_gradients(*pair.network);
-  forget_gradients(*pair.module);
-  expected.backward(grad);
+  forget_gradients(watched);
+  forget_gradients(alone);
   logits.backward(grad);
-  EXPECT_EQ(differences(gradients(*pair.network), gradients(*pair.module)),
-            std::vector<std::string>());
-  EXPECT_EQ(differences(state(*pair.network), state(*pair.module)), std::vector<std::string>());
-}
-
-void expect_same_evaluation(const Pair& pair) {
-  pair.network->eval();
-  pair.module->eval();
-  {
-    const torch::NoGradGuard no_grad;
-    const torch::Tensor expected = pair.network->forward(pair.images);
-    EXPECT_FALSE(differ(expected, pair.module->forward(pair.images, Arithmetic::whole_numbers)));
-    // Whoever looks on.
-    size_t seen = 0;
-    const GraphModule::Probe probe = [&](const std::string&, const torch::Tensor&) { ++seen; };
-    EXPECT_FALSE(differ(pair.module->run(pair.images, Arithmetic::whole_numbers, &probe),
-                        pair.module->run(pair.images, Arithmetic::whole_numbers, nullptr)));
-    EXPECT_EQ(seen, pair.module->graph().nodes.size());
-  }
-  EXPECT_FALSE(differ(pair.network->forward(pair.images), pair.module->forward(pair.images)));
-  EXPECT_EQ(differences(state(*pair.network), state(*pair.module)), std::vector<std::string>());
+  expected.backward(grad);
+  EXPECT_EQ(differences(gradients(watched), gradients(alone)), std::vector<std::string>());
+  EXPECT_EQ(differences(state(watched), state(alone)), std::vector<std::string>());
 }
 
 // Quantizers have no kernels for half precision on a CPU.
@@ -119,13 +125,22 @@ std::vector<torch::ScalarType> types(const ModelOptions& options) {
   return {torch::kFloat64, torch::kFloat32, torch::kBFloat16};
 }
 
+void expect_same(Network& watched, Network& alone, const torch::Tensor& images) {
+  expect_same_pass(watched, alone, images, Arithmetic::floats);
+  expect_same_pass(watched, alone, images, Arithmetic::floats);
+  watched.eval();
+  alone.eval();
+  expect_same_pass(watched, alone, images, Arithmetic::floats);
+  const torch::NoGradGuard no_grad;
+  expect_same_pass(watched, alone, images, Arithmetic::whole_numbers);
+}
+
 void expect_same(const ModelOptions& options, const std::string& what) {
   for (const torch::ScalarType type : types(options)) {
     SCOPED_TRACE(what + " " + torch::toString(type));
-    const Pair pair = make_pair(options, type);
-    expect_same_training(pair);
-    expect_same_training(pair);
-    expect_same_evaluation(pair);
+    const auto watched = seeded(options, type), alone = seeded(options, type);
+    expect_same(*watched, *alone,
+                torch::randn({2, 3, options.input_size, options.input_size}, type));
   }
 }
 
@@ -149,23 +164,16 @@ ModelOptions small_resnet(BlockOrder order) {
 
 class RecordedModule : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(RecordedModule, HasTheBitsOfItsNetwork) {
-  const models::ParityNetwork recorded = models::parity_network(GetParam());
-  const ModelOptions& options = recorded.network->options();
-  const auto module = std::make_shared<GraphModule>(models::quantized_graph(options));
-  module->to(torch::kCPU, torch::kFloat64);
-  const Tensors to = state(*module), from = state(*recorded.network);
-  ASSERT_EQ(to.size(), from.size());
-  for (size_t i = 0; i < to.size(); ++i) torch::Tensor(to[i].second).copy_(from[i].second);
-  const Pair pair{recorded.network, module, recorded.images};
-  expect_same_training(pair);
-  expect_same_evaluation(pair);
+TEST_P(RecordedModule, HasTheSameBitsWatched) {
+  const models::ParityNetwork watched = models::parity_network(GetParam()),
+                              alone = models::parity_network(GetParam());
+  expect_same(*watched.network, *alone.network, watched.images);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, RecordedModule, testing::ValuesIn(testing_support::recorded()),
                          testing_support::file_name);
 
-TEST(GraphModule, HasTheBitsOfEveryNormAndActivation) {
+TEST(GraphModule, HasTheSameBitsWatchedWithEveryNormAndActivation) {
   using config::Activation;
   using config::Norm;
   for (const Norm norm : {Norm::batch, Norm::group, Norm::static_batch, Norm::frozen_batch,
@@ -183,7 +191,7 @@ TEST(GraphModule, HasTheBitsOfEveryNormAndActivation) {
   }
 }
 
-TEST(GraphModule, HasTheBitsOfReshapesAndFixup) {
+TEST(GraphModule, HasTheSameBitsWatchedWithReshapesAndFixup) {
   ModelOptions options = small_resnet(BlockOrder::cbsa);
   options.fixup = options.fixup_bias = true;
   expect_same(options, "fixup");
@@ -199,7 +207,7 @@ TEST(GraphModule, HasTheBitsOfReshapesAndFixup) {
   expect_same(options, "ldn3x3");
 }
 
-TEST(GraphModule, HasTheBitsOfEveryMethod) {
+TEST(GraphModule, HasTheSameBitsWatchedWithEveryMethod) {
   for (const Method method :
        {Method::dorefa, Method::pact, Method::lsq, Method::non_uniform, Method::lq, Method::xnor}) {
     ModelOptions options = small_resnet(BlockOrder::cbsa);
@@ -208,7 +216,7 @@ TEST(GraphModule, HasTheBitsOfEveryMethod) {
   }
 }
 
-TEST(GraphModule, HasTheBitsOfEveryOrderOfBlocks) {
+TEST(GraphModule, HasTheSameBitsWatchedWithEveryOrderOfBlocks) {
   for (const BlockOrder order :
        {BlockOrder::cbas, BlockOrder::cbsa, BlockOrder::cabs, BlockOrder::bacs, BlockOrder::bcas})
     for (const bool origin : {true, false})
@@ -222,16 +230,19 @@ TEST(GraphModule, HasTheBitsOfEveryOrderOfBlocks) {
       }
 }
 
-// With learned clip values, whose branches are computed one by one.
-TEST(GraphModule, HasTheBitsOfSeveralBranches) {
-  ModelOptions options = small_resnet(BlockOrder::cbsa);
-  options.origin = false;
-  options.base = 3;
-  quantize(options, Method::lsq);
-  expect_same(options, "base 3");
+// Those with learned clip values are computed one by one, the others as one.
+TEST(GraphModule, HasTheSameBitsWatchedWithSeveralBranches) {
+  for (const BlockOrder order : {BlockOrder::cbsa, BlockOrder::bacs})
+    for (const Method method : {Method::lsq, Method::dorefa, Method::xnor}) {
+      ModelOptions options = small_resnet(order);
+      options.origin = false;
+      options.base = 3;
+      quantize(options, method);
+      expect_same(options, "base 3");
+    }
 }
 
-TEST(GraphModule, HasTheBitsOfTheOtherFamilies) {
+TEST(GraphModule, HasTheSameBitsWatchedInTheOtherFamilies) {
   ModelOptions v1 = models::small_mobilenet("mobilenetv1", Family::mobilenetv1, BlockOrder::cbsa);
   v1.bireal_skip = v1.react = v1.first_last = true;
   ModelOptions v2 = models::small_mobilenet("mobilenetv2", Family::mobilenetv2, BlockOrder::bacs);

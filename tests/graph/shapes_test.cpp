@@ -173,6 +173,12 @@ TEST(ActivationShape, IsThatOfItsInput) {
   EXPECT_THAT(error_of(Clip{.low = 2, .high = 1}, {features(dims)}), HasSubstr("lower bound"));
 }
 
+TEST(ScaledSumShape, HasTheChannelsOfOnePart) {
+  EXPECT_EQ(dims_of(ScaledSum{}, {features({6, 4, 5}), constant({3})}), (Dims{2, 4, 5}));
+  EXPECT_THAT(error_of(ScaledSum{}, {features({6, 4, 5}), constant({4})}),
+              HasSubstr("scales [4] do not divide [6, 4, 5]"));
+}
+
 Quantize quantize(config::Tag tag, std::array<int64_t, 4> shape) {
   return {.tag = tag,
           .options = {.enable = true, .method = config::Method::lsq, .bit = 2},

@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "lowbit/models/block_shape.h"
+#include "blocks.h"
 #include "lowbit/models/name_fill.h"
-#include "lowbit/models/network.h"
-#include "lowbit/nn/layer.h"
 
 namespace lowbit::models {
 
@@ -68,7 +66,7 @@ class Written {
 // Fills the block from its names and compares value, gradient of x and of every tensor with those
 // of `written`, in float64 and evaluation mode.
 inline void expect_equals(
-    nn::Layer& block, const torch::Tensor& input,
+    Network& block, const torch::Tensor& input,
     const std::function<torch::Tensor(const Written&, const torch::Tensor&)>& written) {
   block.to(torch::kFloat64);
   block.eval();

@@ -1,5 +1,3 @@
-#include "lowbit/models/fixup_block.h"
-
 #include "block_reference.h"
 #include "lowbit/core/error.h"
 
@@ -19,6 +17,12 @@ config::ModelOptions fixup(BlockOrder order, bool fix, bool bias = true) {
   options.fixup_bias = bias;
   return options;
 }
+
+class FixupBlock : public ResidualBlock {
+ public:
+  FixupBlock(const BlockShape& shape, const config::ModelOptions& options, int64_t stages)
+      : ResidualBlock(shape, options, /*size=*/8, stages) {}
+};
 
 TEST(FixupBlock, HasABiasBeforeAndBehindEachConvolution) {
   for (const bool fix : {false, true}) {
@@ -79,7 +83,7 @@ TEST(FixupBlock, OfABottleneckTreatsBothInnerConvolutionsAlike) {
 }
 
 // Standard deviation of `name` in units of Kaiming's.
-double relative_deviation(const nn::Layer& block, const char* name) {
+double relative_deviation(const Network& block, const char* name) {
   const Tensor weight = block.named_parameters()[name];
   const double fan_out = static_cast<double>(weight.numel()) / static_cast<double>(weight.size(1));
   return weight.pow(2).mean().sqrt().item<double>() / std::sqrt(2 / fan_out);

@@ -8,7 +8,6 @@
 #include <numeric>
 
 #include "lowbit/models/factory.h"
-#include "lowbit/quant/probe.h"
 #include "small_options.h"
 
 namespace lowbit::models {
@@ -24,18 +23,12 @@ struct Seen {
 };
 std::vector<Seen> passes(Network& network, const Tensor& images) {
   std::vector<Seen> seen;
-  std::vector<quant::Quantizer*> order;
   network.eval();
-  {
-    const quant::ProbeScope scope([&](const quant::Quantizer& q, const Tensor& x) {
-      order.push_back(const_cast<quant::Quantizer*>(&q));
-      seen.push_back({x.detach().clone(), {}});
-    });
-    network.probe(images, [](const nn::Layer&, const Tensor&, const Tensor&) {});
-  }
-  const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < seen.size(); ++i)
-    seen[i].y = order[i]->forward(seen[i].x, torch::kFloat32);
+  network.probe(images, exec::Arithmetic::floats,
+                [&](const graph::Node& node, const Tensor& x, const Tensor& y) {
+                  if (std::holds_alternative<graph::Quantize>(node.operation))
+                    seen.push_back({x.detach().clone(), y.detach().clone()});
+                });
   network.train();
   return seen;
 }
@@ -106,8 +99,8 @@ TEST(LayerStatistics, CodesThatNothingFallsOnAreDead) {
   torch::manual_seed(1);
   const auto network = make_network(small_resnet20());
   const torch::NoGradGuard no_grad;
-  for (nn::QuantLayer* layer : network->quant_layers())
-    if (layer->quantizer(Tag::wt)) clip_value(*layer->quantizer(Tag::wt)).fill_(1000);
+  for (const QuantLayer& layer : network->quant_layers())
+    if (layer.quantizer(Tag::wt)) clip_value(*layer.quantizer(Tag::wt)).fill_(1000);
   for (const QuantizerStatistics& s : layer_statistics(*network, torch::rand({2, 3, 16, 16})))
     if (s.tag == Tag::wt) {
       EXPECT_EQ(s.dead_codes(), 2) << s.layer;  // but the two next to zero

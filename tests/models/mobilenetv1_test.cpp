@@ -1,10 +1,9 @@
-#include "lowbit/models/mobilenetv1.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "blocks.h"
 #include "lowbit/core/error.h"
-#include "lowbit/models/separable_block.h"
+#include "lowbit/models/factory.h"
 #include "small_options.h"
 #include "support/block_reference.h"
 
@@ -70,7 +69,7 @@ TEST(SeparableBlock, AnOrderThatItDoesNotHaveIsAnErrorThatListsThem) {
       SeparableBlock block(4, 4, 1, mobilenetv1_options(order));
       ADD_FAILURE();
     } catch (const core::Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("cbas, cbsa, bacs"));
+      EXPECT_THAT(error.what(), HasSubstr("cbas, cbsa or bacs"));
     }
   }
 }
@@ -248,16 +247,16 @@ config::ModelOptions quantized_mobilenetv1(BlockOrder order) {
 }
 
 bool quantizes(const Network& network, const std::string& path) {
-  for (const nn::QuantLayer* layer : network.quant_layers())
-    if (layer->layer_path() == path) return layer->quantizer(config::Tag::wt) != nullptr;
+  for (const QuantLayer& layer : network.quant_layers())
+    if (layer.name() == path) return layer.quantizer(config::Tag::wt) != nullptr;
   ADD_FAILURE() << "no layer " << path;
   return false;
 }
 
 TEST(MobileNetV1, QuantizesAllButTheEndsByDefault) {
-  const auto network = make_mobilenetv1(quantized_mobilenetv1(BlockOrder::cbsa));
+  const auto network = make_network(quantized_mobilenetv1(BlockOrder::cbsa));
   ASSERT_EQ(network->quant_layers().size(), 26U);
-  EXPECT_EQ(network->quant_layers()[0]->layer_path(), "model.0.depth_conv.0");
+  EXPECT_EQ(network->quant_layers()[0].name(), "model.0.depth_conv.0");
   EXPECT_TRUE(quantizes(*network, "model.12.point_conv.0"));
   // The whole width, though a kernel sees one channel.
   EXPECT_EQ(network->quant_layers()[2]->quantizer(config::Tag::wt)->shape().shape,
@@ -267,12 +266,12 @@ TEST(MobileNetV1, QuantizesAllButTheEndsByDefault) {
 TEST(MobileNetV1, KeepsDepthwiseOrPointwiseConvolutionsInFullPrecision) {
   config::ModelOptions some = quantized_mobilenetv1(BlockOrder::cbsa);
   some.real_depthwise = true;
-  auto network = make_mobilenetv1(some);
+  auto network = make_network(some);
   EXPECT_FALSE(quantizes(*network, "model.3.depth_conv.0"));
   EXPECT_TRUE(quantizes(*network, "model.3.point_conv.0"));
   some.real_depthwise = false;
   some.real_pointwise = true;
-  network = make_mobilenetv1(some);
+  network = make_network(some);
   EXPECT_TRUE(quantizes(*network, "model.3.depth_conv.0"));
   EXPECT_FALSE(quantizes(*network, "model.3.point_conv.0"));
 }
@@ -280,9 +279,9 @@ TEST(MobileNetV1, KeepsDepthwiseOrPointwiseConvolutionsInFullPrecision) {
 TEST(MobileNetV1, WithFirstLastQuantizesTheEndsToo) {
   config::ModelOptions all = quantized_mobilenetv1(BlockOrder::cbsa);
   all.first_last = true;
-  const auto network = make_mobilenetv1(all);
+  const auto network = make_network(all);
   ASSERT_EQ(network->quant_layers().size(), 28U);
-  EXPECT_EQ(network->quant_layers()[0]->layer_path(), "root.0");
+  EXPECT_EQ(network->quant_layers()[0].name(), "root.0");
   EXPECT_TRUE(quantizes(*network, "root.0"));
   EXPECT_TRUE(quantizes(*network, "classifier.0"));
 }
@@ -290,19 +289,14 @@ TEST(MobileNetV1, WithFirstLastQuantizesTheEndsToo) {
 TEST(MobileNetV1, WithPreBnHasABareStemAndNormAndActivationBeforeThePooling) {
   config::ModelOptions pre = mobilenetv1_with(BlockOrder::bacs, &config::ModelOptions::pre_norm);
   pre.width_alpha = 0.25;
-  const auto network = make_mobilenetv1(pre);
+  const auto network = make_network(pre);
   const std::vector<std::string> names = keys(*network);
   EXPECT_EQ(names.front(), "root.weight[8,3,3,3]");
   EXPECT_THAT(std::vector(names.end() - 4, names.end()),
               ElementsAre("bn2.0.weight[256]", "bn2.0.bias[256]", "classifier.0.weight[5,256]",
                           "classifier.0.bias[5]"));
   // What is normalized and clipped last has a positive mean everywhere.
-  Tensor last;
-  network->probe(torch::rand({2, 3, 32, 32}),
-                 [&](const nn::Layer& layer, const Tensor&, const Tensor& y) {
-                   if (layer.path() == "bn2") last = y;
-                 });
-  ASSERT_TRUE(last.defined());
+  const Tensor last = values_of(*network, torch::rand({2, 3, 32, 32})).at("bn2.1");
   EXPECT_EQ(last.min().item<double>(), 0);
   EXPECT_EQ(last.sizes(), (std::vector<int64_t>{2, 256, 2, 2}));
 }
@@ -311,24 +305,20 @@ TEST(MobileNetV1, HalvesTheResolutionOfItsStemForLargeImages) {
   config::ModelOptions large = mobilenetv1_options(BlockOrder::cbas);
   large.cifar_stem = false;
   large.width_alpha = 0.1;  // of 32 channels 3.2
-  const auto network = make_mobilenetv1(large);
+  const auto network = make_network(large);
   EXPECT_EQ(keys(*network).front(), "root.0.weight[3,3,3,3]");
-  std::map<std::string, std::vector<int64_t>> sizes;
-  network->probe(torch::rand({1, 3, 64, 64}),
-                 [&](const nn::Layer& layer, const Tensor&, const Tensor& y) {
-                   sizes[layer.path()] = y.sizes().vec();
-                 });
-  EXPECT_EQ(sizes.at("root"), (std::vector<int64_t>{1, 3, 32, 32}));
-  EXPECT_EQ(sizes.at("model.0"), (std::vector<int64_t>{1, 6, 32, 32}));
-  EXPECT_EQ(sizes.at("model.1"), (std::vector<int64_t>{1, 12, 16, 16}));
-  EXPECT_EQ(sizes.at("model.12"), (std::vector<int64_t>{1, 102, 2, 2}));
+  const auto values = values_of(*network, torch::rand({1, 3, 64, 64}));
+  EXPECT_EQ(values.at("root.2").sizes(), (std::vector<int64_t>{1, 3, 32, 32}));
+  EXPECT_EQ(values.at("model.0.relu2.0").sizes(), (std::vector<int64_t>{1, 6, 32, 32}));
+  EXPECT_EQ(values.at("model.1.relu2.0").sizes(), (std::vector<int64_t>{1, 12, 16, 16}));
+  EXPECT_EQ(values.at("model.12.relu2.0").sizes(), (std::vector<int64_t>{1, 102, 2, 2}));
   EXPECT_EQ(network->forward(torch::rand({2, 3, 64, 64})).sizes(), (std::vector<int64_t>{2, 5}));
 }
 
 TEST(MobileNetV1, AWidthWithoutChannelsIsAnError) {
   config::ModelOptions thin = mobilenetv1_options(BlockOrder::cbas);
   thin.width_alpha = 0.02;
-  EXPECT_THROW(make_mobilenetv1(thin), core::Error);
+  EXPECT_THROW(make_network(thin), core::Error);
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
-#include "lowbit/models/mobilenetv2.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "blocks.h"
 #include "lowbit/core/error.h"
-#include "lowbit/models/inverted_residual.h"
+#include "lowbit/models/factory.h"
 #include "small_options.h"
 #include "support/block_reference.h"
 
@@ -122,42 +121,33 @@ TEST(InvertedResidual, AnOrderThatItDoesNotHaveIsAnErrorThatListsThem) {
                            mobilenetv2_options(BlockOrder::cbsa));
     ADD_FAILURE();
   } catch (const core::Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("cbas, bacs"));
+    EXPECT_THAT(error.what(), HasSubstr("cbas or bacs"));
   }
-}
-
-std::map<std::string, std::vector<int64_t>> sizes(Network& network, int64_t pixels) {
-  std::map<std::string, std::vector<int64_t>> result;
-  network.probe(torch::rand({1, 3, pixels, pixels}),
-                [&](const nn::Layer& layer, const Tensor&, const Tensor& y) {
-                  result[layer.path()] = y.sizes().vec();
-                });
-  return result;
 }
 
 using Sizes = std::vector<int64_t>;
 
 TEST(MobileNetV2, ReducesSmallImagesByEightAndLargeOnesByThirtyTwo) {
-  const auto small = make_mobilenetv2(mobilenetv2_options(BlockOrder::cbas));
-  auto found = sizes(*small, 32);
-  EXPECT_EQ(found.at("features.0"), (Sizes{1, 8, 32, 32}));
-  EXPECT_EQ(found.at("features.2"), (Sizes{1, 6, 32, 32}));
-  EXPECT_EQ(found.at("features.4"), (Sizes{1, 8, 16, 16}));
-  EXPECT_EQ(found.at("features.17"), (Sizes{1, 80, 4, 4}));
-  EXPECT_EQ(found.at("features.18"), (Sizes{1, 1280, 4, 4}));
+  const auto small = make_network(mobilenetv2_options(BlockOrder::cbas));
+  auto found = values_of(*small, torch::rand({1, 3, 32, 32}));
+  EXPECT_EQ(found.at("features.0.2").sizes(), (Sizes{1, 8, 32, 32}));
+  EXPECT_EQ(found.at("features.2.bn3").sizes(), (Sizes{1, 6, 32, 32}));
+  EXPECT_EQ(found.at("features.4.bn3").sizes(), (Sizes{1, 8, 16, 16}));
+  EXPECT_EQ(found.at("features.17.bn3").sizes(), (Sizes{1, 80, 4, 4}));
+  EXPECT_EQ(found.at("features.18.2").sizes(), (Sizes{1, 1280, 4, 4}));
 
   config::ModelOptions large = mobilenetv2_options(BlockOrder::cbas);
   large.cifar_stem = false;
-  found = sizes(*make_mobilenetv2(large), 64);
-  EXPECT_EQ(found.at("features.0"), (Sizes{1, 8, 32, 32}));
-  EXPECT_EQ(found.at("features.2"), (Sizes{1, 6, 16, 16}));
-  EXPECT_EQ(found.at("features.18"), (Sizes{1, 1280, 2, 2}));
+  found = values_of(*make_network(large), torch::rand({1, 3, 64, 64}));
+  EXPECT_EQ(found.at("features.0.2").sizes(), (Sizes{1, 8, 32, 32}));
+  EXPECT_EQ(found.at("features.2.bn3").sizes(), (Sizes{1, 6, 16, 16}));
+  EXPECT_EQ(found.at("features.18.2").sizes(), (Sizes{1, 1280, 2, 2}));
 }
 
 TEST(MobileNetV2, WidensTheLastLayerOnlyWithTheOthers) {
   config::ModelOptions wide = mobilenetv2_options(BlockOrder::cbas);
   wide.width_alpha = 1.25;
-  const std::vector<std::string> names = keys(*make_mobilenetv2(wide));
+  const std::vector<std::string> names = keys(*make_network(wide));
   EXPECT_EQ(names.front(), "features.0.0.weight[40,3,3,3]");
   EXPECT_THAT(names, testing::Contains("features.17.conv3.weight[400,1200,1,1]"));
   EXPECT_THAT(names, testing::Contains("features.18.0.weight[1600,400,1,1]"));
@@ -167,7 +157,7 @@ TEST(MobileNetV2, WidensTheLastLayerOnlyWithTheOthers) {
 TEST(MobileNetV2, WithPreBnHasABareStem) {
   config::ModelOptions pre = mobilenetv2_options(BlockOrder::bacs);
   pre.pre_norm = true;
-  const auto network = make_mobilenetv2(pre);
+  const auto network = make_network(pre);
   const std::vector<std::string> names = keys(*network);
   EXPECT_EQ(names[0], "features.0.weight[8,3,3,3]");
   EXPECT_EQ(names[1], "features.1.conv1.weight[8,1,3,3]");
@@ -179,16 +169,16 @@ TEST(MobileNetV2, QuantizesTheLastConvolutionButNotTheEnds) {
   quantized.fm.enable = quantized.wt.enable = true;
   quantized.fm.method = quantized.wt.method = config::Method::lsq;
   quantized.fm.bit = quantized.wt.bit = 4;
-  auto network = make_mobilenetv2(quantized);
+  auto network = make_network(quantized);
   ASSERT_EQ(network->quant_layers().size(), 2U + 16 * 3 + 1);
-  EXPECT_EQ(network->quant_layers().front()->layer_path(), "features.1.conv1");
-  EXPECT_EQ(network->quant_layers().back()->layer_path(), "features.18.0");
+  EXPECT_EQ(network->quant_layers().front().name(), "features.1.conv1");
+  EXPECT_EQ(network->quant_layers().back().name(), "features.18.0");
 
   quantized.first_last = true;
-  network = make_mobilenetv2(quantized);
+  network = make_network(quantized);
   ASSERT_EQ(network->quant_layers().size(), 53U);
-  EXPECT_EQ(network->quant_layers().front()->layer_path(), "features.0.0");
-  EXPECT_EQ(network->quant_layers().back()->layer_path(), "classifier.0");
+  EXPECT_EQ(network->quant_layers().front().name(), "features.0.0");
+  EXPECT_EQ(network->quant_layers().back().name(), "classifier.0");
   const Tensor logits = network->forward(torch::rand({2, 3, 32, 32}));
   logits.sum().backward();
   EXPECT_TRUE(network->named_parameters()["classifier.0.quant_weight.clip_val"].grad().defined());

@@ -1,8 +1,7 @@
-#include "lowbit/models/nin.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lowbit/models/factory.h"
 #include "small_options.h"
 #include "support/block_reference.h"
 
@@ -32,7 +31,7 @@ Tensor unit(const State& s, int index, const Tensor& x, bool bias = false) {
 
 TEST(Nin, CountsActivationsAndPoolsInItsNames) {
   std::vector<std::string> convs;
-  for (const std::string& key : keys(*make_nin(nin_options())))
+  for (const std::string& key : keys(*make_network(nin_options())))
     if (key.find(".weight[") != std::string::npos && key.ends_with("]") &&
         std::count(key.begin(), key.end(), ',') == 3)
       convs.push_back(key);
@@ -41,24 +40,23 @@ TEST(Nin, CountsActivationsAndPoolsInItsNames) {
                                  "body.13.weight[192,192,1,1]", "body.16.weight[192,192,1,1]",
                                  "body.20.weight[192,192,3,3]", "body.23.weight[192,192,1,1]",
                                  "body.26.weight[4,192,1,1]"));
-  EXPECT_EQ(keys(*make_nin(nin_options())).back(), "body.27.bias[4]");
+  EXPECT_EQ(keys(*make_network(nin_options())).back(), "body.27.bias[4]");
 }
 
 TEST(Nin, IsOneSequenceAndTheGlobalAverage) {
-  const auto network = make_nin(nin_options());
+  const auto network = make_network(nin_options());
   const State s(*network);
-  expect_same(
-      *network, [&](const Tensor& x) { return network->forward(x); },
-      [&](const Tensor& x) {
-        Tensor y = unit(s, 0, x, /*bias=*/true);
-        y = unit(s, 6, unit(s, 3, y));
-        y = torch::max_pool2d(y, 3, 2, 1);
-        y = unit(s, 16, unit(s, 13, unit(s, 10, y)));
-        y = torch::avg_pool2d(torch::constant_pad_nd(y, {1, 1, 1, 1}), 3, 2);
-        y = unit(s, 23, unit(s, 20, y));
-        return unit(s, 26, y, /*bias=*/true).mean({2, 3});
-      },
-      {2, 3, 8, 8});
+  expect_same(*network,
+              [&](const Tensor& x) {
+                Tensor y = unit(s, 0, x, /*bias=*/true);
+                y = unit(s, 6, unit(s, 3, y));
+                y = torch::max_pool2d(y, 3, 2, 1);
+                y = unit(s, 16, unit(s, 13, unit(s, 10, y)));
+                y = torch::avg_pool2d(torch::constant_pad_nd(y, {1, 1, 1, 1}), 3, 2);
+                y = unit(s, 23, unit(s, 20, y));
+                return unit(s, 26, y, /*bias=*/true).mean({2, 3});
+              },
+              {2, 3, 8, 8});
 }
 
 TEST(Nin, QuantizesAllButTheEnds) {
@@ -66,14 +64,14 @@ TEST(Nin, QuantizesAllButTheEnds) {
   quantized.fm.enable = quantized.wt.enable = quantized.first_last = true;
   quantized.fm.method = quantized.wt.method = config::Method::lsq;
   quantized.fm.bit = quantized.wt.bit = 2;
-  const auto network = make_nin(quantized);
+  const auto network = make_network(quantized);
   ASSERT_EQ(network->quant_layers().size(), 7U);
-  EXPECT_EQ(network->quant_layers().front()->layer_path(), "body.3");
-  EXPECT_EQ(network->quant_layers().back()->layer_path(), "body.23");
+  EXPECT_EQ(network->quant_layers().front().name(), "body.3");
+  EXPECT_EQ(network->quant_layers().back().name(), "body.23");
 }
 
 TEST(Nin, InHalfPrecisionGivesFloatLogits) {
-  const auto network = make_nin(nin_options());
+  const auto network = make_network(nin_options());
   const Tensor logits = network->forward(torch::rand({2, 3, 8, 8}).to(torch::kBFloat16));
   EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
 }

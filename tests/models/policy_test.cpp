@@ -33,7 +33,7 @@ std::shared_ptr<Network> network_with(const std::string& policy,
 }
 
 quant::Quantizer& at(const Network& network, size_t layer, Tag tag) {
-  return *network.quant_layers()[layer]->quantizer(tag);
+  return *network.quant_layers()[layer].quantizer(tag);
 }
 int levels(const Network& network, size_t layer, Tag tag) {
   return at(network, layer, tag).level_num().item<int>();
@@ -83,7 +83,7 @@ TEST(Policy, TurnsQuantizersOffAndOn) {
   const auto network = network_with(
       "on init :\nby_index: 2\nby_tag: fm\nenable: False\n"
       "by_index: 2\nby_tag: ot\nenable: True\nmethod: lsq\nbit: 8");
-  EXPECT_FALSE(network->quant_layers()[2]->quantizer(Tag::fm));
+  EXPECT_FALSE(network->quant_layers()[2].quantizer(Tag::fm));
   EXPECT_EQ(levels(*network, 2, Tag::ot), 256);
   EXPECT_EQ(network->quantizers().size(), network_with("")->quantizers().size());
   EXPECT_TRUE(network->forward(seeded_images()).isfinite().all().item<bool>());
@@ -211,8 +211,8 @@ TEST(Policy, ProgressiveLevelsScaleALearnedClipValue) {
 TEST(Policy, LeavesLayersInFullPrecisionAlone) {
   const auto network = network_with("on init :\nenable: True\nbit: 4", "dorefa,lsq,real_skip");
   size_t without = 0;
-  for (const nn::QuantLayer* layer : network->quant_layers())
-    without += layer->quantizer(Tag::wt) == nullptr;
+  for (const QuantLayer& layer : network->quant_layers())
+    without += layer.quantizer(Tag::wt) == nullptr;
   EXPECT_EQ(without, 2u) << "the two shortcuts";
 }
 
@@ -220,7 +220,7 @@ TEST(RestartQuantizers, PutsTheirStateBackAndLeavesWeights) {
   const auto network = network_with("");
   const torch::NoGradGuard no_grad;
   clip(*network, 0, Tag::fm).fill_(5);
-  torch::Tensor& weight = network->quant_layers()[0]->weight();
+  torch::Tensor weight = network->quant_layers()[0].weight();
   weight.fill_(0.5);
   network->restart_quantizers();
   EXPECT_EQ(clip(*network, 0, Tag::fm).item<float>(), 1.0F);

@@ -1,8 +1,8 @@
-#include "lowbit/models/pytorch_resnet.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lowbit/models/families/families.h"
+#include "lowbit/models/families/network_graph.h"
 #include "small_options.h"
 #include "support/block_reference.h"
 
@@ -21,7 +21,8 @@ config::ModelOptions resnet50_options() {
 
 // Two stages of one block each: everything that a block can be, and little to compute.
 std::shared_ptr<Network> make(const config::ModelOptions& from, bool bottleneck) {
-  return make_pytorch_resnet(from, {.blocks = {1, 1}, .bottleneck = bottleneck});
+  return std::make_shared<Network>(
+      from, families::pytorch_resnet(from, image_of(from), {1, 1}, bottleneck));
 }
 
 Tensor stem(const State& s, const Tensor& x) {
@@ -92,16 +93,16 @@ TEST(PytorchResNet, WithCaffePoolingPadsNothingAndKeepsTheRest) {
   const auto pooled_size = [](const config::ModelOptions& from, int64_t pixels) {
     std::vector<int64_t> size;
     const auto network = make(from, false);
-    network->probe(torch::rand({1, 3, pixels, pixels}), [&](const nn::Layer& layer, const Tensor& x,
-                                                            const Tensor& y) {
-      if (layer.path() != "maxpool") return;
-      size = y.sizes().vec();
-      EXPECT_EQ(x.size(2), pixels / 2);
-      // The window at the corner begins there instead of one pixel outside.
-      if (from.caffe_pooling) {
-        EXPECT_TRUE(torch::equal(y[0][0][0][0], x[0][0].slice(0, 0, 3).slice(1, 0, 3).max()));
-      }
-    });
+    network->probe(
+        torch::rand({1, 3, pixels, pixels}), exec::Arithmetic::floats,
+        [&](const graph::Node& node, const Tensor& x, const Tensor& y) {
+          if (network->graph().name_of(node) != "maxpool") return;
+          size = y.sizes().vec();
+          EXPECT_EQ(x.size(2), pixels / 2);
+          // The window at the corner begins there instead of one pixel outside.
+          if (!from.caffe_pooling) return;
+          EXPECT_TRUE(torch::equal(y[0][0][0][0], x[0][0].slice(0, 0, 3).slice(1, 0, 3).max()));
+        });
     return size;
   };
   EXPECT_EQ(pooled_size(caffe, 36), (std::vector<int64_t>{1, 64, 9, 9}));
@@ -122,8 +123,8 @@ TEST(PytorchResNet, SharesOneSlopeWithinABlock) {
 
 std::vector<std::string> quantized_layers(const Network& network) {
   std::vector<std::string> paths;
-  for (const nn::QuantLayer* layer : network.quant_layers())
-    if (layer->quantizer(config::Tag::wt)) paths.push_back(layer->layer_path());
+  for (const QuantLayer& layer : network.quant_layers())
+    if (layer.quantizer(config::Tag::wt)) paths.push_back(layer.name());
   return paths;
 }
 

@@ -43,12 +43,12 @@ TEST(NetworkWarmUp, ComputesInFullPrecisionUntilThePassThatIsNamed) {
 TEST(NetworkWarmUp, FindsTheRangeOfEveryLayer) {
   const auto warming = network(config::Method::lsq, true, /*stable=*/1);
   warming->forward(double_images());
-  for (const nn::QuantLayer* layer : warming->quant_layers()) {
-    const auto& quantizer = layer->quantizer(config::Tag::wt);
+  for (const QuantLayer& layer : warming->quant_layers()) {
+    const quant::Quantizer* quantizer = layer.quantizer(config::Tag::wt);
     if (!quantizer) continue;
     const Tensor clip = quantizer->named_parameters()["clip_val"];
-    const Tensor largest = const_cast<nn::QuantLayer*>(layer)->weight().abs().max();
-    EXPECT_TRUE(torch::equal(clip, largest.expand_as(clip))) << layer->layer_path();
+    const Tensor largest = layer.weight().abs().max();
+    EXPECT_TRUE(torch::equal(clip, largest.expand_as(clip))) << layer.name();
   }
 }
 

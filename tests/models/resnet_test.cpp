@@ -1,9 +1,10 @@
 // What surrounds the blocks of a ResNet: stems, norms, classifier.
-#include "lowbit/models/resnet.h"
 
 #include "block_reference.h"
 #include "lowbit/core/error.h"
 #include "lowbit/models/factory.h"
+#include "lowbit/models/families/families.h"
+#include "lowbit/models/families/network_graph.h"
 
 namespace lowbit::models {
 namespace {
@@ -26,6 +27,12 @@ config::ModelOptions tiny() {
   return options;
 }
 
+std::shared_ptr<Network> make_resnet(const config::ModelOptions& options,
+                                     const std::vector<int>& blocks) {
+  return std::make_shared<Network>(
+      options, families::resnet(options, image_of(options), blocks, /*bottleneck=*/false));
+}
+
 std::shared_ptr<Network> one_block(const config::ModelOptions& options) {
   return make_resnet(options, {1});
 }
@@ -38,26 +45,23 @@ std::vector<std::string> ends(const Network& network) {
   return names;
 }
 
-// Side of the features that reach the blocks, seen at the layer `path`.
-int64_t side_behind(Network& network, const char* path) {
-  int64_t side = 0;
-  network.probe(torch::rand({2, 3, 32, 32}),
-                [&](const nn::Layer& layer, const Tensor&, const Tensor& y) {
-                  if (layer.path() == path) side = y.size(2);
-                });
-  return side;
+// Side of the features that a node gives.
+int64_t side_behind(const Network& network, const char* name) {
+  for (const graph::Value& value : network.graph().values)
+    if (value.name == name) return value.type.dims.at(1);
+  return 0;
 }
 
 TEST(ResNetStem, ReducesAsItsKindSays) {
   config::ModelOptions options = tiny();
-  EXPECT_EQ(side_behind(*one_block(options), "layer1"), 8);
+  EXPECT_EQ(side_behind(*one_block(options), "layer1.0.add"), 8);
   options.stem = Stem::space_to_depth;
-  EXPECT_EQ(side_behind(*one_block(options), "layer1"), 8);
+  EXPECT_EQ(side_behind(*one_block(options), "layer1.0.add"), 8);
   options.stem = Stem::space_to_depth_pool;
-  EXPECT_EQ(side_behind(*one_block(options), "conv1"), 16);
-  EXPECT_EQ(side_behind(*one_block(options), "layer1"), 8);
+  EXPECT_EQ(side_behind(*one_block(options), "conv1.conv"), 16);
+  EXPECT_EQ(side_behind(*one_block(options), "layer1.0.add"), 8);
   options.cifar_stem = true;
-  EXPECT_EQ(side_behind(*one_block(options), "layer1"), 32);
+  EXPECT_EQ(side_behind(*one_block(options), "layer1.0.add"), 32);
 }
 
 TEST(ResNetStem, OfCellsHasTheirChannelsAndTheKernelAsked) {
@@ -68,7 +72,7 @@ TEST(ResNetStem, OfCellsHasTheirChannelsAndTheKernelAsked) {
     return network.named_parameters()["conv1.conv.weight"].sizes().vec();
   };
   EXPECT_THAT(shape(*one_block(options)), ElementsAre(4, 48, 3, 3));
-  EXPECT_EQ(side_behind(*one_block(options), "layer1"), 8);
+  EXPECT_EQ(side_behind(*one_block(options), "layer1.0.add"), 8);
   options.stem = Stem::space_to_depth_pool;
   options.stem_kernel = 1;
   EXPECT_THAT(shape(*one_block(options)), ElementsAre(4, 12, 1, 1));
@@ -81,8 +85,8 @@ TEST(ResNetStem, IsNeverQuantized) {
   options.wt.bit = 2;
   options.stem = Stem::space_to_depth;
   const auto network = one_block(options);
-  for (const nn::QuantLayer* layer : network->quant_layers())
-    EXPECT_THAT(layer->layer_path(), HasSubstr("layer1"));
+  for (const QuantLayer& layer : network->quant_layers())
+    EXPECT_THAT(layer.name(), HasSubstr("layer1"));
 }
 
 TEST(ResNet, PutsItsNormsWhereTheKeywordsSay) {

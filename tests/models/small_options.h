@@ -1,7 +1,10 @@
 // Options of networks that are small enough for a test.
 #pragma once
 
-#include "lowbit/config/model_options.h"
+#include <map>
+#include <string>
+
+#include "lowbit/models/network.h"
 
 namespace lowbit::models {
 
@@ -37,6 +40,17 @@ inline config::ModelOptions small_resnet20(config::Method method = config::Metho
   }
   options.fm.half_range = true;
   return options;
+}
+
+// What every node gives for these images.
+inline std::map<std::string, torch::Tensor> values_of(Network& network,
+                                                      const torch::Tensor& images) {
+  std::map<std::string, torch::Tensor> values;
+  network.probe(images, exec::Arithmetic::floats,
+                [&](const graph::Node& node, const torch::Tensor&, const torch::Tensor& y) {
+                  values[network.graph().name_of(node)] = y;
+                });
+  return values;
 }
 
 }  // namespace lowbit::models

@@ -76,11 +76,12 @@ inline void expect_same(torch::nn::Module& module,
   }
 }
 
-inline void expect_same(nn::Layer& layer,
+inline void expect_same(models::Network& network,
                         const std::function<torch::Tensor(const torch::Tensor&)>& expected,
                         std::vector<int64_t> shape) {
   expect_same(
-      layer, [&](const torch::Tensor& x) { return layer.forward(x); }, expected, std::move(shape));
+      network, [&](const torch::Tensor& x) { return network.forward(x); }, expected,
+      std::move(shape));
 }
 
 // "name[2,3]" of every entry, those of statistics and quantizers left out.

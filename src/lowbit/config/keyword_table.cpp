@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lowbit/config/keyword.h"
+#include "lowbit/config/methods.h"
 #include "lowbit/config/option_table.h"
 
 namespace lowbit::config {
@@ -19,20 +20,9 @@ void set_tags(Options& options) {
   for (QuantOptions* tag : {&options.model.fm, &options.model.wt, &options.model.ot})
     tag->*field = value;
 }
-template <auto tag, Method method>
-void set_method(Options& options) {
-  (options.model.*tag).method = method;
-}
-
 template <Criterion criterion>
 void set_criterion(Options& options) {
   options.train.criterion = criterion;
-}
-
-// PACT quantizes activations; its weights are DoReFa's.
-void set_pact(Options& options) {
-  options.model.fm.method = options.model.ot.method = Method::pact;
-  options.model.wt.method = Method::dorefa;
 }
 
 // Reasons for no effect: "" where there is one.
@@ -81,15 +71,6 @@ std::string nothing_quantized(const Options& options) {
 std::string not_enabled(const QuantOptions& tag, const char* option) {
   return tag.enable ? "" : std::string(option) + " is not given";
 }
-std::string fm_disabled(const Options& o) {
-  return not_enabled(o.model.fm, "--fm_enable");
-}
-std::string wt_disabled(const Options& o) {
-  return not_enabled(o.model.wt, "--wt_enable");
-}
-std::string ot_disabled(const Options& o) {
-  return not_enabled(o.model.ot, "--ot_enable");
-}
 
 std::string no_gamma(const QuantOptions& tag, const char* option, Method method,
                      const char* method_name) {
@@ -128,32 +109,22 @@ KeywordGroup data_sets() {
             only_against_implied}}};
 }
 
+// A word for each order, which the families read.
+template <const auto& words, auto field, Family... families, size_t... i>
+std::vector<Keyword> order_words(std::index_sequence<i...>) {
+  return {{words[i].name, words[i].help, set<field, words[i].order>, only_in<families...>}...};
+}
+
 KeywordGroup block_order_words() {
-  constexpr auto ordered = only_in<Family::resnet, Family::mobilenetv1, Family::mobilenetv2>;
-  return {"Order of a block: convolution, batch norm, activation, skip",
-          true,
-          {{"cbas", "convolution, norm, activation, skip",
-            set<&ModelOptions::order, BlockOrder::cbas>, ordered},
-           {"cbsa", "convolution, norm, skip, activation",
-            set<&ModelOptions::order, BlockOrder::cbsa>, ordered},
-           {"cabs", "convolution, activation, norm, skip",
-            set<&ModelOptions::order, BlockOrder::cabs>, ordered},
-           {"bacs", "norm, activation, convolution, skip",
-            set<&ModelOptions::order, BlockOrder::bacs>, ordered},
-           {"bcas", "norm, convolution, activation, skip",
-            set<&ModelOptions::order, BlockOrder::bcas>, ordered}}};
+  return {"Order of a block: convolution, batch norm, activation, skip", true,
+          order_words<kBlockOrders, &ModelOptions::order, Family::resnet, Family::mobilenetv1,
+                      Family::mobilenetv2>(std::make_index_sequence<std::size(kBlockOrders)>())};
 }
 
 KeywordGroup unit_order_words() {
-  constexpr auto only_vgg = only_in<Family::vgg_small>;
-  return {"Order of a unit of vgg_small",
-          true,
-          {{"bac", "norm, activation, convolution", set<&ModelOptions::unit_order, UnitOrder::bac>,
-            only_vgg},
-           {"cba", "convolution, norm, activation", set<&ModelOptions::unit_order, UnitOrder::cba>,
-            only_vgg},
-           {"abc", "activation, norm, convolution", set<&ModelOptions::unit_order, UnitOrder::abc>,
-            only_vgg}}};
+  return {"Order of a unit of vgg_small", true,
+          order_words<kUnitOrders, &ModelOptions::unit_order, Family::vgg_small>(
+              std::make_index_sequence<std::size(kUnitOrders)>())};
 }
 
 KeywordGroup block_words() {
@@ -305,30 +276,57 @@ KeywordGroup norm_words() {
        {"instance-norm", "InstanceNorm", set<&ModelOptions::norm, Norm::instance>, only_flexible}}};
 }
 
+// What a method's keywords of one tag are called.
+struct TagWords {
+  const char* prefix;
+  const char* enable;
+  const char* tensors;
+};
+TagWords tag_words(Tag tag) {
+  switch (tag) {
+    case Tag::fm:
+      return {"fm_", "--fm_enable", "activations"};
+    case Tag::wt:
+      return {"wt_", "--wt_enable", "weights"};
+    case Tag::ot:
+      break;
+  }
+  return {"ot_", "--ot_enable", "outputs"};
+}
+
+QuantOptions& options_of(Options& options, Tag tag) {
+  ModelOptions& model = options.model;
+  return tag == Tag::fm ? model.fm : tag == Tag::wt ? model.wt : model.ot;
+}
+
+// The keywords of a method: for every enabled tag, and for those that have their own.
+void add_keywords(const MethodRow& row, std::vector<Keyword>& keywords) {
+  const std::string all = row.of_weights == Method::none
+                              ? row.title + " for every enabled tag"
+                              : fmt::format("{} for activations, {} for weights", row.title,
+                                            row_of(row.of_weights).title);
+  keywords.push_back({row.name, all,
+                      [method = row.method](Options& options) {
+                        for (const Tag tag : {Tag::fm, Tag::wt, Tag::ot})
+                          options_of(options, tag).method = method_of(method, tag);
+                      },
+                      nothing_quantized, row.needs});
+  for (const Tag tag : row.tags) {
+    const TagWords words = tag_words(tag);
+    keywords.push_back(
+        {std::string(words.prefix) + row.name, fmt::format("{} for {}", row.title, words.tensors),
+         [method = row.method, tag](Options& options) { options_of(options, tag).method = method; },
+         [tag, enable = words.enable](const Options& options) {
+           return not_enabled(options.model.tag(tag), enable);
+         },
+         row.needs});
+  }
+}
+
 KeywordGroup method_words() {
-  const std::vector<std::string> base = {"dorefa", "pact"}, dorefa = {"dorefa"};
-  return {
-      "Quantization method",
-      false,
-      {{"dorefa", "DoReFa for every enabled tag", set_tags<&QuantOptions::method, Method::dorefa>,
-        nothing_quantized},
-       {"pact", "PACT for activations, DoReFa for weights", set_pact, nothing_quantized},
-       {"lq", "LQ-Nets for every enabled tag", set_tags<&QuantOptions::method, Method::lq>,
-        nothing_quantized},
-       {"xnor", "XNOR, Bi-Real, Group-Net for every enabled tag",
-        set_tags<&QuantOptions::method, Method::xnor>, nothing_quantized},
-       {"lsq", "LSQ for every enabled tag", set_tags<&QuantOptions::method, Method::lsq>,
-        nothing_quantized, base},
-       {"fm_lsq", "LSQ for activations", set_method<&ModelOptions::fm, Method::lsq>, fm_disabled,
-        base},
-       {"wt_lsq", "LSQ for weights", set_method<&ModelOptions::wt, Method::lsq>, wt_disabled, base},
-       {"ot_lsq", "LSQ for outputs", set_method<&ModelOptions::ot, Method::lsq>, ot_disabled, base},
-       {"non-uniform", "FATNN for every enabled tag",
-        set_tags<&QuantOptions::method, Method::non_uniform>, nothing_quantized, dorefa},
-       {"fm_non-uniform", "FATNN for activations",
-        set_method<&ModelOptions::fm, Method::non_uniform>, fm_disabled, dorefa},
-       {"wt_non-uniform", "FATNN for weights", set_method<&ModelOptions::wt, Method::non_uniform>,
-        wt_disabled, dorefa}}};
+  KeywordGroup group = {"Quantization method", false, {}};
+  for (const MethodRow& row : method_rows()) add_keywords(row, group.keywords);
+  return group;
 }
 
 KeywordGroup method_detail_words() {

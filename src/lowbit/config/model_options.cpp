@@ -1,34 +1,66 @@
 #include "lowbit/config/model_options.h"
 
+#include <algorithm>
+
 #include "lowbit/config/option_table.h"
 
 namespace lowbit::config {
 namespace {
 
-struct ModelRow {
-  const char* name;
-  Family family;
-};
-constexpr ModelRow kModels[] = {
-    {"resnet18", Family::resnet},
-    {"resnet20", Family::resnet},
-    {"resnet20_", Family::resnet},
-    {"resnet32", Family::resnet},
-    {"resnet34", Family::resnet},
-    {"resnet34_", Family::resnet},
-    {"resnet44", Family::resnet},
-    {"resnet50", Family::resnet},
-    {"resnet56", Family::resnet},
-    {"resnet101", Family::resnet},
-    {"pytorch-resnet18", Family::pytorch_resnet},
-    {"pytorch-resnet34", Family::pytorch_resnet},
-    {"pytorch-resnet50", Family::pytorch_resnet},
-    {"pytorch-resnet101", Family::pytorch_resnet},
-    {"mobilenetv1", Family::mobilenetv1},
-    {"mobilenetv2", Family::mobilenetv2},
-    {"vgg_small", Family::vgg_small},
-    {"nin", Family::nin},
-};
+std::vector<ModelRow>& model_table() {
+  using enum Family;
+  constexpr bool bottleneck = true;
+  static std::vector<ModelRow> table = {
+      {"resnet18", resnet, {2, 2, 2, 2}},
+      {"resnet20", resnet, {3, 3, 3}},
+      {"resnet20_", resnet, {2, 2, 3, 2}},
+      {"resnet32", resnet, {5, 5, 5}},
+      {"resnet34", resnet, {3, 4, 6, 3}},
+      {"resnet34_", resnet, {0, 2, 2, 2, 2, 2, 2, 2, 2}},
+      {"resnet44", resnet, {7, 7, 7}},
+      {"resnet50", resnet, {3, 4, 6, 3}, bottleneck},
+      {"resnet56", resnet, {9, 9, 9}},
+      {"resnet101", resnet, {3, 4, 23, 3}, bottleneck},
+      {"pytorch-resnet18", pytorch_resnet, {2, 2, 2, 2}},
+      {"pytorch-resnet34", pytorch_resnet, {3, 4, 6, 3}},
+      {"pytorch-resnet50", pytorch_resnet, {3, 4, 6, 3}, bottleneck},
+      {"pytorch-resnet101", pytorch_resnet, {3, 4, 23, 3}, bottleneck},
+      {"mobilenetv1", mobilenetv1},
+      {"mobilenetv2", mobilenetv2},
+      {"vgg_small", vgg_small},
+      {"nin", nin},
+  };
+  return table;
+}
+
+template <class Order, size_t count>
+std::string word_of(const OrderWord<Order> (&words)[count], Order order) {
+  for (const OrderWord<Order>& word : words)
+    if (word.order == order) return word.name;
+  return "";
+}
+
+// Empty: it reads none.
+std::vector<std::string> orders_of(Family family) {
+  std::vector<std::string> names;
+  switch (family) {
+    case Family::resnet:
+      for (const auto& word : kBlockOrders) names.emplace_back(word.name);
+      break;
+    case Family::mobilenetv1:
+      return {"cbas", "cbsa", "bacs"};
+    case Family::mobilenetv2:
+      return {"cbas", "bacs"};
+    case Family::vgg_small:
+      for (const auto& word : kUnitOrders) names.emplace_back(word.name);
+      break;
+    case Family::pytorch_resnet:
+    case Family::nin:
+    case Family::added:
+      break;
+  }
+  return names;
+}
 
 template <Family... families>
 std::string not_read_by(const Options& options) {
@@ -42,23 +74,42 @@ std::string not_read_by(const Options& options) {
 
 std::vector<std::string> model_names() {
   std::vector<std::string> names;
-  for (const ModelRow& row : kModels) names.emplace_back(row.name);
+  for (const ModelRow& row : model_table()) names.emplace_back(row.name);
   return names;
 }
 
-Family family_of(const std::string& model_name) {
-  for (const ModelRow& row : kModels)
-    if (model_name == row.name) return row.family;
-  throw core::usage_error("there is no model '{}'", model_name)
-      .suggest(core::nearest_name(model_name, model_names()))
+const ModelRow& model_row(const std::string& name) {
+  for (const ModelRow& row : model_table())
+    if (name == row.name) return row;
+  throw core::usage_error("there is no model '{}'", name)
+      .suggest(core::nearest_name(name, model_names()))
       .detail("Models: " + join(model_names(), " "));
+}
+
+void add_model(const char* name) {
+  model_table().push_back({name, Family::added});
+}
+
+std::string order_name(const ModelOptions& model) {
+  if (orders_of(model.family).empty()) return "";
+  return model.family == Family::vgg_small ? word_of(kUnitOrders, model.unit_order)
+                                           : word_of(kBlockOrders, model.order);
+}
+
+void require_order(const ModelOptions& model) {
+  std::vector<std::string> names = orders_of(model.family);
+  if (names.empty() || std::ranges::find(names, order_name(model)) != names.end()) return;
+  const std::string last = names.back();
+  names.pop_back();
+  throw core::usage_error("model '{}' needs an order of its layers: add keyword {} or {}",
+                          model.name, join(names, ", "), last);
 }
 
 std::vector<Option> model_option_rows() {
   auto table = option_table<ModelOptions>(
       "Model", true, [](auto& o) -> auto& { return o.model; });
   std::vector<Choice<std::string>> models;
-  for (const ModelRow& row : kModels) models.push_back({row.name, row.name});
+  for (const ModelRow& row : model_table()) models.push_back({row.name, row.name});
   table.choice({"--model", "-m"}, &ModelOptions::name, models, "network");
   table.without_field({"--keyword"}, "WORD,WORD,..", ",",
                       "structure, quantization method and data set: see the keywords");

@@ -13,16 +13,35 @@ namespace lowbit::config {
 // activation, then (+skip). Empty: none was given.
 enum class BlockOrder { none, cbas, cbsa, cabs, bacs, bcas };
 
+// A keyword that names an order.
+template <class Order>
+struct OrderWord {
+  const char* name;
+  Order order;
+  const char* help;
+};
+inline constexpr OrderWord<BlockOrder> kBlockOrders[] = {
+    {"cbas", BlockOrder::cbas, "convolution, norm, activation, skip"},
+    {"cbsa", BlockOrder::cbsa, "convolution, norm, skip, activation"},
+    {"cabs", BlockOrder::cabs, "convolution, activation, norm, skip"},
+    {"bacs", BlockOrder::bacs, "norm, activation, convolution, skip"},
+    {"bcas", BlockOrder::bcas, "norm, convolution, activation, skip"}};
+
 enum class Activation { relu, prelu, none, relu6, leaky_relu };
 
 enum class Norm { batch, group, static_batch, frozen_batch, reverse_batch, instance };
 
 // Networks that share a source file and read the same keywords.
-enum class Family { resnet, pytorch_resnet, mobilenetv1, mobilenetv2, vgg_small, nin };
+// added: one of add_model().
+enum class Family { resnet, pytorch_resnet, mobilenetv1, mobilenetv2, vgg_small, nin, added };
 
 // The order of batch norm, activation and convolution in a unit of vgg_small. Empty: none was
 // given.
 enum class UnitOrder { none, bac, cba, abc };
+inline constexpr OrderWord<UnitOrder> kUnitOrders[] = {
+    {"bac", UnitOrder::bac, "norm, activation, convolution"},
+    {"cba", UnitOrder::cba, "convolution, norm, activation"},
+    {"abc", UnitOrder::abc, "activation, norm, convolution"}};
 
 // ResNet: what follows the images. space_to_depth: cells of 4x4 pixels become channels of a 1x1 (or
 // --stem_kernel) convolution; space_to_depth_pool: cells of 2x2, then max-pooling.
@@ -98,8 +117,29 @@ struct ModelOptions {
   bool operator==(const ModelOptions&) const = default;
 };
 
-// All values of ModelOptions::name, and the family of each.
+// A network: a new one of a family is a row of the table in model_options.cpp.
+struct ModelRow {
+  const char* name;
+  Family family;
+  std::vector<int> blocks = {};  // of each stage, of ResNets
+  bool bottleneck = false;       // likewise: blocks of 1x1, 3x3 and 1x1 convolutions
+};
+
+// All values of ModelOptions::name.
 std::vector<std::string> model_names();
-Family family_of(const std::string& model_name);
+// An unknown name is an Error (usage).
+const ModelRow& model_row(const std::string& name);
+inline Family family_of(const std::string& name) {
+  return model_row(name).family;
+}
+
+// A further value of ModelOptions::name, with no keywords of its own: of a family that
+// models::add_network() builds. Before anything is parsed.
+void add_model(const char* name);
+
+// The word of the order that the family reads; "": none was given, or it reads none.
+std::string order_name(const ModelOptions& model);
+// An Error (usage) that lists the orders which the family has unless it reads none or has this one.
+void require_order(const ModelOptions& model);
 
 }  // namespace lowbit::config

@@ -188,30 +188,12 @@ class Resolver {
     }
   }
 
-  // Families whose blocks have a choice of orders need one of them.
   void require_order() const {
-    using enum BlockOrder;
-    const ModelOptions& model = options_.model;
-    switch (model.family) {
-      case Family::resnet:
-        return require_order(model.order != none, "cbas, cbsa, cabs, bacs or bcas");
-      case Family::mobilenetv1:
-        return require_order(model.order == cbas || model.order == cbsa || model.order == bacs,
-                             "cbas, cbsa or bacs");
-      case Family::mobilenetv2:
-        return require_order(model.order == cbas || model.order == bacs, "cbas or bacs");
-      case Family::vgg_small:
-        return require_order(model.unit_order != UnitOrder::none, "bac, cba or abc");
-      case Family::pytorch_resnet:
-      case Family::nin:
-        return;
+    try {
+      config::require_order(options_.model);
+    } catch (core::Error& error) {
+      throw located(error, {"--keyword", "--model"});
     }
-  }
-  void require_order(bool has_one, const char* names) const {
-    if (!has_one)
-      throw located(core::usage_error("model '{}' needs an order of its layers: add keyword {}",
-                                      options_.model.name, names),
-                    {"--keyword", "--model"});
   }
 
   // Combinations that no network has.

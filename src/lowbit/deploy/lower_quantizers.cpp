@@ -30,6 +30,7 @@ Codes quantized(Builder& to, const Node& node) {
   const torch::Tensor x = node.inputs[0].toTensor();
   Codes codes;
   codes.groups = with_equal_levels(node.lowering.groups);
+  codes.grid = node.lowering.grid;
   int input = to.real(x);
   if (node.lowering.factor.defined()) {
     codes.factor = factor_of(to, node, x, input);

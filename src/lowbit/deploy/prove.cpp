@@ -113,7 +113,8 @@ Proof Prover::prove(const torch::Tensor& pixels, const torch::Tensor& images,
   for (int64_t image = 0; image < pixels.size(0); ++image) comparison.run(fast_, pixels, image);
 
   const torch::Tensor packed = expected.back().flatten(1);
-  const torch::Tensor trained = network_.forward(images).to(torch::kFloat32);
+  const torch::Tensor trained =
+      network_.forward(images, exec::Arithmetic::whole_numbers).to(torch::kFloat32);
   if (!trained.isfinite().all().item<bool>())
     throw core::failure("the trained network gives logits that are not finite");
   const auto count = [](const torch::Tensor& mask) { return mask.sum().item<int64_t>(); };

@@ -115,23 +115,24 @@ quant::Lowering Trace::usable_lowering(const quant::Quantizer& quantizer,
 Trace::Trace(models::Network& network, const torch::Tensor& images) : input_(images) {
   const models::Evaluation evaluation(network);
   const Recorder recorder([this](Node node) { add(std::move(node)); });
-  for (const nn::QuantLayer* layer : network.quant_layers())
+  for (const models::QuantLayer& layer : network.quant_layers())
     for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot})
-      quantizer_layers_.emplace(layer->quantizer(tag).get(), layer->layer_path());
-  const nn::Layer::Probe layers = [this](const nn::Layer& layer, const torch::Tensor&,
-                                         const torch::Tensor& y) {
-    require_finite(layer.path(), y);
-    layers_.try_emplace(key(y), layer.path());
-  };
-  const quant::Quantizer::Probe quantizers =
-      [this](const quant::Quantizer& quantizer, const torch::Tensor& x, const torch::Tensor& y) {
-        if (y.is_same(x)) return;
-        Node node{"quantize", {x}, y, &quantizer, usable_lowering(quantizer, x)};
-        kept_.push_back(y);
-        output_ = y;
-        nodes_.insert_or_assign(key(y), std::move(node));
-      };
-  network.probe(images, layers, &quantizers);
+      quantizer_layers_.emplace(layer.quantizer(tag), layer.name());
+  network.probe(images, exec::Arithmetic::floats,
+                [&](const graph::Node& step, const torch::Tensor& x, const torch::Tensor& y) {
+                  const std::string& name = network.graph().name_of(step);
+                  if (std::holds_alternative<graph::Quantize>(step.operation)) {
+                    if (y.is_same(x)) return;
+                    const quant::Quantizer* quantizer = network.quantizer(name);
+                    Node node{"quantize", {x}, y, quantizer, usable_lowering(*quantizer, x)};
+                    kept_.push_back(y);
+                    output_ = y;
+                    nodes_.insert_or_assign(key(y), std::move(node));
+                  } else {
+                    require_finite(name, y);
+                    layers_.try_emplace(key(y), name);
+                  }
+                });
   if (!output_.defined()) throw core::failure("the network computes nothing");
   count_uses(output_);
 }

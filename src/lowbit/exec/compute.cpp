@@ -2,8 +2,10 @@
 
 #include <limits>
 
+#include "lowbit/exec/branches.h"
 #include "lowbit/exec/norms.h"
 #include "lowbit/graph/shape_rules.h"
+#include "lowbit/nn/max_pool.h"
 #include "lowbit/nn/space_to_depth.h"
 
 namespace lowbit::exec {
@@ -113,6 +115,9 @@ class Computer {
     return nn::depth_to_space(x(), op.cell);
   }
   torch::Tensor operator()(const graph::Pad& op) const { return padded(x(), op.padding, op.value); }
+  torch::Tensor operator()(const graph::ScaledSum&) const {
+    return scaled_sum(x(), in_.tensors[1]);
+  }
   torch::Tensor operator()(const graph::Widen&) const {
     return x().to(torch::promote_types(x().scalar_type(), torch::kFloat));
   }
@@ -128,6 +133,10 @@ class Computer {
 
   static torch::Tensor pool(const graph::Pool& op, const torch::Tensor& x,
                             const std::vector<int64_t>& padding, bool ceil, bool count_padding) {
+    const auto is_square = [](Size2 size) { return size.height == size.width; };
+    if (op.kind == graph::Pool::Kind::max && is_square(op.kernel) && is_square(op.stride) &&
+        padding[0] == padding[1] && op.dilation == Size2(1))
+      return nn::max_pool(x, {op.kernel.height, op.stride.height, padding[0], ceil});
     if (op.kind == graph::Pool::Kind::max)
       return torch::max_pool2d(x, both(op.kernel), both(op.stride), padding, both(op.dilation),
                                ceil);
@@ -157,6 +166,11 @@ torch::Tensor convolve(const graph::Convolution& op, const torch::Tensor& x,
   const torch::indexing::Slice all, rows(kAll, kAll, op.stride.height),
       columns(kAll, kAll, op.stride.width);
   return conv(input.index({all, all, rows, columns}), 1);
+}
+
+torch::Tensor quantizer_input(const graph::Quantize& op, const torch::Tensor& x) {
+  if (x.dim() == 4) return x;
+  return op.tag == config::Tag::wt ? x.view(op.shape) : x.unflatten(1, {-1, 1, 1});
 }
 
 torch::Tensor compute(const graph::Operation& operation, const Inputs& in) {

@@ -19,6 +19,10 @@ struct Inputs {
 torch::Tensor convolve(const graph::Convolution& op, const torch::Tensor& x,
                        const torch::Tensor& weight, const torch::Tensor& bias);
 
+// x as its quantizer takes it: features as maps, those of a linear layer as maps of one pixel; a
+// weight in the shape that its groups are defined by.
+torch::Tensor quantizer_input(const graph::Quantize& op, const torch::Tensor& x);
+
 // All operations but Convolution, Linear and Quantize.
 torch::Tensor compute(const graph::Operation& operation, const Inputs& in);
 

@@ -2,7 +2,15 @@
 
 #include <torch/nn/init.h>
 
+#include <algorithm>
+
+#include "lowbit/exec/branches.h"
 #include "lowbit/exec/compute.h"
+#include "lowbit/exec/norms.h"
+#include "lowbit/kernels/batch_norm.h"
+#include "lowbit/nn/fused_passes.h"
+#include "lowbit/nn/norm_pass.h"
+#include "lowbit/nn/side_by_side.h"
 #include "lowbit/quant/factory.h"
 
 namespace lowbit::exec {
@@ -10,10 +18,6 @@ namespace {
 
 using graph::Node;
 using graph::ValueId;
-
-size_t index(ValueId id) {
-  return static_cast<size_t>(id);
-}
 
 class Group : public torch::nn::Module {};
 
@@ -33,72 +37,203 @@ torch::Tensor start_value(const graph::Parameter& parameter, const graph::Dims& 
       break;
   }
   // 0 and not -0.
-  if (init.factor == 0) return tensor.zero_();
-  return init.factor == 1 ? tensor : tensor.mul_(init.factor);
+  if (init.factor == 0)
+    tensor.zero_();
+  else if (init.factor != 1)
+    tensor.mul_(init.factor);
+  return tensor.set_requires_grad(parameter.role == graph::Role::trained);
+}
+
+std::shared_ptr<quant::Quantizer> make(const graph::Quantize& q) {
+  return quant::make_quantizer({q.tag, q.shape, q.batch_size, q.input_size}, q.options);
+}
+
+// Integers (counters, codes) stay integers.
+void move_to(torch::nn::Module& module, const torch::Tensor& like) {
+  const auto move = [&like](torch::Tensor tensor) {
+    tensor.set_data(tensor.is_floating_point() ? tensor.detach().to(like.options())
+                                               : tensor.detach().to(like.device()));
+  };
+  for (const torch::Tensor& tensor : module.parameters()) move(tensor);
+  for (const torch::Tensor& tensor : module.buffers()) move(tensor);
+}
+
+// Whether nothing but the number of levels (and that it is progressive) is different.
+bool only_levels_differ(graph::Quantize a, const graph::Quantize& b) {
+  a.options.bit = b.options.bit;
+  a.options.level = b.options.level;
+  a.options.progressive = b.options.progressive;
+  return a == b;
 }
 
 }  // namespace
 
-// One pass.
+// One pass over the plan's graph.
 class GraphModule::Run {
  public:
   Run(GraphModule& module, Arithmetic arithmetic, const Probe* probe)
       : module_(module),
-        graph_(module.graph_),
+        plan_(*module.plan_),
         arithmetic_(arithmetic),
         probe_(probe),
-        values_(module.tensors_) {}
+        values_(plan_.joined.values.size()) {
+    if (probe) shown_.resize(module.graph_.values.size());
+  }
 
   torch::Tensor operator()(const torch::Tensor& images) {
-    values_[index(graph_.input)] = images;
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const Node& node = graph_.nodes[i];
-      values_[index(node.output)] = compute(node);
-      if (probe_) (*probe_)(graph_.name_of(node), values_[index(node.output)]);
-      for (const ValueId id : module_.last_read_by_[i]) values_[index(id)] = torch::Tensor();
+    for (const graph::Parameter& parameter : plan_.joined.parameters) take(parameter.value);
+    values_[index(plan_.joined.input)] = images;
+    for (const Step& step : plan_.steps) {
+      for (size_t i = do_at_once(step); i < step.nodes.size(); ++i) {
+        const Node& node = plan_.joined.nodes[step.nodes[i]];
+        values_[index(node.output)] = compute(node);
+      }
+      if (probe_) show(step);
+      for (const ValueId id : step.last_read) values_[index(id)] = torch::Tensor();
     }
-    return values_[index(graph_.output)];
+    return values_[index(plan_.joined.output)];
   }
 
  private:
   const torch::Tensor& value(ValueId id) const { return values_[index(id)]; }
-  const quant::Quantizer* quantizer(ValueId id) const { return module_.by_value_[index(id)].get(); }
+  const Node& node(const Step& step, size_t place) const {
+    return plan_.joined.nodes[step.nodes[place]];
+  }
+  const quant::Quantizer* quantizer(ValueId id) const {
+    return module_.planned_quantizers_[index(id)];
+  }
+  std::vector<torch::Tensor> inputs(const Node& node) const {
+    std::vector<torch::Tensor> tensors;
+    for (const ValueId id : node.inputs) tensors.push_back(value(id));
+    return tensors;
+  }
+
+  void take(ValueId parameter) {
+    std::vector<torch::Tensor> parts;
+    for (const ValueId part : plan_.parts[index(parameter)])
+      parts.push_back(module_.tensors_[index(part)]);
+    values_[index(parameter)] = parts.size() == 1 ? parts.front() : nn::side_by_side(parts);
+  }
+
+  // How many nodes of a step, from its first one on, one pass has done.
+  size_t do_at_once(const Step& step) {
+    const Node& first = node(step, 0);
+    if (const auto* norm = std::get_if<graph::BatchNorm>(&first.operation))
+      return normalize_at_once(*norm, step);
+    if (step.nodes.size() == 1 || !std::holds_alternative<graph::Concat>(first.operation)) return 0;
+    const Node& sum = node(step, 1);
+    const torch::Tensor& y = value(sum.inputs[sum.inputs[0] == first.output ? 1 : 0]);
+    values_[index(sum.output)] = add_to_each(y, value(first.inputs[0]));
+    return 2;
+  }
+
+  // To whom looks on every value is shown; the bits are the same.
+  size_t normalize_at_once(const graph::BatchNorm& op, const Step& step) {
+    const Node& norm = node(step, 0);
+    const std::vector<torch::Tensor> in = inputs(norm);
+    if (!has_norm_pass(op, in, module_.is_training())) return 0;
+    nn::NormPass pass = norm_pass(op, in);
+    pass.workspace = module_.norm_workspaces_[index(norm.output)];
+    const size_t most = probe_ ? 1 : step.nodes.size();
+    size_t done = 1;
+    if (done < most && std::holds_alternative<graph::Binary>(node(step, done).operation)) {
+      const Node& sum = node(step, done);
+      const torch::Tensor& skip = value(sum.inputs[sum.inputs[0] == norm.output ? 1 : 0]);
+      const bool suits = skip.sizes() == in[0].sizes() && skip.device() == in[0].device() &&
+                         skip.scalar_type() == in[0].scalar_type() && nn::has_fused_passes(skip);
+      if (suits) {
+        pass.skip = skip;
+        pass.activation = activation(node(step, 2));
+        done = 3;
+      }
+    } else {
+      if (done < most && !std::holds_alternative<graph::Quantize>(node(step, done).operation))
+        pass.activation = activation(node(step, done++));
+      if (done < most) pass.quantizer = quantizer(node(step, done).output)->feature_form();
+      if (pass.quantizer) ++done;
+    }
+    values_[index(node(step, done - 1).output)] = nn::norm_pass(in[0], pass);
+    return done;
+  }
+
+  static kernels::NormActivation activation(const Node& node) {
+    return std::holds_alternative<graph::Relu>(node.operation) ? kernels::NormActivation::relu
+                                                               : kernels::NormActivation::relu6;
+  }
+
+  // A value of the network's graph.
+  torch::Tensor shown(ValueId id) const {
+    if (module_.tensors_[index(id)].defined()) return module_.tensors_[index(id)];
+    const auto& place = plan_.places[index(id)];
+    if (!place) return shown_[index(id)];
+    const torch::Tensor& all = value(place->value);
+    return place->channels == 0 ? all : all.narrow(1, place->begin, place->channels);
+  }
+
+  // What the plan does without is computed for the probe alone.
+  void show(const Step& step) {
+    for (const size_t i : step.seen) {
+      const Node& node = module_.graph_.nodes[i];
+      if (!plan_.places[index(node.output)]) {
+        std::vector<torch::Tensor> tensors;
+        for (const ValueId id : node.inputs) tensors.push_back(shown(id));
+        shown_[index(node.output)] =
+            exec::compute(node.operation, {.tensors = tensors, .batched = true, .training = false});
+      }
+      (*probe_)(node, shown(node.inputs[0]), shown(node.output));
+    }
+  }
 
   torch::Tensor compute(const Node& node) {
     if (const auto* op = std::get_if<graph::Convolution>(&node.operation))
       return convolution(*op, node);
     if (std::holds_alternative<graph::Linear>(node.operation)) return linear(node);
     if (const auto* op = std::get_if<graph::Quantize>(&node.operation)) return quantize(*op, node);
-    std::vector<torch::Tensor> tensors;
-    for (const ValueId id : node.inputs) tensors.push_back(value(id));
-    return exec::compute(node.operation, {.tensors = tensors,
-                                          .batched = graph_.value(node.output).type.batched,
+    return exec::compute(node.operation, {.tensors = inputs(node),
+                                          .batched = plan_.joined.value(node.output).type.batched,
                                           .training = module_.is_training()});
   }
 
-  // Quantizers see features as maps, those of a linear layer as maps of one pixel, and a weight in
-  // the shape that their groups are defined by.
   torch::Tensor quantize(const graph::Quantize& op, const Node& node) {
-    quant::Quantizer& method = *module_.by_value_[index(node.output)];
+    quant::Quantizer& method = *module_.planned_quantizers_[index(node.output)];
     const torch::Tensor& x = value(node.inputs[0]);
-    if (op.tag == config::Tag::wt) {
-      const torch::ScalarType type = weight_type(node);
-      return x.dim() == 4 ? method.forward(x, type)
-                          : method.forward(x.view(op.shape), type).view_as(x);
-    }
-    if (x.dim() != 2) return method.forward(x, x.scalar_type());
-    return method.forward(x.unflatten(1, {-1, 1, 1}), x.scalar_type()).flatten(1);
+    const torch::ScalarType type = op.tag == config::Tag::wt ? weight_type(node) : x.scalar_type();
+    return x.dim() == 4 ? method.forward(x, type)
+                        : method.forward(quantizer_input(op, x), type).view_as(x);
   }
 
-  // A weight is quantized to the type of the features that it meets.
+  // A weight is quantized to the type of the features that it meets. Several that are one weight
+  // keep their own: they are cast together, and their gradients, too.
   torch::ScalarType weight_type(const Node& quantizer) const {
-    const ValueId features = module_.features_of_.at(quantizer.output);
-    const torch::Tensor& x = value(features);
+    const auto features = module_.features_of_.find(quantizer.output);
+    const torch::Tensor& x = features == module_.features_of_.end() ? value(quantizer.inputs[0])
+                                                                    : value(features->second);
     return x.defined() ? x.scalar_type() : value(quantizer.inputs[0]).scalar_type();
   }
 
   torch::Tensor bias(const Node& node, torch::ScalarType type) const {
     return node.inputs.size() > 2 ? value(node.inputs[2]).to(type) : torch::Tensor();
+  }
+
+  // Of a weight, or of those of several branches one behind the other.
+  std::optional<WholeNumbers> weight_numbers(ValueId weight) const {
+    const std::vector<quant::Quantizer*>& quantizers = module_.weight_quantizers_.at(weight);
+    std::vector<torch::Tensor> numbers, units;
+    int64_t begin = 0;
+    for (const quant::Quantizer* each : quantizers) {
+      torch::Tensor part = value(weight);
+      const int64_t size = part.size(0) / static_cast<int64_t>(quantizers.size());
+      if (quantizers.size() > 1) part = part.narrow(0, begin, size);
+      begin += size;
+      if (part.dim() != 4) part = part.view(each->shape().shape);
+      const auto whole = whole_numbers(*each, part);
+      if (!whole) return std::nullopt;
+      numbers.push_back(whole->numbers);
+      units.push_back(whole->unit);
+    }
+    if (numbers.empty()) return std::nullopt;
+    if (numbers.size() == 1) return WholeNumbers{numbers[0], units[0]};
+    return WholeNumbers{torch::cat(numbers), torch::cat(units)};
   }
 
   struct Numbers {
@@ -107,13 +242,11 @@ class GraphModule::Run {
   // Input and weight of a layer; nothing where they are not both whole numbers.
   std::optional<Numbers> numbers(const Node& layer) const {
     if (arithmetic_ != Arithmetic::whole_numbers) return std::nullopt;
-    const quant::Quantizer *fm = quantizer(layer.inputs[0]), *wt = quantizer(layer.inputs[1]);
-    if (!fm || fm->shape().tag != config::Tag::fm || !wt) return std::nullopt;
+    const quant::Quantizer* fm = quantizer(layer.inputs[0]);
+    if (!fm || fm->shape().tag != config::Tag::fm) return std::nullopt;
     auto x = whole_numbers(*fm, value(layer.inputs[0]));
     if (!x) return std::nullopt;
-    const torch::Tensor& quantized = value(layer.inputs[1]);
-    auto weight =
-        whole_numbers(*wt, quantized.dim() == 4 ? quantized : quantized.view(wt->shape().shape));
+    auto weight = weight_numbers(layer.inputs[1]);
     if (!weight) return std::nullopt;
     return Numbers{*std::move(x), *std::move(weight)};
   }
@@ -145,31 +278,144 @@ class GraphModule::Run {
   }
 
   GraphModule& module_;
-  const graph::Graph& graph_;
+  const Plan& plan_;
   const Arithmetic arithmetic_;
   const Probe* probe_;
-  std::vector<torch::Tensor> values_;
+  std::vector<torch::Tensor> values_;  // of the joined graph
+  std::vector<torch::Tensor> shown_;   // of the network's graph: what the plan does without
 };
 
-GraphModule::GraphModule(graph::Graph graph)
-    : graph_(std::move(graph)),
-      tensors_(graph_.values.size()),
-      by_value_(graph_.values.size()),
-      last_read_by_(graph_.nodes.size()) {
-  register_state();
-  std::vector<size_t> last(graph_.values.size(), SIZE_MAX);
-  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-    const Node& node = graph_.nodes[i];
-    for (const ValueId id : node.inputs) last[index(id)] = i;
-    const bool is_layer = precision_of(node.operation).has_value();
-    if (is_layer) features_of_.emplace(node.inputs[1], node.inputs[0]);
+GraphModule::GraphModule(graph::Graph graph) : graph_(std::move(graph)) {
+  take_state({}, {});
+}
+
+quant::Quantizer* GraphModule::quantizer(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second.get();
+}
+
+torch::Tensor GraphModule::tensor(const std::string& name) const {
+  for (const graph::Parameter& parameter : graph_.parameters)
+    if (graph_.value(parameter.value).name == name) return tensors_[index(parameter.value)];
+  return {};
+}
+
+GraphModule::Change GraphModule::replace_graph(graph::Graph next) {
+  const torch::NoGradGuard no_grad;
+  Change change;
+  std::map<std::string, const graph::Quantize*> before;
+  for (const Node& node : graph_.nodes)
+    if (const auto* op = std::get_if<graph::Quantize>(&node.operation))
+      before[graph_.name_of(node)] = op;
+  std::map<std::string, QuantizerPtr> quantizers;
+  for (const Node& node : next.nodes)
+    if (const auto* op = std::get_if<graph::Quantize>(&node.operation)) {
+      const std::string& name = next.name_of(node);
+      quantizers[name] = successor(*op, before[name], by_name_[name], change);
+    }
+  std::erase_if(by_name_, [](const auto& each) { return !each.second; });
+  for (const auto& [name, old] : by_name_) change.replaced |= !quantizers.contains(name);
+  std::map<std::string, torch::Tensor> tensors;
+  for (const graph::Parameter& parameter : graph_.parameters)
+    tensors[graph_.value(parameter.value).name] = tensors_[index(parameter.value)];
+  graph_ = std::move(next);
+  take_state(tensors, quantizers);
+  return change;
+}
+
+GraphModule::QuantizerPtr GraphModule::successor(const graph::Quantize& next,
+                                                 const graph::Quantize* before,
+                                                 const QuantizerPtr& old, Change& change) const {
+  if (before && *before == next) return old;
+  if (before && next.options.progressive && old->follows_level_num() &&
+      only_levels_differ(*before, next)) {
+    if (next.options.levels() != before->options.levels())
+      if (const torch::Tensor clip = old->set_level_num(next.options.levels()); clip.defined())
+        change.started.push_back(clip);
+    return old;
+  }
+  const QuantizerPtr made = make(next);
+  for (const torch::Tensor& like : tensors_)
+    if (like.defined() && like.is_floating_point()) {
+      move_to(*made, like);
+      break;
+    }
+  for (const torch::Tensor& tensor : before ? made->inherit(*old) : made->parameters())
+    change.started.push_back(tensor);
+  change.replaced = true;
+  return made;
+}
+
+void GraphModule::take_state(const std::map<std::string, torch::Tensor>& tensors,
+                             const std::map<std::string, QuantizerPtr>& quantizers) {
+  const graph::Uses uses(graph_);
+  tensors_.assign(graph_.values.size(), {});
+  by_name_ = quantizers;
+  quantizers_.clear();
+  const bool trains = is_training();
+  for (const std::string& child : named_children().keys()) unregister_module(child);
+  for (const ValueId id : graph_.state) {
+    const graph::Value& value = graph_.value(id);
+    const size_t dot = value.name.rfind('.');
+    const bool at_root = dot == std::string::npos;
+    torch::nn::Module& owner = module(at_root ? "" : value.name.substr(0, dot));
+    const std::string name = at_root ? value.name : value.name.substr(dot + 1);
+    if (const graph::Parameter* parameter = uses.parameter(id)) {
+      const auto known = tensors.find(value.name);
+      const bool is_new = known == tensors.end();
+      const torch::Tensor tensor =
+          is_new ? start_value(*parameter, value.type.dims) : known->second;
+      tensors_[index(id)] = tensor;
+      if (at_root && !is_new) continue;  // it stays where it is
+      if (is_buffer(parameter->role))
+        owner.register_buffer(name, tensor);
+      else
+        owner.register_parameter(name, tensor, tensor.requires_grad());
+      continue;
+    }
+    QuantizerPtr& quantizer = by_name_[value.name];
+    if (!quantizer) quantizer = make(std::get<graph::Quantize>(uses.producer(id)->operation));
+    quantizers_.push_back(owner.register_module(name, quantizer).get());
+  }
+  train(trains);
+  make_plan();
+}
+
+void GraphModule::make_plan() {
+  plan_ = std::make_unique<const Plan>(
+      graph_, [](const graph::Quantize& q) { return make(q)->is_fixed_function(); });
+  batch_counters_.clear();
+  for (const Node& node : graph_.nodes)
     if (const auto* norm = std::get_if<graph::BatchNorm>(&node.operation);
         norm && !norm->fixed_statistics && node.inputs.size() > 5)
       batch_counters_.push_back(tensors_[index(node.inputs[5])]);
+
+  const graph::Graph& joined = plan_->joined;
+  planned_quantizers_.assign(joined.values.size(), nullptr);
+  norm_workspaces_.assign(joined.values.size(), nullptr);
+  features_of_.clear();
+  weight_quantizers_.clear();
+  const graph::Uses uses(joined);
+  for (const Node& node : joined.nodes) {
+    const std::string& name = joined.name_of(node);
+    if (std::holds_alternative<graph::Quantize>(node.operation))
+      planned_quantizers_[index(node.output)] = by_name_.at(name).get();
+    if (std::holds_alternative<graph::BatchNorm>(node.operation)) {
+      auto& workspace = workspaces_[name];
+      if (!workspace) workspace = std::make_shared<quant::Workspace>(kernels::kNormWorkspaceBytes);
+      norm_workspaces_[index(node.output)] = workspace;
+    }
+    if (!precision_of(node.operation)) continue;
+    const ValueId weight = node.inputs[1];
+    features_of_.emplace(weight, node.inputs[0]);
+    const Node* parts = uses.producer(weight);
+    const bool joins = parts && std::holds_alternative<graph::Concat>(parts->operation);
+    std::vector<quant::Quantizer*>& quantizers = weight_quantizers_[weight];
+    quantizers.clear();
+    for (const ValueId part : joins ? parts->inputs : std::vector{weight})
+      quantizers.push_back(planned_quantizers_[index(part)]);
+    if (std::ranges::any_of(quantizers, [](const auto* each) { return !each; })) quantizers.clear();
   }
-  for (size_t id = 0; id < last.size(); ++id)
-    if (last[id] != SIZE_MAX && !tensors_[id].defined() && id != index(graph_.output))
-      last_read_by_[last[id]].push_back(static_cast<ValueId>(id));
 }
 
 torch::nn::Module& GraphModule::module(const std::string& name) {
@@ -184,39 +430,6 @@ torch::nn::Module& GraphModule::module(const std::string& name) {
     begin = end + 1;
   }
   return *module;
-}
-
-void GraphModule::register_parameter_of(const graph::Parameter& parameter) {
-  const graph::Value& value = graph_.value(parameter.value);
-  const size_t dot = value.name.rfind('.');
-  const bool at_root = dot == std::string::npos;
-  torch::nn::Module& owner = module(at_root ? "" : value.name.substr(0, dot));
-  const std::string name = at_root ? value.name : value.name.substr(dot + 1);
-  const torch::Tensor start = start_value(parameter, value.type.dims);
-  tensors_[index(parameter.value)] =
-      is_buffer(parameter.role)
-          ? owner.register_buffer(name, start)
-          : owner.register_parameter(name, start, parameter.role == graph::Role::trained);
-}
-
-void GraphModule::register_state() {
-  const graph::Uses uses(graph_);
-  for (const ValueId id : graph_.state) {
-    if (const graph::Parameter* parameter = uses.parameter(id)) {
-      register_parameter_of(*parameter);
-      continue;
-    }
-    const auto& q = std::get<graph::Quantize>(uses.producer(id)->operation);
-    const std::string& name = graph_.value(id).name;
-    const size_t dot = name.rfind('.');
-    const bool at_root = dot == std::string::npos;
-    by_value_[index(id)] =
-        module(at_root ? "" : name.substr(0, dot))
-            .register_module(
-                at_root ? name : name.substr(dot + 1),
-                quant::make_quantizer({q.tag, q.shape, q.batch_size, q.input_size}, q.options));
-    quantizers_.push_back(by_value_[index(id)].get());
-  }
 }
 
 torch::Tensor GraphModule::forward(const torch::Tensor& images, Arithmetic arithmetic) {

@@ -1,6 +1,8 @@
 #include "lowbit/exec/norms.h"
 
 #include "lowbit/distributed/group_scope.h"
+#include "lowbit/kernels/batch_norm.h"
+#include "lowbit/nn/fused_passes.h"
 #include "lowbit/nn/sync_batch_norm.h"
 
 namespace lowbit::exec {
@@ -31,6 +33,26 @@ torch::Tensor normalize(const graph::BatchNorm& op, std::span<const torch::Tenso
   const torch::Tensor& x = in[0];
   if (!op.affine_first) return batch_norm(x, in[1], in[2]);
   return batch_norm(x * per_channel(in[1], x) + per_channel(in[2], x), {}, {});
+}
+
+bool has_norm_pass(const graph::BatchNorm& op, std::span<const torch::Tensor> in, bool training) {
+  const torch::Tensor &x = in[0], &weight = in[1];
+  const bool wide = x.scalar_type() == torch::kFloat64;
+  return training && !op.fixed_statistics && !op.affine_first && nn::has_fused_passes(x) &&
+         nn::pixels_of(x) > 1 && x.size(1) <= kernels::kMostNormChannels &&
+         weight.scalar_type() == (wide ? torch::kFloat64 : torch::kFloat32) &&
+         !distributed::GroupScope::of_batch_norm();
+}
+
+nn::NormPass norm_pass(const graph::BatchNorm& op, std::span<const torch::Tensor> in) {
+  nn::NormPass pass;
+  pass.weight = in[1];
+  pass.bias = in[2];
+  pass.running_mean = in[3];
+  pass.running_var = in[4];
+  pass.momentum = op.momentum;
+  pass.eps = op.eps;
+  return pass;
 }
 
 torch::Tensor normalize(const graph::GroupNorm& op, std::span<const torch::Tensor> in) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "lowbit/graph/operations.h"
+#include "lowbit/nn/norm_pass.h"
 
 namespace lowbit::exec {
 
@@ -14,6 +15,10 @@ namespace lowbit::exec {
 // taken over the processes that GroupScope names.
 torch::Tensor normalize(const graph::BatchNorm& op, std::span<const torch::Tensor> in,
                         bool training);
+// Whether nn::norm_pass computes that.
+bool has_norm_pass(const graph::BatchNorm& op, std::span<const torch::Tensor> in, bool training);
+// Of has_norm_pass(): the norm alone, still without a workspace.
+nn::NormPass norm_pass(const graph::BatchNorm& op, std::span<const torch::Tensor> in);
 // x, weight, bias
 torch::Tensor normalize(const graph::GroupNorm& op, std::span<const torch::Tensor> in);
 torch::Tensor normalize(const graph::InstanceNorm& op, const torch::Tensor& x);

@@ -40,6 +40,9 @@ struct Type {
 };
 
 enum class ValueId : int32_t {};  // an index into Graph::values
+constexpr size_t index(ValueId id) {
+  return static_cast<size_t>(id);
+}
 
 struct Value {
   // Unique. Of a parameter the dotted name in checkpoints, "layer1.0.conv1.0.weight"; of a node's

@@ -23,6 +23,7 @@ constexpr InputRule kBatchNorm[] = {{"x", features},
                                     {"running_var", statistics},
                                     {"num_batches_tracked", counter, /*optional=*/true}};
 constexpr InputRule kGroupNorm[] = {{"x", features}, {"weight", constant}, {"bias", constant}};
+constexpr InputRule kScaledSum[] = {{"x", features}, {"scales", constant}};
 constexpr InputRule kPRelu[] = {{"x", features}, {"weight", constant}};
 
 // Collects the attributes of an operation that differ from those of a default one.
@@ -219,6 +220,7 @@ const auto& operation_table() {
       row<SpaceToDepth>("space_to_depth", kImage),
       row<DepthToSpace>("depth_to_space", kImage),
       row<Pad>("pad", kImage),
+      row<ScaledSum>("scaled_sum", kScaledSum),
       row<Widen>("widen", kImage),
   };
   static_assert(std::tuple_size_v<decltype(table)> == std::variant_size_v<Operation>);

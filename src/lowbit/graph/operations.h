@@ -189,13 +189,20 @@ struct Pad {
   bool operator==(const Pad&) const = default;
 };
 
+// x {K * C, H, W}, scales {K} -> {C, H, W}: the sum over k of scales[k] times channels k * C ..
+// (k + 1) * C - 1.
+struct ScaledSum {
+  bool operator==(const ScaledSum&) const = default;
+};
+
 // Half precision ends here: from here on numbers have at least the type of the parameters.
 struct Widen {
   bool operator==(const Widen&) const = default;
 };
 
-using Operation = std::variant<Convolution, Linear, BatchNorm, GroupNorm, InstanceNorm, Relu, Clip,
-                               LeakyRelu, PRelu, Quantize, Binary, Concat, Slice, Pool, Mean,
-                               Reshape, Transpose, SpaceToDepth, DepthToSpace, Pad, Widen>;
+using Operation =
+    std::variant<Convolution, Linear, BatchNorm, GroupNorm, InstanceNorm, Relu, Clip, LeakyRelu,
+                 PRelu, Quantize, Binary, Concat, Slice, Pool, Mean, Reshape, Transpose,
+                 SpaceToDepth, DepthToSpace, Pad, ScaledSum, Widen>;
 
 }  // namespace lowbit::graph

@@ -183,6 +183,15 @@ Dims shape_of(const Transpose& op, InputDims in) {
   return y;
 }
 
+Dims shape_of(const ScaledSum&, InputDims in) {
+  Dims y = in[0];
+  check_channels(y);
+  if (in[1].size() != 1 || y[0] % in[1][0] != 0)
+    throw core::usage_error("scales {} do not divide {}", dims_text(in[1]), dims_text(y));
+  y[0] /= in[1][0];
+  return y;
+}
+
 Dims shape_of(const Widen&, InputDims in) {
   return in[0];
 }

@@ -31,6 +31,7 @@ Dims shape_of(const Transpose& op, InputDims in);
 Dims shape_of(const SpaceToDepth& op, InputDims in);
 Dims shape_of(const DepthToSpace& op, InputDims in);
 Dims shape_of(const Pad& op, InputDims in);
+Dims shape_of(const ScaledSum& op, InputDims in);
 Dims shape_of(const Widen& op, InputDims in);
 
 }  // namespace lowbit::graph

@@ -21,7 +21,6 @@ struct ShortcutStep {
 // An order keyword: a new one is a row of the table in block_order.cpp.
 struct OrderRow {
   config::BlockOrder order;
-  const char* name;
   std::vector<Op> unit;                // around each convolution of the block
   std::vector<ShortcutStep> shortcut;  // around the 1x1 convolution of the shortcut
   // What `fix` with `origin` does: the activation that ends the branch moves behind the sum with
@@ -32,7 +31,8 @@ struct OrderRow {
   int64_t norm_width(int64_t in, int64_t out) const;
 };
 
-// The row of `order`; none is an Error (usage) that lists them.
-const OrderRow& order_row(config::BlockOrder order);
+// The row of options.order. An Error (usage) lists the orders of the family where it has no such
+// one.
+const OrderRow& order_row(const config::ModelOptions& options);
 
 }  // namespace lowbit::models

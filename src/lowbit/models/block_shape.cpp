@@ -1,8 +1,6 @@
 #include "lowbit/models/block_shape.h"
 
 #include "lowbit/core/error.h"
-#include "lowbit/nn/prone_conv.h"
-#include "lowbit/nn/quant_conv.h"
 
 namespace lowbit::models {
 namespace {
@@ -50,21 +48,6 @@ std::vector<UnitShape> unit_shapes(const BlockShape& shape, const config::ModelO
     units.erase(units.begin());
   }
   return units;
-}
-
-nn::LayerPtr make_unit_conv(const UnitShape& unit, const config::ModelOptions& options) {
-  if (unit.prone) return std::make_shared<nn::ProneConv>(unit.in, unit.out, unit.stride, options);
-  return std::make_shared<nn::QuantConv2d>(nn::ConvShape{.in = unit.in,
-                                                         .out = unit.out,
-                                                         .kernel = unit.kernel,
-                                                         .stride = unit.stride,
-                                                         .padding = unit.kernel / 2},
-                                           options);
-}
-
-nn::Conv2d& weighted_conv(nn::Layer& layer) {
-  if (auto* prone = dynamic_cast<nn::ProneConv*>(&layer)) return prone->conv();
-  return dynamic_cast<nn::Conv2d&>(layer);
 }
 
 }  // namespace lowbit::models

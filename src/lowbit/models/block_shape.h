@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "lowbit/config/model_options.h"
-#include "lowbit/nn/conv.h"
 
 namespace lowbit::models {
 
@@ -23,7 +22,7 @@ struct BlockShape {
 struct UnitShape {
   int number;  // 1, 2, 3: the place in the block, part of names in checkpoints
   int64_t in, out, kernel, stride;
-  bool prone = false;  // it becomes an nn::ProneConv
+  bool prone = false;  // its 3x3 convolution becomes reshapes and a point-wise one
 };
 
 // Keyword ReShapeResolution: resolution and width of a strided block change ahead of it, unless its
@@ -33,10 +32,5 @@ bool shrinks_before(const BlockShape& shape, const config::ModelOptions& options
 // The convolutions of a block. A first one that must not exist (keyword f0x0) in a bottleneck is an
 // Error (usage).
 std::vector<UnitShape> unit_shapes(const BlockShape& shape, const config::ModelOptions& options);
-
-nn::LayerPtr make_unit_conv(const UnitShape& unit, const config::ModelOptions& options);
-
-// The convolution that holds the weight of what make_unit_conv has made.
-nn::Conv2d& weighted_conv(nn::Layer& layer);
 
 }  // namespace lowbit::models

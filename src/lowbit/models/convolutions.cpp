@@ -3,34 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lowbit/models/evaluation.h"
-
 namespace lowbit::models {
 
-std::vector<ConvolutionCall> trace_convolutions(Network& network) {
-  std::vector<ConvolutionCall> calls;
-  const Evaluation evaluation(network);
-  const int64_t pixels = network.options().input_size;
-  network.probe(
-      torch::zeros({1, 3, pixels, pixels}),
-      [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor&) {
-        const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer);
-        if (!conv) return;
-        const torch::Tensor weight = layer.named_parameters(/*recurse=*/false)["weight"];
-        calls.push_back({layer.path(), x.sizes().vec(), weight.sizes().vec(), conv->shape()});
-      });
-  return calls;
-}
-
-std::string format_convolutions(const std::vector<ConvolutionCall>& calls) {
-  // No network here dilates.
-  constexpr int64_t dilation = 1;
+std::string format_convolutions(const graph::Graph& graph) {
   std::string lines;
-  for (const ConvolutionCall& call : calls)
+  for (const graph::Node& node : graph.nodes) {
+    const auto* conv = std::get_if<graph::Convolution>(&node.operation);
+    if (!conv) continue;
+    const graph::Dims &input = graph.value(node.inputs[0]).type.dims,
+                      &weight = graph.value(node.inputs[1]).type.dims;
     lines += fmt::format(
-        "{} input [{}] weight [{}] kernel {}x{} stride {} padding {} dilation {} groups {}\n",
-        call.name, fmt::join(call.input, ", "), fmt::join(call.weight, ", "), call.shape.kernel,
-        call.shape.kernel, call.shape.stride, call.shape.padding, dilation, call.shape.groups);
+        "{} input [1, {}] weight [{}] kernel {}x{} stride {} padding {} dilation {} groups {}\n",
+        graph.name_of(node), fmt::join(input, ", "), fmt::join(weight, ", "), weight[2], weight[3],
+        conv->stride.height, conv->padding.top, conv->dilation.height, conv->groups);
+  }
   return lines;
 }
 

@@ -10,10 +10,10 @@
 #include <numeric>
 
 #include "lowbit/core/error.h"
+#include "lowbit/exec/compute.h"
 #include "lowbit/models/evaluation.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/quant/grouped_tensor.h"
-#include "lowbit/quant/probe.h"
 #include "lowbit/tensor/host_copy.h"
 
 namespace lowbit::models {
@@ -215,16 +215,17 @@ void measure_result(const quant::Quantizer& quantizer, const torch::Tensor& x, d
 
 // A quantizer with what a pass has given it, and what of it the device holds: all on the host.
 struct Observed {
+  std::string layer;
   const quant::Quantizer* quantizer;
   torch::Tensor x;          // row-major float32
   torch::Tensor level_num;  // [1]
   torch::Tensor clip;       // learned clip values; undefined: there are none
 };
 
-QuantizerStatistics statistics_of(const std::string& layer, const Observed& observed) {
+QuantizerStatistics statistics_of(const Observed& observed) {
   const quant::Quantizer& quantizer = *observed.quantizer;
   QuantizerStatistics result;
-  result.layer = layer;
+  result.layer = observed.layer;
   result.tag = quantizer.shape().tag;
   result.levels = observed.level_num.item<int64_t>();
   result.bits = bits_of_levels(result.levels);
@@ -252,14 +253,25 @@ torch::Tensor sample_of(const quant::Quantizer& quantizer, const torch::Tensor& 
   return torch::empty(part.sizes(), torch::dtype(torch::kFloat32).device(x.device())).copy_(part);
 }
 
+// In the order of the graph's nodes.
 std::vector<Observed> observe(Network& network, const torch::Tensor& images) {
-  std::vector<Observed> observed;
+  std::map<const graph::Node*, Observed> observed;
   const Evaluation evaluation(network);
-  const quant::ProbeScope scope([&](const quant::Quantizer& quantizer, const torch::Tensor& x) {
-    observed.push_back({&quantizer, sample_of(quantizer, x), {}, {}});
-  });
-  network.probe(images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {});
-  return observed;
+  network.probe(images, exec::Arithmetic::floats,
+                [&](const graph::Node& node, const torch::Tensor& x, const torch::Tensor&) {
+                  const auto* op = std::get_if<graph::Quantize>(&node.operation);
+                  if (!op) return;
+                  const std::string& name = network.graph().name_of(node);
+                  const quant::Quantizer* quantizer = network.quantizer(name);
+                  observed[&node] = {name.substr(0, name.rfind('.')),
+                                     quantizer,
+                                     sample_of(*quantizer, exec::quantizer_input(*op, x)),
+                                     {},
+                                     {}};
+                });
+  std::vector<Observed> result;
+  for (auto& [node, each] : observed) result.push_back(std::move(each));
+  return result;
 }
 
 // Brings it all to the host at once.
@@ -292,17 +304,11 @@ const char* tag_name(config::Tag tag) {
 
 std::vector<QuantizerStatistics> layer_statistics(Network& network, const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
-  std::map<const quant::Quantizer*, std::string> layer_of;
-  for (nn::QuantLayer* layer : network.quant_layers())
-    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot})
-      if (layer->quantizer(tag)) layer_of[layer->quantizer(tag).get()] = layer->layer_path();
-
-  std::vector<QuantizerStatistics> result;
-  if (layer_of.empty()) return result;
+  if (network.quantizers().empty()) return {};
   std::vector<Observed> observed = observe(network, images);
   fetch(observed);
-  for (const Observed& each : observed)
-    result.push_back(statistics_of(layer_of[each.quantizer], each));
+  std::vector<QuantizerStatistics> result;
+  for (const Observed& each : observed) result.push_back(statistics_of(each));
   return result;
 }
 

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 
-#include "lowbit/nn/conv.h"
+#include "lowbit/config/methods.h"
+#include "lowbit/models/families/network_graph.h"
 #include "lowbit/quant/factory.h"
 
 namespace lowbit::models {
@@ -21,62 +22,19 @@ void append_state(const torch::nn::Module& module, const std::string& prefix,
     append_state(*item.value(), prefix + item.key() + ".", state);
 }
 
-// "order cbas, " or, where there is none to choose, "".
-std::string order_text(const config::ModelOptions& options) {
-  const char* name = nullptr;
-  switch (options.order) {
-    case config::BlockOrder::cbas:
-      name = "cbas";
-      break;
-    case config::BlockOrder::cbsa:
-      name = "cbsa";
-      break;
-    case config::BlockOrder::cabs:
-      name = "cabs";
-      break;
-    case config::BlockOrder::bacs:
-      name = "bacs";
-      break;
-    case config::BlockOrder::bcas:
-      name = "bcas";
-      break;
-    case config::BlockOrder::none:
-      break;
-  }
-  switch (options.unit_order) {
-    case config::UnitOrder::bac:
-      name = "bac";
-      break;
-    case config::UnitOrder::cba:
-      name = "cba";
-      break;
-    case config::UnitOrder::abc:
-      name = "abc";
-      break;
-    case config::UnitOrder::none:
-      break;
-  }
-  return name ? fmt::format("order {}, ", name) : "";
-}
-
-const char* method_name(config::Method method) {
-  switch (method) {
-    case config::Method::dorefa:
-      return "dorefa";
-    case config::Method::pact:
-      return "pact";
-    case config::Method::lsq:
-      return "lsq";
-    case config::Method::non_uniform:
-      return "non-uniform";
-    case config::Method::lq:
-      return "lq";
-    case config::Method::xnor:
-      return "xnor";
-    case config::Method::none:
-      break;
-  }
-  return "none";
+// Layers without an entry are quantized as the options say.
+graph::Graph quantized(const graph::Graph& structure, const config::ModelOptions& options,
+                       std::vector<passes::LayerQuantization>& layers) {
+  layers.resize(quantizable_layers(structure).size(), {options.fm, options.wt, options.ot});
+  return passes::insert_quantizers(
+      structure, layers,
+      {.batch_size = options.batch_size,
+       .input_size = options.input_size,
+       .padding_after_quant = options.padding_after_quant,
+       .keeps_zero = [](const graph::Quantize& q) {
+         return quant::make_quantizer({q.tag, q.shape, q.batch_size, q.input_size}, q.options)
+             ->keeps_zero();
+       }});
 }
 
 std::string level_text(const LevelRange& levels) {
@@ -92,14 +50,42 @@ std::vector<NamedTensor> state_of(const torch::nn::Module& module) {
   return state;
 }
 
-torch::Tensor Network::forward(const torch::Tensor& images) {
-  count_forward();
-  return logits(images);
+Network::Network(const config::ModelOptions& options)
+    : Network(options, network_graph(options, image_of(options))) {}
+
+Network::Network(const config::ModelOptions& options, graph::Graph structure)
+    : Network(options, std::move(structure), {}) {}
+
+Network::Network(const config::ModelOptions& options, graph::Graph structure,
+                 Quantization quantization)
+    : GraphModule(quantized(structure, options, quantization)),
+      options_(options),
+      structure_(std::move(structure)),
+      quantization_(std::move(quantization)) {
+  list_quant_layers();
+}
+
+void Network::list_quant_layers() {
+  const graph::Uses uses(structure_);
+  const std::vector<size_t> nodes = quantizable_layers(structure_);
+  quant_layers_.assign(nodes.size(), {});
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const graph::Node& node = structure_.nodes[nodes[i]];
+    QuantLayer& layer = quant_layers_[i];
+    layer.name_ = structure_.name_of(node);
+    layer.weight_ = tensor(structure_.value(source_parameter(uses, node.inputs[1])->value).name);
+    for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot}) {
+      if (!passes::can_quantize(node.operation, tag)) continue;
+      layer.places_[static_cast<size_t>(tag)] = {
+          .quantizer = quantizer(passes::quantizer_name(layer.name_, tag)),
+          .options = quantization_[i].tag(tag)};
+    }
+  }
 }
 
 LevelRange Network::levels(config::Tag tag) const {
   LevelRange range;
-  for (const quant::Quantizer* quantizer : quantizers_) {
+  for (const quant::Quantizer* quantizer : quantizers()) {
     if (quantizer->shape().tag != tag) continue;
     const int levels = quantizer->level_num().item<int>();
     range.fewest = range.most == 0 ? levels : std::min(range.fewest, levels);
@@ -113,149 +99,90 @@ std::string Network::description() const {
     const LevelRange range = levels(tag);
     if (range.most == 0) return "full precision";
     std::set<std::string> methods;
-    for (const quant::Quantizer* quantizer : quantizers_)
-      if (quantizer->shape().tag == tag) methods.insert(method_name(quantizer->options().method));
+    for (const quant::Quantizer* quantizer : quantizers())
+      if (quantizer->shape().tag == tag)
+        methods.insert(config::row_of(quantizer->options().method).name);
     return fmt::format("{} levels ({})", level_text(range), fmt::join(methods, ", "));
   };
-  std::string text = fmt::format(
-      "{}: {}width {:g}, {} classes, {} x {} pixels; weights {}, activations {}", options_.name,
-      order_text(options_), options_.width_alpha, options_.num_classes, options_.input_size,
-      options_.input_size, precision(config::Tag::wt), precision(config::Tag::fm));
+  const std::string order = order_name(options_);
+  std::string text =
+      fmt::format("{}: {}width {:g}, {} classes, {} x {} pixels; weights {}, activations {}",
+                  options_.name, order.empty() ? "" : "order " + order + ", ", options_.width_alpha,
+                  options_.num_classes, options_.input_size, options_.input_size,
+                  precision(config::Tag::wt), precision(config::Tag::fm));
   if (options_.ot.enable) text += fmt::format(", outputs {}", precision(config::Tag::ot));
   return text;
 }
 
-void Network::to(torch::Device device, torch::Dtype type, bool non_blocking) {
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> integers;  // with what they are to hold
-  const auto note = [&](const torch::Tensor& tensor) {
-    if (at::isIntegralType(tensor.scalar_type(), /*includeBool=*/true))
-      integers.emplace_back(tensor, tensor.detach().to(device));
-  };
-  for (const torch::Tensor& parameter : parameters()) note(parameter);
-  for (const torch::Tensor& buffer : buffers()) note(buffer);
-  Module::to(device, type, non_blocking);
-  for (auto& [tensor, value] : integers) tensor.set_data(value);
-}
-
 std::string Network::quantizer_trouble() const {
-  for (const nn::QuantLayer* layer : quant_layers_)
+  for (const QuantLayer& layer : quant_layers_)
     for (const config::Tag tag : {config::Tag::fm, config::Tag::wt, config::Tag::ot}) {
       const std::string trouble =
-          layer->quantizer(tag) ? layer->quantizer(tag)->trouble() : std::string();
-      if (!trouble.empty()) return fmt::format("layer '{}': {}", layer->layer_path(), trouble);
+          layer.quantizer(tag) ? layer.quantizer(tag)->trouble() : std::string();
+      if (!trouble.empty()) return fmt::format("layer '{}': {}", layer.name(), trouble);
     }
   return "";
 }
 
-void Network::use_channels_last() {
-  for (nn::Layer* layer : layers_)
-    if (auto* conv = dynamic_cast<nn::Conv2d*>(layer)) conv->use_channels_last();
-}
-
 torch::Tensor Network::quantization_loss() const {
   torch::Tensor sum;
-  for (const quant::Quantizer* quantizer : quantizers_)
+  for (const quant::Quantizer* quantizer : quantizers())
     if (quantizer->loss().defined())
       sum = sum.defined() ? sum + quantizer->loss() : quantizer->loss();
   return sum;
 }
 
 void Network::set_proxquant(double p) {
-  for (quant::Quantizer* quantizer : quantizers_) quantizer->set_proxquant(p);
+  for (quant::Quantizer* quantizer : quantizers()) quantizer->set_proxquant(p);
 }
 
-nn::QuantLayer::Change Network::requantize(size_t layer, config::Tag tag,
-                                           const config::QuantOptions& options) {
-  nn::QuantLayer::Change change = quant_layers_.at(layer)->requantize(tag, options);
-  if (change.replaced) collect_modules();
+Network::Change Network::requantize(const std::vector<Requantization>& changes) {
+  Quantization next = quantization_;
+  for (const Requantization& change : changes)
+    next.at(change.layer).tag(change.tag) = change.options;
+  Change change = replace_graph(quantized(structure_, options_, next));
+  quantization_ = std::move(next);
+  list_quant_layers();
   return change;
 }
 
 std::vector<std::pair<std::string, std::string>> Network::follow_options(
     const std::set<std::string>& loaded) {
   std::vector<std::pair<std::string, std::string>> changed;
-  for (const auto& item : named_modules(/*name_prefix=*/"", /*include_self=*/false)) {
-    auto* quantizer = dynamic_cast<quant::Quantizer*>(item.value().get());
-    if (!quantizer) continue;
-    std::string change = quantizer->follow_options(loaded.contains(item.key() + ".clip_val"));
-    if (!change.empty()) changed.emplace_back(item.key(), std::move(change));
+  for (const graph::ValueId id : graph().state) {
+    const std::string& name = graph().value(id).name;
+    quant::Quantizer* const method = quantizer(name);
+    std::string change = method ? method->follow_options(loaded.contains(name + ".clip_val")) : "";
+    if (!change.empty()) changed.emplace_back(name, std::move(change));
   }
   return changed;
 }
 
 void Network::restart_quantizers() {
   const torch::NoGradGuard no_grad;
-  for (quant::Quantizer* quantizer : quantizers_) {
+  for (quant::Quantizer* quantizer : quantizers()) {
     const auto start = quant::make_quantizer(quantizer->shape(), quantizer->options());
     const std::vector<NamedTensor> from = state_of(*start), to = state_of(*quantizer);
     for (size_t i = 0; i < to.size(); ++i) torch::Tensor(to[i].tensor).copy_(from[i].tensor);
   }
 }
 
-void Network::probe(const torch::Tensor& images, const nn::Layer::Probe& probe,
-                    const quant::Quantizer::Probe* quantizer_probe) {
+void Network::probe(const torch::Tensor& images, exec::Arithmetic arithmetic, const Probe& probe) {
   const torch::NoGradGuard no_grad;
-  const auto probe_all = [this](const nn::Layer::Probe* of_layers,
-                                const quant::Quantizer::Probe* of_quantizers) {
-    for (nn::Layer* layer : layers_) layer->set_probe(of_layers);
-    for (quant::Quantizer* quantizer : quantizers_) quantizer->set_probe(of_quantizers);
-  };
-  probe_all(&probe, quantizer_probe);
-  try {
-    logits(images);
-  } catch (...) {
-    probe_all(nullptr, nullptr);
-    throw;
-  }
-  probe_all(nullptr, nullptr);
+  run(images, arithmetic, &probe);
 }
 
 std::string Network::first_non_finite_layer(const torch::Tensor& images) {
   std::string found;
-  probe(images, [&](const nn::Layer& layer, const torch::Tensor&, const torch::Tensor& y) {
-    if (found.empty() && !torch::isfinite(y).all().item<bool>()) found = layer.path();
-  });
+  probe(images, exec::Arithmetic::whole_numbers,
+        [&](const graph::Node& node, const torch::Tensor&, const torch::Tensor& y) {
+          if (!found.empty() || torch::isfinite(y).all().item<bool>()) return;
+          found = graph().name_of(node);
+          // A layer has its quantizers.
+          if (std::holds_alternative<graph::Quantize>(node.operation))
+            found.erase(found.rfind('.'));
+        });
   return found;
-}
-
-void Network::modules_are_complete() {
-  collect_modules();
-}
-
-void Network::collect_modules() {
-  layers_.clear();
-  quant_layers_.clear();
-  quantizers_.clear();
-  batch_norms_.clear();
-  for (const auto& item : named_modules(/*name_prefix=*/"", /*include_self=*/false)) {
-    torch::nn::Module* module = item.value().get();
-    if (auto* layer = dynamic_cast<nn::Layer*>(module)) {
-      layer->set_path(item.key());
-      layers_.push_back(layer);
-    }
-    if (auto* norm = dynamic_cast<nn::BatchNorm*>(module)) batch_norms_.push_back(norm);
-    if (auto* quantizer = dynamic_cast<quant::Quantizer*>(module)) quantizers_.push_back(quantizer);
-    if (auto* layer = dynamic_cast<nn::QuantLayer*>(module)) quant_layers_.push_back(layer);
-  }
-}
-
-// All counters of a kind in one operation: on a GPU one launch instead of one for each layer.
-void Network::count_forward() {
-  const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> once, twice, batches;
-  const auto add = [](const std::vector<torch::Tensor>& counters, int64_t amount) {
-    if (!counters.empty()) torch::_foreach_add_(counters, amount);
-  };
-  for (const quant::Quantizer* quantizer : quantizers_)
-    if (is_training() || quantizer->counts_evaluation())
-      (is_training() && quantizer->counts_training_twice() ? twice : once)
-          .push_back(quantizer->iteration());
-  add(once, 1);
-  add(twice, 2);
-  if (!is_training()) return;
-  for (const nn::BatchNorm* norm : batch_norms_)
-    if (norm->batches_to_count().defined()) batches.push_back(norm->batches_to_count());
-  add(batches, 1);
 }
 
 }  // namespace lowbit::models

@@ -1,18 +1,17 @@
-// What every network is to the training loop, to checkpoints and to reports.
+// What a network is to the training loop, to checkpoints and to reports.
 #pragma once
 
-#include <torch/nn/module.h>
-
+#include <array>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lowbit/config/model_options.h"
-#include "lowbit/nn/layer.h"
-#include "lowbit/nn/norm.h"
-#include "lowbit/nn/quant_layer.h"
+#include "lowbit/exec/graph_module.h"
+#include "lowbit/passes/insert_quantizers.h"
 
 namespace lowbit::models {
 
@@ -30,40 +29,62 @@ struct LevelRange {
   int fewest = 0, most = 0;
 };
 
-class Network : public torch::nn::Module {
+// A convolution or linear layer that policies count.
+class QuantLayer {
  public:
-  // images [B, 3, H, W] -> logits [B, classes]. The type of the images is that of the arithmetic:
-  // float64 needs a float64 network (to(torch::kFloat64)), float32, float16 and bfloat16 one in
-  // float32. Logits are float64 or float32. Counts the pass (iteration, num_batches_tracked).
-  // Never waits for the device: may be captured as a CUDA graph.
-  torch::Tensor forward(const torch::Tensor& images);
+  // Dotted, as in checkpoints.
+  const std::string& name() const { return name_; }
+  // The master: of a convolution [O, I / groups, kh, kw], of a linear layer [O, I].
+  const torch::Tensor& weight() const { return weight_; }
+  // Null where the tag is not enabled or the layer can have no such quantizer.
+  quant::Quantizer* quantizer(config::Tag tag) const { return place(tag).quantizer; }
+  // The options of the tag's quantizer, enabled or not; null where the layer can have none.
+  const config::QuantOptions* quant_options(config::Tag tag) const {
+    return place(tag).options ? &*place(tag).options : nullptr;
+  }
+
+ private:
+  friend class Network;
+  struct Place {
+    quant::Quantizer* quantizer = nullptr;
+    std::optional<config::QuantOptions> options;
+  };
+  const Place& place(config::Tag tag) const { return places_[static_cast<size_t>(tag)]; }
+
+  std::string name_;
+  torch::Tensor weight_;
+  std::array<Place, 3> places_;  // by tag
+};
+
+// The graph that options describe, with its quantizers, running and training. Images are
+// [B, 3, H, W], logits [B, classes], float64 or float32.
+class Network : public exec::GraphModule {
+ public:
+  // Weights are drawn from torch's default generator of the CPU (torch::manual_seed). An unknown
+  // name, or options that the family cannot have, are an Error (usage). No policy is applied:
+  // make_network().
+  explicit Network(const config::ModelOptions& options);
+  // Of another graph without quantizers, which `options` quantize.
+  Network(const config::ModelOptions& options, graph::Graph structure);
 
   const config::ModelOptions& options() const { return options_; }
+  // graph() without its quantizers.
+  const graph::Graph& structure() const { return structure_; }
   // One line for logs: name, structure, levels (those of levels()).
   std::string description() const;
   // Of the quantizers of the tag, as they run. Waits for the device.
   LevelRange levels(config::Tag tag) const;
 
   // Every convolution and linear layer that can be quantized, in the order of checkpoints; the
-  // place is the index that policy files use. Those forced to full precision are among them.
-  const std::vector<nn::QuantLayer*>& quant_layers() const { return quant_layers_; }
-  // All layers, in the order of checkpoints.
-  const std::vector<nn::Layer*>& layers() const { return layers_; }
-  // Those that exist, of quant_layers() in order: activation, weight, output.
-  const std::vector<quant::Quantizer*>& quantizers() const { return quantizers_; }
+  // place is the index that policy files use. Those forced to full precision are among them. Valid
+  // until a quantizer is replaced.
+  const std::vector<QuantLayer>& quant_layers() const { return quant_layers_; }
 
   std::vector<NamedTensor> state() const { return state_of(*this); }
-
-  // As in torch::nn::Module, except that integers (counters, codes) stay integers.
-  using torch::nn::Module::to;
-  void to(torch::Device device, torch::Dtype type, bool non_blocking = false) override;
 
   // What the first quantizer that has met with trouble in training says, with the name of its
   // layer, for a warning; "" if there is none. Waits for the device.
   std::string quantizer_trouble() const;
-
-  // Lays convolution weights out as channels-last; images should be then, too.
-  void use_channels_last();
 
   // What the quantizers of the last forward pass add to the training loss, a scalar; undefined
   // where none does.
@@ -72,9 +93,15 @@ class Network : public torch::nn::Module {
   // Of every quantizer: quant::Quantizer::set_proxquant.
   void set_proxquant(double p);
 
-  // Gives a quantizer of quant_layers()[layer] other options: nn::QuantLayer::requantize.
-  nn::QuantLayer::Change requantize(size_t layer, config::Tag tag,
-                                    const config::QuantOptions& options);
+  // Other options for a quantizer of quant_layers()[layer], where quant_options() is not null.
+  struct Requantization {
+    size_t layer;
+    config::Tag tag;
+    config::QuantOptions options;
+  };
+  // GraphModule::replace_graph.
+  Change requantize(const std::vector<Requantization>& changes);
+
   // quant::Quantizer::follow_options of all, after the entries `loaded` of state() came from a
   // checkpoint: the name of each quantizer that had to change, and what it says.
   std::vector<std::pair<std::string, std::string>> follow_options(
@@ -82,31 +109,24 @@ class Network : public torch::nn::Module {
   // Lets every quantizer start anew, as its options say.
   void restart_quantizers();
 
-  // A forward pass without gradient, in the present mode (statistics change in training) and not
-  // counted, of which `probe` sees every layer, in the order of computation, and `quantizer_probe`,
-  // if there is one, every quantizer.
-  void probe(const torch::Tensor& images, const nn::Layer::Probe& probe,
-             const quant::Quantizer::Probe* quantizer_probe = nullptr);
+  // A pass without gradient, in the present mode (statistics change in training) and not counted,
+  // seen by `probe`.
+  void probe(const torch::Tensor& images, exec::Arithmetic arithmetic, const Probe& probe);
 
   // The name of the first layer, in the order of computation, whose output for these images is not
   // finite; "" if none. Runs a pass as probe() does.
   std::string first_non_finite_layer(const torch::Tensor& images);
 
- protected:
-  explicit Network(const config::ModelOptions& options) : options_(options) {}
-  virtual torch::Tensor logits(const torch::Tensor& images) = 0;
-  // The constructor of a network ends with it, when all modules are registered.
-  void modules_are_complete();
-
  private:
-  void count_forward();
-  void collect_modules();
+  using Quantization = std::vector<passes::LayerQuantization>;
+  Network(const config::ModelOptions& options, graph::Graph structure, Quantization quantization);
+
+  void list_quant_layers();
 
   config::ModelOptions options_;
-  std::vector<nn::Layer*> layers_;
-  std::vector<nn::QuantLayer*> quant_layers_;
-  std::vector<quant::Quantizer*> quantizers_;
-  std::vector<nn::BatchNorm*> batch_norms_;
+  graph::Graph structure_;
+  Quantization quantization_;  // by layer
+  std::vector<QuantLayer> quant_layers_;
 };
 
 }  // namespace lowbit::models

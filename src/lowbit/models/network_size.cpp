@@ -20,9 +20,10 @@ int64_t bits_of_levels(int64_t levels) {
   return std::bit_width(static_cast<uint64_t>(std::max<int64_t>(2, levels) - 1));
 }
 
-int64_t parameter_count(const torch::nn::Module& module) {
+int64_t parameter_count(const Network& network, const std::string& prefix) {
   int64_t count = 0;
-  for (const NamedTensor& entry : state_of(module)) {
+  for (const NamedTensor& entry : network.state()) {
+    if (!entry.name.starts_with(prefix)) continue;
     const std::string leaf = entry.name.substr(entry.name.rfind('.') + 1);
     // Counters serve training alone.
     if (leaf == "iteration" || leaf == "level_num" || leaf == "num_batches_tracked") continue;
@@ -33,11 +34,11 @@ int64_t parameter_count(const torch::nn::Module& module) {
 
 NetworkSize network_size(const Network& network) {
   NetworkSize size{};
-  size.parameters = parameter_count(network);
+  size.parameters = parameter_count(network, "");
   size.float_bytes = size.packed_bytes = size.parameters * kFloatBits / 8;
-  for (nn::QuantLayer* layer : network.quant_layers()) {
-    const int64_t weights = layer->weight().numel();
-    const int64_t bits = bits_of(layer->quantizer(config::Tag::wt).get());
+  for (const QuantLayer& layer : network.quant_layers()) {
+    const int64_t weights = layer.weight().numel();
+    const int64_t bits = bits_of(layer.quantizer(config::Tag::wt));
     size.packed_bytes += (weights * bits + 7) / 8 - weights * kFloatBits / 8;
   }
   return size;

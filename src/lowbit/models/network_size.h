@@ -16,8 +16,8 @@ struct NetworkSize {
 
 NetworkSize network_size(const Network& network);
 
-// NetworkSize::parameters of a part of a network.
-int64_t parameter_count(const torch::nn::Module& module);
+// NetworkSize::parameters of the entries whose names begin so.
+int64_t parameter_count(const Network& network, const std::string& prefix);
 
 // Bits that a value takes: ceil(log2(levels)) of a quantizer, 32 without one (null). Waits for the
 // device.

@@ -194,7 +194,8 @@ void run_record(const Json& record, const ToleranceTable& table, const ParityRun
 
   network->eval();
   const torch::NoGradGuard no_grad;
-  result.eval_logits = logits_error(network->forward(batch.images), record.at("eval_logits"));
+  result.eval_logits = logits_error(network->forward(batch.images, exec::Arithmetic::whole_numbers),
+                                    record.at("eval_logits"));
   result.state = summary_error(by_name(state), record.at("state_after"));
   judge(allowed, result);
 }

@@ -32,29 +32,24 @@ std::vector<size_t> layers_of_block(const config::PolicyBlock& block, const Netw
   return layers;
 }
 
-// Adds what happened to `effect`; whether any quantizer is there to be changed.
-bool apply(Network& network, size_t index, config::Tag tag, const config::PolicyBlock& block,
-           PolicyEffect& effect) {
-  const nn::QuantLayer& layer = *network.quant_layers()[index];
-  if (!layer.quant_options(tag)) return false;
-  const config::QuantOptions options =
-      config::changed(*layer.quant_options(tag), tag, block.changes);
-  const bool acts = options.enable || layer.quantizer(tag);
+void apply(Network& network, const config::PolicyBlock& block, PolicyEffect& effect) {
+  bool acts = false;
+  std::vector<Network::Requantization> changes;
+  for (const size_t index : layers_of_block(block, network))
+    for (const config::Tag tag : block.tags) {
+      const QuantLayer& layer = network.quant_layers()[index];
+      if (!layer.quant_options(tag)) continue;
+      changes.push_back(
+          {index, tag, config::changed(*layer.quant_options(tag), tag, block.changes)});
+      acts |= changes.back().options.enable || layer.quantizer(tag);
+    }
   try {
-    const nn::QuantLayer::Change change = network.requantize(index, tag, options);
+    const Network::Change change = network.requantize(changes);
     effect.replaced |= change.replaced;
     effect.started.insert(effect.started.end(), change.started.begin(), change.started.end());
   } catch (core::Error& error) {
-    const config::Argument& last = block.changes.back().name;
-    throw config::at(error, last);
+    throw config::at(error, block.changes.back().name);
   }
-  return acts;
-}
-
-void apply(Network& network, const config::PolicyBlock& block, PolicyEffect& effect) {
-  bool acts = false;
-  for (const size_t index : layers_of_block(block, network))
-    for (const config::Tag tag : block.tags) acts |= apply(network, index, tag, block, effect);
   if (!acts)
     core::warn_once(
         fmt::format("{}: this block of the policy has no effect: none of its "

@@ -8,8 +8,6 @@
 #include <numeric>
 
 #include "lowbit/core/table.h"
-#include "lowbit/models/evaluation.h"
-#include "lowbit/nn/conv.h"
 
 namespace lowbit::models {
 namespace {
@@ -20,37 +18,27 @@ int64_t product(const std::vector<int64_t>& sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
 }
 
-std::vector<int64_t> without_batch(const torch::Tensor& x) {
-  return x.sizes().slice(1).vec();
-}
-
-// Whether it has a matrix or kernels to multiply with.
-bool multiplies(const nn::Layer& layer) {
-  const auto own = layer.named_parameters(/*recurse=*/false);
-  const torch::Tensor* weight = own.find("weight");
-  return weight && weight->dim() >= 2;
-}
-
-LayerSummary summary_of(const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
+LayerSummary summary_of(const Network& network, const graph::Node& layer,
+                        const graph::Parameter& weight) {
+  const graph::Graph& graph = network.structure();
+  const auto dims = [&](graph::ValueId id) { return graph.value(id).type.dims; };
   LayerSummary result{};
-  result.name = layer.path();
+  result.name = graph.name_of(layer);
+  result.input = dims(layer.inputs[0]);
+  result.output = dims(layer.output);
+  result.weight = dims(weight.value);
   result.kind = "linear";
   result.stride = 1;
-  if (const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer)) {
-    const nn::ConvShape& shape = conv->shape();
-    result.kind = conv_kind(shape.groups, shape.in, shape.out);
-    result.stride = conv->shape().stride;
+  if (const auto* conv = std::get_if<graph::Convolution>(&layer.operation)) {
+    result.kind = conv_kind(conv->groups, result.input[0], result.output[0]);
+    result.stride = conv->stride.height;
   }
-  const auto* quantized = dynamic_cast<const nn::QuantLayer*>(&layer);
   const auto bits = [&](config::Tag tag) {
-    return bits_of(quantized ? quantized->quantizer(tag).get() : nullptr);
+    return bits_of(network.quantizer(passes::quantizer_name(result.name, tag)));
   };
   result.weight_bits = bits(config::Tag::wt);
   result.activation_bits = bits(config::Tag::fm);
-  result.input = without_batch(x);
-  result.output = without_batch(y);
-  result.weight = layer.named_parameters(/*recurse=*/false)["weight"].sizes().vec();
-  result.parameters = parameter_count(layer);
+  result.parameters = parameter_count(network, result.name + ".");
   // Each output of a channel takes one product with each weight of the channel.
   const int64_t pixels = product(result.output) / result.output.front();
   result.multiply_accumulates = product(result.weight) * pixels;
@@ -117,14 +105,13 @@ Costs NetworkSummary::multiply_accumulates() const {
   return result;
 }
 
-NetworkSummary summarize(Network& network) {
+NetworkSummary summarize(const Network& network) {
   NetworkSummary result{};
-  const Evaluation evaluation(network);
-  const int64_t pixels = network.options().input_size;
-  network.probe(torch::zeros({1, 3, pixels, pixels}),
-                [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
-                  if (multiplies(layer)) result.layers.push_back(summary_of(layer, x, y));
-                });
+  const graph::Graph& graph = network.structure();
+  const graph::Uses uses(graph);
+  for (const graph::Node& node : graph.nodes)
+    if (precision_of(node.operation))
+      result.layers.push_back(summary_of(network, node, *source_parameter(uses, node.inputs[1])));
   result.size = network_size(network);
   result.other_parameters = result.size.parameters;
   for (const LayerSummary& layer : result.layers) result.other_parameters -= layer.parameters;

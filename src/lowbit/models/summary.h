@@ -33,8 +33,7 @@ struct NetworkSummary {
   Costs multiply_accumulates() const;
 };
 
-// Runs one image through the network, in evaluation and not counted.
-NetworkSummary summarize(Network& network);
+NetworkSummary summarize(const Network& network);
 
 // The layers as a table of aligned columns, then the totals. Lines end with a newline.
 std::string format_summary(const NetworkSummary& summary);

@@ -61,11 +61,4 @@ torch::Tensor depth_to_space(const torch::Tensor& x, int64_t cell) {
                           [&] { return channels_to_cells(x, cell); });
 }
 
-SpaceToDepthConv::SpaceToDepthConv(int64_t cell, LayerPtr conv)
-    : cell_(cell), conv_(register_module("conv", std::move(conv))) {}
-
-torch::Tensor SpaceToDepthConv::compute(const torch::Tensor& x) {
-  return conv_->forward(space_to_depth(x, cell_));
-}
-
 }  // namespace lowbit::nn

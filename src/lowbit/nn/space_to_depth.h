@@ -1,7 +1,7 @@
 // Reshapes between pixels and channels that lose nothing.
 #pragma once
 
-#include "lowbit/nn/layer.h"
+#include <torch/types.h>
 
 namespace lowbit::nn {
 
@@ -12,19 +12,5 @@ torch::Tensor space_to_depth(const torch::Tensor& x, int64_t cell);
 
 // The exact inverse: [B, C * cell * cell, H, W] -> [B, C, H * cell, W * cell].
 torch::Tensor depth_to_space(const torch::Tensor& x, int64_t cell);
-
-// space_to_depth, then the convolution, which is the child `conv`. https://arxiv.org/abs/2003.13630
-// has it as a stem.
-class SpaceToDepthConv : public Layer {
- public:
-  SpaceToDepthConv(int64_t cell, LayerPtr conv);
-
- protected:
-  torch::Tensor compute(const torch::Tensor& x) override;
-
- private:
-  int64_t cell_;
-  LayerPtr conv_;
-};
 
 }  // namespace lowbit::nn

@@ -93,14 +93,15 @@ class QuantizerInserter {
     if (options.fm.enable) {
       const Quantize quantizer = quantize(Tag::fm, options.fm, {1, dims(x)[0], 1, 1});
       if (conv) x = padded(name, quantizer, *conv, x);
-      x = add_quantizer(name + ".quant_activation", quantizer, x);
+      x = add_quantizer(quantizer_name(name, Tag::fm), quantizer, x);
     }
     if (options.wt.enable)
-      weight = add_quantizer(name + ".quant_weight", quantize(Tag::wt, options.wt, shape), weight);
+      weight = add_quantizer(quantizer_name(name, Tag::wt), quantize(Tag::wt, options.wt, shape),
+                             weight);
     const ValueId y = layer.output;
     graph_.nodes.push_back(std::move(layer));
     if (conv && options.ot.enable)
-      quantized_[y] = add_quantizer(name + ".quant_output",
+      quantized_[y] = add_quantizer(quantizer_name(name, Tag::ot),
                                     quantize(Tag::ot, options.ot, {1, dims(y)[0], 1, 1}), y);
   }
 
@@ -126,6 +127,17 @@ class QuantizerInserter {
 };
 
 }  // namespace
+
+bool can_quantize(const graph::Operation& layer, Tag tag) {
+  return precision_of(layer) == graph::Precision::free &&
+         (tag != Tag::ot || std::holds_alternative<Convolution>(layer));
+}
+
+std::string quantizer_name(const std::string& layer, Tag tag) {
+  return layer + (tag == Tag::fm   ? ".quant_activation"
+                  : tag == Tag::wt ? ".quant_weight"
+                                   : ".quant_output");
+}
 
 Graph insert_quantizers(Graph graph, const std::vector<LayerQuantization>& layers,
                         const QuantizerPlacement& placement) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "lowbit/graph/graph.h"
@@ -11,7 +12,18 @@ namespace lowbit::passes {
 // How one layer is quantized: input, weight, output. What is not enabled has no quantizer.
 struct LayerQuantization {
   config::QuantOptions fm, wt, ot;
+
+  config::QuantOptions& tag(config::Tag t) {
+    return t == config::Tag::fm ? fm : t == config::Tag::wt ? wt : ot;
+  }
 };
+
+// Whether a layer of quantizable_layers() can have a quantizer of the tag: those of
+// Precision::full have none, linear layers none of their output.
+bool can_quantize(const graph::Operation& layer, config::Tag tag);
+
+// "LAYER.quant_weight"
+std::string quantizer_name(const std::string& layer, config::Tag tag);
 
 struct QuantizerPlacement {
   int64_t batch_size = 1;  // of a training step, for Quantize
@@ -23,8 +35,8 @@ struct QuantizerPlacement {
   std::function<bool(const graph::Quantize&)> keeps_zero;
 };
 
-// layers: one for each of quantizable_layers(graph), in that order. Those of Precision::full get no
-// quantizers, linear layers none of their output. Nodes are named after their layer:
+// layers: one for each of quantizable_layers(graph), in that order. What can_quantize() refuses
+// gets none. Nodes are named after their layer:
 //
 //   LAYER.pad               zeros around the input, where they are quantized, too
 //   LAYER.quant_activation  between the input and the layer

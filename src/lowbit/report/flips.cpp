@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kBatch = 100;
+constexpr auto kArithmetic = exec::Arithmetic::whole_numbers;
 
 // Relative folders are those of the run, wherever the report is made.
 void resolve(const fs::path& working_folder, std::string& path) {
@@ -104,8 +105,8 @@ Predictions predict(Images& images, models::Network& before, models::Network& af
     const train::Batch batch = images.at(first, std::min(kBatch, images.size() - first));
     const models::Evaluation evaluation(after);  // each batch meets the network as it was saved
     labels.push_back(batch.targets.cpu());
-    of_before.push_back(before.forward(batch.images).argmax(1).cpu());
-    of_after.push_back(after.forward(batch.images).argmax(1).cpu());
+    of_before.push_back(before.forward(batch.images, kArithmetic).argmax(1).cpu());
+    of_after.push_back(after.forward(batch.images, kArithmetic).argmax(1).cpu());
   }
   return {torch::cat(labels), torch::cat(of_before), torch::cat(of_after)};
 }

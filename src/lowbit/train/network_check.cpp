@@ -8,7 +8,6 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/evaluation.h"
-#include "lowbit/nn/norm.h"
 
 namespace lowbit::train {
 namespace {
@@ -40,37 +39,37 @@ core::Error one_value_per_channel(const std::string& norm, int64_t images, int64
 }
 
 // Why the norm cannot be trained on features x of one image; nothing if it can.
-void require_values(const nn::Layer& layer, const torch::Tensor& x, int64_t fewest, int64_t images,
-                    int64_t batch, const StepOptions& options) {
+void require_values(const graph::Node& node, const std::string& name, const torch::Tensor& x,
+                    int64_t fewest, int64_t images, int64_t batch, const StepOptions& options) {
   if (x.dim() != 4) return;
   const int64_t pixels = x.size(2) * x.size(3);
-  if (const auto* norm = dynamic_cast<const nn::BatchNorm*>(&layer)) {
-    if (norm->batches_to_count().defined() && pixels * fewest == 1)
-      throw one_value_per_channel(layer.path(), images, batch, options);
-  } else if (dynamic_cast<const nn::InstanceNorm*>(&layer)) {
+  if (const auto* norm = std::get_if<graph::BatchNorm>(&node.operation)) {
+    if (!norm->fixed_statistics && pixels * fewest == 1)
+      throw one_value_per_channel(name, images, batch, options);
+  } else if (std::holds_alternative<graph::InstanceNorm>(node.operation)) {
     if (pixels == 1)
-      throw core::usage_error("'{}': instance-norm makes 0 of maps of one pixel", layer.path())
+      throw core::usage_error("'{}': instance-norm makes 0 of maps of one pixel", name)
           .detail("a larger --input_size or another norm helps");
-  } else if (const auto* group_norm = dynamic_cast<const nn::GroupNorm*>(&layer)) {
-    if (x.size(1) / group_norm->groups() * pixels == 1)
-      throw core::usage_error("'{}': group-norm makes 0 of groups of one value", layer.path())
+  } else if (const auto* group_norm = std::get_if<graph::GroupNorm>(&node.operation)) {
+    if (x.size(1) / group_norm->groups * pixels == 1)
+      throw core::usage_error("'{}': group-norm makes 0 of groups of one value", name)
           .detail("a smaller --fm_quant_group (the number of its groups) helps");
   }
 }
 
 void require_deviations(const models::Network& network) {
   using config::Adaptive;
-  for (nn::QuantLayer* layer : network.quant_layers()) {
-    const quant::Quantizer* quantizer = layer->quantizer(config::Tag::wt).get();
+  for (const models::QuantLayer& layer : network.quant_layers()) {
+    const quant::Quantizer* quantizer = layer.quantizer(config::Tag::wt);
     if (!quantizer) continue;
     const Adaptive adaptive = quantizer->options().adaptive;
     const bool lq = quantizer->options().method == config::Method::lq;
     const bool deviates =
         lq ? adaptive == Adaptive::var || adaptive == Adaptive::mean_var
            : adaptive == Adaptive::var_mean && !quantizer->options().independent_norm;
-    if (deviates && layer->weight().numel() <= quantizer->groups())
+    if (deviates && layer.weight().numel() <= quantizer->groups())
       throw core::usage_error("'{}': --wt_adaptive divides groups of one weight by their deviation",
-                              layer->layer_path())
+                              layer.name())
           .detail("fewer groups (--wt_quant_group) or keyword independent_norm help");
   }
 }
@@ -94,9 +93,10 @@ void require_statistics(models::Network& network, const data::BatchSource& sourc
   const models::Evaluation evaluation(network);
   const Batch image = make_batch(1, source, options);
   try {
-    network.probe(image.images.zero_(),
-                  [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor&) {
-                    require_values(layer, x, fewest, source.size(), batch, options);
+    network.probe(image.images.zero_(), exec::Arithmetic::floats,
+                  [&](const graph::Node& node, const torch::Tensor& x, const torch::Tensor&) {
+                    require_values(node, network.graph().name_of(node), x, fewest, source.size(),
+                                   batch, options);
                   });
   } catch (const c10::OutOfMemoryError&) {
     throw;
@@ -108,21 +108,20 @@ void require_statistics(models::Network& network, const data::BatchSource& sourc
 }
 
 std::vector<std::string> one_sided_layers(models::Network& network, const torch::Tensor& images) {
-  std::map<const quant::Quantizer*, std::string> layers;
-  for (nn::QuantLayer* layer : network.quant_layers())
-    if (const auto& quantizer = layer->quantizer(config::Tag::fm);
+  std::map<std::string, std::string> layers;  // by quantizer
+  for (const models::QuantLayer& layer : network.quant_layers())
+    if (const auto* quantizer = layer.quantizer(config::Tag::fm);
         quantizer && quantizer->options().method == config::Method::xnor)
-      layers[quantizer.get()] = layer->layer_path();
+      layers[passes::quantizer_name(layer.name(), config::Tag::fm)] = layer.name();
   std::vector<std::string> found;
   if (layers.empty()) return found;
   const models::Evaluation evaluation(network);
-  const quant::Quantizer::Probe probe = [&](const quant::Quantizer& quantizer,
-                                            const torch::Tensor& x, const torch::Tensor&) {
-    const auto layer = layers.find(&quantizer);
-    if (layer != layers.end() && x.min().item<double>() >= 0) found.push_back(layer->second);
-  };
-  network.probe(
-      images, [](const nn::Layer&, const torch::Tensor&, const torch::Tensor&) {}, &probe);
+  network.probe(images, exec::Arithmetic::floats,
+                [&](const graph::Node& node, const torch::Tensor& x, const torch::Tensor&) {
+                  const auto layer = layers.find(network.graph().name_of(node));
+                  if (layer != layers.end() && x.min().item<double>() >= 0)
+                    found.push_back(layer->second);
+                });
   return found;
 }
 

@@ -1,7 +1,7 @@
 #include "lowbit/train/probe.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "lowbit/core/error.h"
 
@@ -9,6 +9,7 @@ namespace lowbit::train {
 namespace {
 
 using config::Tag;
+using passes::quantizer_name;
 
 // Puts parameters and buffers back at the end: a pass in training mode moves statistics.
 class KeptState {
@@ -50,9 +51,10 @@ Probe::Probe(const config::TrainOptions& options, models::Network& network)
       throw core::usage_error(
           "option '--probe_index': there is no layer {}: model '{}' has {}, 0 to {}", index,
           network.options().name, all.size(), all.size() - 1);
-    layers_.push_back(all[static_cast<size_t>(index)]);
+    layers_.push_back(all[static_cast<size_t>(index)].name());
   }
-  if (options.probe_index.empty()) layers_.assign(all.begin(), all.end());
+  if (options.probe_index.empty())
+    for (const models::QuantLayer& layer : all) layers_.push_back(layer.name());
 }
 
 bool Probe::wants(int64_t iteration) const {
@@ -68,9 +70,8 @@ bool Probe::lists(const std::string& name) const {
 
 bool Probe::has_layer(const std::string& name) const {
   return options_.probe_index.empty() ||
-         std::ranges::any_of(layers_, [&name](const nn::QuantLayer* layer) {
-           return name.starts_with(layer->layer_path() + ".");
-         });
+         std::ranges::any_of(
+             layers_, [&name](const std::string& layer) { return name.starts_with(layer + "."); });
 }
 
 Dict Probe::look(const torch::Tensor& images) const {
@@ -79,32 +80,28 @@ Dict Probe::look(const torch::Tensor& images) const {
   const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
     if (usual || lists(name)) entries.emplace_back(name, on_host(tensor));
   };
-  std::map<const quant::Quantizer*, std::string> quantizers;
-  for (const nn::QuantLayer* layer : layers_)
-    for (const auto& [tag, name] :
-         {std::pair(Tag::fm, ".quant_activation"), std::pair(Tag::wt, ".quant_weight"),
-          std::pair(Tag::ot, ".quant_output")})
-      if (layer->quantizer(tag))
-        quantizers[layer->quantizer(tag).get()] = layer->layer_path() + name;
   const KeptState kept(network_);
   if (!usual)
     for (const models::NamedTensor& entry : network_.state())
       if (has_layer(entry.name)) add(entry.name, entry.tensor);
   count_pass(network_);
-  const quant::Quantizer::Probe of_quantizer = [&](const quant::Quantizer& quantizer,
-                                                   const torch::Tensor&, const torch::Tensor& y) {
-    if (const auto found = quantizers.find(&quantizer); found != quantizers.end())
-      add(found->second, y);
-  };
-  network_.probe(
-      images,
-      [&](const nn::Layer& layer, const torch::Tensor& x, const torch::Tensor& y) {
-        const auto* quantized = dynamic_cast<const nn::QuantLayer*>(&layer);
-        if (!quantized || std::ranges::find(layers_, quantized) == layers_.end()) return;
-        add(layer.path() + ".input", x);
-        add(layer.path() + ".output", y);
-      },
-      &of_quantizer);
+  std::set<std::string> entered;
+  network_.probe(images, exec::Arithmetic::floats,
+                 [&](const graph::Node& node, const torch::Tensor& x, const torch::Tensor& y) {
+                   const std::string& name = network_.graph().name_of(node);
+                   for (const std::string& layer : layers_) {
+                     const std::string activation = quantizer_name(layer, Tag::fm),
+                                       weight = quantizer_name(layer, Tag::wt),
+                                       output = quantizer_name(layer, Tag::ot);
+                     // The first of these has the layer's input.
+                     const bool enters =
+                         name == layer + ".pad" || name == activation || name == layer;
+                     if (enters && entered.insert(layer).second) add(layer + ".input", x);
+                     if (name == activation || name == weight || name == output) add(name, y);
+                     if (name == (network_.quantizer(output) ? output : layer))
+                       add(layer + ".output", y);
+                   }
+                 });
   for (const std::string& part : options_.probe_list)
     if (std::ranges::none_of(entries, [&part](const Dict::Entry& entry) {
           return entry.first.get<std::string>("name").find(part) != std::string::npos;

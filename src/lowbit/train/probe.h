@@ -28,7 +28,7 @@ class Probe {
 
   const config::TrainOptions& options_;
   models::Network& network_;
-  std::vector<const nn::QuantLayer*> layers_;
+  std::vector<std::string> layers_;
 };
 
 }  // namespace lowbit::train

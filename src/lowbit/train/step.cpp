@@ -12,7 +12,7 @@ namespace {
 
 torch::Tensor teacher_logits(models::Network* teacher, const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
-  return teacher ? teacher->forward(images) : torch::Tensor();
+  return teacher ? teacher->forward(images, exec::Arithmetic::whole_numbers) : torch::Tensor();
 }
 
 // autograd::grad, unlike backward(), leaves no accumulator behind that a capture would meet again.
@@ -44,7 +44,7 @@ void validate_on(models::Network& network, EpochTotals& totals, data::BatchSourc
                  const Batch& batch) {
   const torch::NoGradGuard no_grad;
   source.assemble(batch.images, batch.targets);
-  const torch::Tensor logits = network.forward(batch.images);
+  const torch::Tensor logits = network.forward(batch.images, exec::Arithmetic::whole_numbers);
   totals.add(logits, batch.targets, cross_entropy(logits, batch.targets));
 }
 

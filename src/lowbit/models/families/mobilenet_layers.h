@@ -32,4 +32,23 @@ inline ValueId mobilenet_classifier(Builder& b, ValueId x, const config::ModelOp
                      {.out = options.num_classes, .precision = end_precision(options)});
 }
 
+// x [in, H, W] -> [out, H / stride, W / stride]: a depth-wise 3x3 convolution and a point-wise one,
+// each among norm, activation and skip in the order of the row. Without `origin` the skips are, by
+// keyword:
+//
+//   bireal      each convolution's own input, where neither stride nor width changes;
+//   + react     elsewhere, too (not with bacs): pooled by the stride around the depth-wise one,
+//               repeated along the channels around the point-wise one, which then consists of
+//               out / in convolutions of width `in`, concatenated;
+//   block_skip  the shortcut of a ResNet block, around both, added at the point-wise one.
+ValueId separable_block(Builder& b, ValueId x, int64_t out, int64_t stride,
+                        const config::ModelOptions& options);
+
+// x [in, H, W] -> [out, H / stride, W / stride]; added to x where neither stride nor width changes.
+//
+//   cbas: each convolution, norm, activation; the last one without activation (linear bottleneck).
+//   bacs: norm, activation, each convolution; the sum is stem_bn(branch) + skip_bn(x).
+ValueId inverted_residual(Builder& b, ValueId x, int64_t out, int64_t expansion, int64_t stride,
+                          const config::ModelOptions& options);
+
 }  // namespace lowbit::models::families

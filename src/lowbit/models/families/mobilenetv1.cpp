@@ -19,30 +19,13 @@ constexpr SeparableRow kSeparableBlocks[] = {{64},     {128, 2},  {128}, {256, 2
                                              {512, 2}, {512},     {512}, {512},    {512},
                                              {512},    {1024, 2}, {1024}};
 
-const OrderRow& separable_order(const config::ModelOptions& options) {
-  using enum config::BlockOrder;
-  if (options.order != cbas && options.order != cbsa && options.order != bacs)
-    throw core::usage_error("{} needs the order of its blocks as a keyword: cbas, cbsa, bacs",
-                            options.name);
-  return order_row(options.order);
-}
-
-// x [in, H, W] -> [out, H / stride, W / stride]: a depth-wise 3x3 convolution and a point-wise one,
-// each among norm, activation and skip in the order of the row. Without `origin` the skips are, by
-// keyword:
-//
-//   bireal      each convolution's own input, where neither stride nor width changes;
-//   + react     elsewhere, too (not with bacs): pooled by the stride around the depth-wise one,
-//               repeated along the channels around the point-wise one, which then consists of
-//               out / in convolutions of width `in`, concatenated;
-//   block_skip  the shortcut of a ResNet block, around both, added at the point-wise one.
 class SeparableBuilder {
  public:
   SeparableBuilder(Builder& b, int64_t in, int64_t out, int64_t stride,
                    const config::ModelOptions& options)
       : b_(b),
         o_(options),
-        order_(separable_order(options)),
+        order_(order_row(options)),
         in_(in),
         out_(out),
         stride_(stride),
@@ -120,6 +103,11 @@ class SeparableBuilder {
 
 }  // namespace
 
+ValueId separable_block(Builder& b, ValueId x, int64_t out, int64_t stride,
+                        const config::ModelOptions& options) {
+  return SeparableBuilder(b, b.channels(x), out, stride, options).build(x);
+}
+
 graph::Graph mobilenetv1(const config::ModelOptions& options, const graph::Dims& image) {
   Builder b(options.name);
   ValueId x =
@@ -127,8 +115,7 @@ graph::Graph mobilenetv1(const config::ModelOptions& options, const graph::Dims&
   int place = 0;
   for (const SeparableRow& row : kSeparableBlocks) {
     const auto scope = b.scope(fmt::format("model.{}", place++));
-    x = SeparableBuilder(b, b.channels(x), scaled_width(row.width, options), row.stride, options)
-            .build(x);
+    x = separable_block(b, x, scaled_width(row.width, options), row.stride, options);
   }
   if (options.pre_norm)
     x = activation(b, "bn2.1", norm(b, "bn2.0", x, options), options.activation);

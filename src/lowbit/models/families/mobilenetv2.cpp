@@ -23,13 +23,6 @@ constexpr InvertedStage kInvertedStages[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 3
                                              {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2},
                                              {6, 320, 1, 1}};
 
-bool conv_comes_first(const config::ModelOptions& options) {
-  if (options.order == config::BlockOrder::cbas) return true;
-  if (options.order == config::BlockOrder::bacs) return false;
-  throw core::usage_error("{} needs the order of its blocks as a keyword: cbas, bacs",
-                          options.name);
-}
-
 // A 1x1 convolution that widens (none where the expansion is 1), a depth-wise one, a 1x1 one that
 // narrows.
 std::vector<graph::ConvolutionSpec> inverted_convs(int64_t in, int64_t out, int64_t expansion,
@@ -42,13 +35,12 @@ std::vector<graph::ConvolutionSpec> inverted_convs(int64_t in, int64_t out, int6
   return convs;
 }
 
-// x [in, H, W] -> [out, H / stride, W / stride]; added to x where neither stride nor width changes.
-//
-//   cbas: each convolution, norm, activation; the last one without activation (linear bottleneck).
-//   bacs: norm, activation, each convolution; the sum is stem_bn(branch) + skip_bn(x).
+}  // namespace
+
 ValueId inverted_residual(Builder& b, ValueId x, int64_t out, int64_t expansion, int64_t stride,
                           const config::ModelOptions& options) {
-  const bool conv_first = conv_comes_first(options);
+  config::require_order(options);
+  const bool conv_first = options.order == config::BlockOrder::cbas;
   const std::vector<graph::ConvolutionSpec> convs =
       inverted_convs(b.channels(x), out, expansion, stride);
   // Checkpoints list the norm of the depth-wise convolution before the one that precedes it.
@@ -71,8 +63,6 @@ ValueId inverted_residual(Builder& b, ValueId x, int64_t out, int64_t expansion,
   y = norm(b, "stem_bn", y, options);
   return b.add("add", y, norm(b, "skip_bn", x, options));
 }
-
-}  // namespace
 
 graph::Graph mobilenetv2(const config::ModelOptions& options, const graph::Dims& image) {
   Builder b(options.name);

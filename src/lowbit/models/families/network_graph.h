@@ -1,13 +1,8 @@
 // From options to the graph of a network.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "lowbit/config/model_options.h"
 #include "lowbit/graph/graph.h"
-#include "lowbit/models/network.h"
-#include "lowbit/passes/insert_quantizers.h"
 
 namespace lowbit::models {
 
@@ -18,21 +13,11 @@ graph::Dims image_of(const config::ModelOptions& options);
 // the family cannot have, or images that are too small for it are an Error (usage).
 graph::Graph network_graph(const config::ModelOptions& options, const graph::Dims& image);
 
-// How the options and their policy for `on init` quantize each of quantizable_layers(graph).
-std::vector<passes::LayerQuantization> initial_quantization(const graph::Graph& graph,
-                                                            const config::ModelOptions& options);
+// How a family emits a graph without quantizers, as those in families.h do.
+using BuildGraph = graph::Graph (*)(const config::ModelOptions&, const graph::Dims& image);
 
-// network_graph with quantizers: one entry for each of its layers that can be quantized.
-graph::Graph quantized_graph(const config::ModelOptions& options, const graph::Dims& image,
-                             const std::vector<passes::LayerQuantization>& layers);
-
-// The same at the start of training.
-graph::Graph quantized_graph(const config::ModelOptions& options);
-
-// The graph of a network, with the quantizers that it has now.
-graph::Graph graph_of(const Network& network);
-
-// All values of options.name.
-std::vector<std::string> graph_names();
+// A network beside those of the library: a value of --model, and its graph. Before options are
+// parsed.
+void add_network(const char* name, BuildGraph build);
 
 }  // namespace lowbit::models

@@ -35,7 +35,7 @@ class BlockBuilder {
       : b_(b),
         shape_(shape),
         o_(options),
-        order_(order_row(options.order)),
+        order_(order_row(options)),
         units_(unit_shapes(shape, options)),
         shrinks_(shrinks_before(shape, options)),
         block_skip_(options.origin || options.fixup),

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <map>
+
 #include "lowbit/core/error.h"
 #include "lowbit/models/families/families.h"
 #include "lowbit/models/families/layers.h"
@@ -9,29 +11,15 @@ namespace {
 
 enum class UnitOp { conv, norm, activation };
 
-struct UnitOrderRow {
-  config::UnitOrder order;
-  const char* name;
-  std::vector<UnitOp> unit;
-};
-
-const std::vector<UnitOrderRow>& unit_orders() {
+const std::vector<UnitOp>& unit_order(const config::ModelOptions& options) {
   using enum UnitOp;
-  static const std::vector<UnitOrderRow> table = {
-      {config::UnitOrder::bac, "bac", {norm, activation, conv}},
-      {config::UnitOrder::cba, "cba", {conv, norm, activation}},
-      {config::UnitOrder::abc, "abc", {activation, norm, conv}},
+  static const std::map<config::UnitOrder, std::vector<UnitOp>> table = {
+      {config::UnitOrder::bac, {norm, activation, conv}},
+      {config::UnitOrder::cba, {conv, norm, activation}},
+      {config::UnitOrder::abc, {activation, norm, conv}},
   };
-  return table;
-}
-
-const UnitOrderRow& unit_order(config::UnitOrder order) {
-  std::string names;
-  for (const UnitOrderRow& row : unit_orders()) {
-    if (row.order == order) return row;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
-  }
-  throw core::usage_error("vgg_small needs the order of its units as a keyword: {}", names);
+  config::require_order(options);
+  return table.at(options.unit_order);
 }
 
 // A convolution with what stands around it, and whether pooling follows.
@@ -47,7 +35,7 @@ constexpr int64_t kReduction = 8;  // of the resolution, by all poolings
 
 // Six units -> norm -> ReLU -> classifier of all pixels.
 graph::Graph vgg_small(const config::ModelOptions& options, const graph::Dims& image) {
-  const std::vector<UnitOp>& order = unit_order(options.unit_order).unit;
+  const std::vector<UnitOp>& order = unit_order(options);
   if (std::min(image[1], image[2]) < kReduction)
     throw core::usage_error("--input_size {}: vgg_small needs {} pixels",
                             std::min(image[1], image[2]), kReduction);
