@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "lowbit/core/error.h"
+#include "lowbit/exec/compute.h"
 #include "lowbit/models/evaluation.h"
 #include "lowbit/models/layer_statistics.h"
 
@@ -124,7 +125,12 @@ Trace::Trace(models::Network& network, const torch::Tensor& images) : input_(ima
                   if (std::holds_alternative<graph::Quantize>(step.operation)) {
                     if (y.is_same(x)) return;
                     const quant::Quantizer* quantizer = network.quantizer(name);
-                    Node node{"quantize", {x}, y, quantizer, usable_lowering(*quantizer, x)};
+                    const auto& op = std::get<graph::Quantize>(step.operation);
+                    Node node{"quantize",
+                              {x},
+                              y,
+                              quantizer,
+                              usable_lowering(*quantizer, exec::quantizer_input(op, x))};
                     kept_.push_back(y);
                     output_ = y;
                     nodes_.insert_or_assign(key(y), std::move(node));
