@@ -106,7 +106,8 @@ TEST_F(Photographs, GiveTheNetworkTheirNumberOfClasses) {
       "eval",         "bare.pth", "--dataset", "imagenet", "--root",        "photos",
       "--input_size", "32",       "--device",  "cpu",      "--width_alpha", "0.125",
       "--model",      "resnet20", "--keyword", words[7],   "--fm_enable"};
-  bare.insert(bare.end(), {"--fm_bit", "2", "--wt_enable", "--wt_bit", "2"});
+  bare.insert(bare.end(),
+              {"--fm_bit", "2", "--wt_enable", "--wt_bit", "2", "--wt_adaptive", "var-mean"});
   const Finished foreign = run(bare);
   EXPECT_EQ(foreign.status, 0) << foreign.err;
   EXPECT_EQ(foreign.out.substr(foreign.out.find("evaluate accuracy")),

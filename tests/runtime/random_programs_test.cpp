@@ -70,7 +70,7 @@ TEST(RandomPrograms, GiveTheBitsOfThePlainLoops) {
     fs::remove(file);
   }
   std::printf("%u programs from seed %u on\n", count, soak.first);
-  if (soak.seconds == 0) {
+  if (soak.seconds == 0 && kPart == 1) {
     EXPECT_EQ(operations.size(), 12u);
   }
 }
