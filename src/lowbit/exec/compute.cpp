@@ -6,6 +6,7 @@
 #include "lowbit/exec/norms.h"
 #include "lowbit/graph/shape_rules.h"
 #include "lowbit/nn/max_pool.h"
+#include "lowbit/nn/small_conv.h"
 #include "lowbit/nn/space_to_depth.h"
 
 namespace lowbit::exec {
@@ -154,6 +155,8 @@ torch::Tensor convolve(const graph::Convolution& op, const torch::Tensor& x,
   const torch::Tensor input = symmetric ? x : padded(x, op.padding, 0);
   const Size2 padding = symmetric ? Size2(op.padding.top, op.padding.left) : Size2(0);
   const auto conv = [&](const torch::Tensor& pixels, Size2 stride) {
+    const nn::ConvSteps steps{both(stride), both(padding), both(op.dilation), op.groups};
+    if (const auto y = nn::small_conv(pixels, weight, bias, steps)) return *y;
     return torch::conv2d(pixels, weight, bias, both(stride), both(padding), both(op.dilation),
                          op.groups);
   };

@@ -25,10 +25,13 @@ void use_fused_passes(FusedPasses where) {
   where_fused = where;
 }
 
+bool uses_fused_passes(torch::Device device) {
+  return where_fused == FusedPasses::everywhere ||
+         (where_fused == FusedPasses::on_gpu && device.is_cuda());
+}
+
 bool has_fused_passes(const torch::Tensor& x) {
-  const bool here =
-      where_fused == FusedPasses::everywhere || (where_fused == FusedPasses::on_gpu && x.is_cuda());
-  return here && x.dim() == 4 && x.numel() > 0 && has_type(x) &&
+  return uses_fused_passes(x.device()) && x.dim() == 4 && x.numel() > 0 && has_type(x) &&
          x.is_contiguous(torch::MemoryFormat::ChannelsLast) &&
          (!x.is_cuda() || has_whole_vectors(x));
 }

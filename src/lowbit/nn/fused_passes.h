@@ -11,6 +11,9 @@ enum class FusedPasses { never, on_gpu, everywhere };
 // Of the whole process; on_gpu at the start.
 void use_fused_passes(FusedPasses where);
 
+// Whether they are used for tensors of the device.
+bool uses_fused_passes(torch::Device device);
+
 // Whether they take x: [B, C, H, W], channels-last, not empty, on a GPU float32, float16 or
 // bfloat16 of which 16 bytes are a whole number of channels.
 bool has_fused_passes(const torch::Tensor& x);

@@ -4,6 +4,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cuda/augment.h"
 #include "lowbit/kernels/cuda/batch_norm.h"
+#include "lowbit/kernels/cuda/convolution.h"
 #include "lowbit/kernels/cuda/dorefa.h"
 #include "lowbit/kernels/cuda/lq.h"
 #include "lowbit/kernels/cuda/lsq.h"
@@ -21,6 +22,18 @@ namespace {
 
 }  // namespace
 
+bool has_convolution(const ConvolutionShape&) {
+  return false;
+}
+std::int64_t convolution_workspace_bytes(const ConvolutionShape&) {
+  refuse("convolution_workspace_bytes");
+}
+void convolution_forward(const ConvolutionForward&, Stream) {
+  refuse("convolution_forward");
+}
+void convolution_backward(const ConvolutionBackward&, Stream) {
+  refuse("convolution_backward");
+}
 void lq_build_tables(const LqBuildTables&, Stream) {
   refuse("lq_build_tables");
 }
