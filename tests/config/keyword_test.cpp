@@ -37,7 +37,7 @@ TEST(KeywordTable, HasEveryWordOnce) {
 TEST(KeywordTable, ExplainsEveryWordThatSetsNothing) {
   for (const KeywordGroup& group : keyword_groups())
     for (const Keyword& keyword : group.keywords) {
-      EXPECT_STRNE(keyword.help, "") << keyword.name;
+      EXPECT_NE(keyword.help, "") << keyword.name;
       EXPECT_FALSE(keyword.without_effect() && keyword.idle == nullptr) << keyword.name;
     }
 }

@@ -12,7 +12,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr auto kLast = torch::MemoryFormat::ChannelsLast;
+constexpr auto kLastFormat = torch::MemoryFormat::ChannelsLast;
 
 ConvSteps steps_of(int64_t kernel, int64_t stride) {
   return {{stride, stride}, {kernel / 2, kernel / 2}, {1, 1}};
@@ -23,7 +23,7 @@ Tensor leaf(const Tensor& x) {
 }
 
 TEST(SmallConv, OnACpu_ThereIsNone) {
-  const Tensor x = torch::ones({2, 16, 8, 8}, torch::kFloat16).contiguous(kLast);
+  const Tensor x = torch::ones({2, 16, 8, 8}, torch::kFloat16).contiguous(kLastFormat);
   EXPECT_FALSE(small_conv(x, torch::ones({16, 16, 3, 3}, torch::kFloat16), {}, steps_of(3, 1)));
 }
 
@@ -34,7 +34,7 @@ class SmallConvOnGpu : public testing::TestWithParam<torch::ScalarType> {
       GTEST_SKIP() << "no GPU of this machine has it";
   }
   Tensor random(torch::IntArrayRef sizes) const {
-    return torch::randn(sizes, torch::kCUDA).to(GetParam()).contiguous(kLast);
+    return torch::randn(sizes, torch::kCUDA).to(GetParam()).contiguous(kLastFormat);
   }
   double tolerance() const { return GetParam() == torch::kFloat16 ? 1e-3 : 8e-3; }
 };
@@ -63,7 +63,9 @@ TEST_P(SmallConvOnGpu, ValuesAndGradients_AreThoseOfConv2d) {
         torch::autograd::grad({expected}, {wide_x, wide}, {grad_y.to(torch::kFloat64)});
     y->backward(grad_y);
     EXPECT_LT(relative_error(weight.grad(), gradients[1]), tolerance());
-    if (x.requires_grad()) EXPECT_LT(relative_error(x.grad(), gradients[0]), tolerance());
+    if (x.requires_grad()) {
+      EXPECT_LT(relative_error(x.grad(), gradients[0]), tolerance());
+    }
   }
 }
 

@@ -55,6 +55,8 @@ class SmallConvFunction : public torch::autograd::Function<SmallConvFunction> {
     kernels::ConvolutionBackward args{.grad_y = tensor::input(grad_y),
                                       .x = tensor::input(x),
                                       .weight = tensor::input(weight),
+                                      .grad_x = {},
+                                      .grad_weight = {},
                                       .shape = shape};
     torch::Tensor grad_x, grad_weight, workspace;
     if (context->needs_input_grad(0)) {
