@@ -88,13 +88,15 @@ double gradient_projection(const Network& network) {
 
 enum class Check { state, all };
 
-// Structure; start values; in float64, filled from the names: logits in training, gradients, state
-// after it, logits in evaluation.
+// Structure; start values; without quantizers, in float64, filled from the names: logits in
+// training, gradients, state after it, logits in evaluation. Quantizers would turn the last bit,
+// which differs by processor, into another level wherever a value is between two.
 std::vector<double> numbers_of(const ModelOptions& options, Check check) {
   torch::manual_seed(11);
-  const std::shared_ptr<Network> network = make_network(options);
-  std::vector<double> numbers = {hash_of(structure(*network)), state_projection(*network)};
+  const std::shared_ptr<Network> quantized = make_network(options);
+  std::vector<double> numbers = {hash_of(structure(*quantized)), state_projection(*quantized)};
   if (check == Check::state) return numbers;
+  const std::shared_ptr<Network> network = make_network(full_precision(options));
   network->to(torch::kFloat64);
   for (const NamedTensor& each : network->state()) fill_from_name(each.name, each.tensor);
   std::vector<double> pixels =
@@ -413,7 +415,7 @@ TEST(EveryMethodsGraph, IsAsRecorded) {
         tag->quant_group = groups;
       }
       expect_recorded(options, fmt::format("method {} groups {}", static_cast<int>(method), groups),
-                      groups == 0 ? Check::all : Check::state);
+                      Check::state);
     }
 }
 
