@@ -191,7 +191,6 @@ int export_as(const ExportCall& call, const train::Value& file) {
   require_weights(loaded.report, call.checkpoint);
   train::require_finite(*loaded.network, call.checkpoint);
   models::Network& network = *loaded.network;
-  train::require_finite(network, call.checkpoint);
   network.eval();
 
   const torch::NoGradGuard no_grad;
@@ -203,7 +202,7 @@ int export_as(const ExportCall& call, const train::Value& file) {
   packed::ModelT model;
   try {
     model = deploy::lower(
-        deploy::Trace(network, images),
+        deploy::TrainedGraph(network, images),
         lower_options(call, network, data,
                       all_classes(validation.class_names(), network.options().num_classes)));
     deploy::Prover prover(network, model);

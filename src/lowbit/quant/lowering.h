@@ -28,9 +28,11 @@ struct Lowering {
   std::vector<StepFunction> groups;  // one, or one for each quantization group
   // A factor on the level that depends on the input, shaped to broadcast over it; undefined: 1.
   torch::Tensor factor;
-  // Where the factor is the mean of |x| over these dimensions; empty: it is what operations of ATen
-  // have computed from x.
+  // Where the factor is the mean over these dimensions of |x| (or of x itself) plus an offset;
+  // empty: it is something else.
   std::vector<int64_t> factor_mean_dims;
+  bool factor_of_magnitudes = true;
+  double factor_offset = 0;
   // The code is that of x / factor instead of that of x.
   bool factor_divides_input = false;
 };
