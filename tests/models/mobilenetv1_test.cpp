@@ -259,7 +259,7 @@ TEST(MobileNetV1, QuantizesAllButTheEndsByDefault) {
   EXPECT_EQ(network->quant_layers()[0].name(), "model.0.depth_conv.0");
   EXPECT_TRUE(quantizes(*network, "model.12.point_conv.0"));
   // The whole width, though a kernel sees one channel.
-  EXPECT_EQ(network->quant_layers()[2]->quantizer(config::Tag::wt)->shape().shape,
+  EXPECT_EQ(network->quant_layers()[2].quantizer(config::Tag::wt)->shape().shape,
             (std::array<int64_t, 4>{16, 16, 3, 3}));
 }
 

@@ -35,16 +35,59 @@ Graph network(config::Method method) {
   }
   sum = b.convolution("last", sum, {.out = 3, .precision = graph::Precision::fixed});
   const config::QuantOptions quant = {.enable = true, .method = method, .bit = 2};
-  return insert_quantizers(b.finish(sum), {{.fm = quant, .wt = quant}, {.fm = quant, .wt = quant}},
+  return insert_quantizers(b.finish(sum), {{quant, quant, {}}, {quant, quant, {}}},
                            {.keeps_zero = [](const auto&) { return true; }});
 }
 
 TEST(JoinBranches, MakesOneBranchOfThem) {
   const Graph before = network(config::Method::dorefa);
   EXPECT_EQ(to_text(before), R"(graph two
+images : [4, 8, 8]
+conv.0.quant_activation : [4, 8, 8] = quantize(images) activation dorefa 4 levels
+conv.0.quant_weight : [4, 4, 3, 3] = quantize(conv.0.weight[4, 4, 3, 3]) weight dorefa 4 levels
+conv.0 : [4, 8, 8] = convolution(conv.0.quant_activation, conv.0.quant_weight) padding 1
+bn.0 : [4, 8, 8] = batch_norm(conv.0, weight, bias)
+add.0 : [4, 8, 8] = add(bn.0, images)
+relu.0 : [4, 8, 8] = relu(add.0)
+scale.0 : [4, 8, 8] = multiply(relu.0, scales.0)
+conv.1.quant_activation : [4, 8, 8] = quantize(images) activation dorefa 4 levels
+conv.1.quant_weight : [4, 4, 3, 3] = quantize(conv.1.weight[4, 4, 3, 3]) weight dorefa 4 levels
+conv.1 : [4, 8, 8] = convolution(conv.1.quant_activation, conv.1.quant_weight) padding 1
+bn.1 : [4, 8, 8] = batch_norm(conv.1, weight, bias)
+add.1 : [4, 8, 8] = add(bn.1, images)
+relu.1 : [4, 8, 8] = relu(add.1)
+scale.1 : [4, 8, 8] = multiply(relu.1, scales.1)
+sum.1 : [4, 8, 8] = add(scale.0, scale.1)
+last : [3, 8, 8] = convolution(sum.1, weight[3, 4, 1, 1]) precision fixed
+return last
 )");
   const JoinedBranches joined = join_branches(before, is_dorefa);
   EXPECT_EQ(to_text(joined.graph, {.state = true}), R"(graph two
+images : [4, 8, 8]
+conv.0.quant_weight : [4, 4, 3, 3] = quantize(conv.0.weight[4, 4, 3, 3]) weight dorefa 4 levels
+conv.1.quant_weight : [4, 4, 3, 3] = quantize(conv.1.weight[4, 4, 3, 3]) weight dorefa 4 levels
+conv.0.quant_activation : [4, 8, 8] = quantize(images) activation dorefa 4 levels
+conv.quant_weight : [8, 4, 3, 3] = concat(conv.0.quant_weight, conv.1.quant_weight) axis 0
+conv : [8, 8, 8] = convolution(conv.0.quant_activation, conv.quant_weight) padding 1
+bn : [8, 8, 8] = batch_norm(conv, weight, bias)
+add.repeated : [8, 8, 8] = concat(images, images) axis 0
+add : [8, 8, 8] = add(bn, add.repeated)
+relu : [8, 8, 8] = relu(add)
+sum.1 : [4, 8, 8] = scaled_sum(relu, scales)
+last : [3, 8, 8] = convolution(sum.1, weight[3, 4, 1, 1]) precision fixed
+return last
+state
+scales [2] = 0.5
+conv.0.weight [4, 4, 3, 3] = kaiming_normal
+conv.0.quant_activation : quantize
+conv.0.quant_weight : quantize
+conv.1.weight [4, 4, 3, 3] = kaiming_normal
+conv.1.quant_weight : quantize
+bn.weight [8] = 1
+bn.bias [8] = 0
+bn.running_mean [8] = 0 statistics
+bn.running_var [8] = 1 statistics
+last.weight [3, 4, 1, 1] = kaiming_normal
 )");
   std::vector<std::string> parameters;
   for (const JoinedParameter& each : joined.parameters) {

@@ -30,14 +30,17 @@ bool is_repetition(const Node& node) {
 
 class StepMaker {
  public:
-  explicit StepMaker(const Graph& graph)
-      : graph_(graph), uses_(graph), taken_(graph.nodes.size()), chains_(graph.nodes.size()) {}
+  // is_added(node): whether joining the branches has added it.
+  template <class IsAdded>
+  StepMaker(const Graph& graph, IsAdded is_added)
+      : graph_(graph), uses_(graph), taken_(graph.nodes.size()), chains_(graph.nodes.size()) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i)
+      if (is_repetition(graph.nodes[i]) && is_added(graph.nodes[i])) take(repetition_from(i));
+    for (size_t i = 0; i < graph.nodes.size(); ++i)
+      if (operation<graph::BatchNorm>(graph.nodes[i])) take(norm_from(i));
+  }
 
-  std::vector<Step> steps() {
-    for (size_t i = 0; i < graph_.nodes.size(); ++i)
-      if (is_repetition(graph_.nodes[i])) take(repetition_from(i));
-    for (size_t i = 0; i < graph_.nodes.size(); ++i)
-      if (operation<graph::BatchNorm>(graph_.nodes[i])) take(norm_from(i));
+  std::vector<Step> steps() const {
     std::vector<Step> steps;
     // Where the last node of a chain stands, what all of them read is there.
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -111,13 +114,14 @@ Plan::Plan(const Graph& graph, const std::function<bool(const graph::Quantize&)>
     : places(graph.values.size()) {
   passes::JoinedBranches branches = passes::join_branches(graph, is_fixed_function);
   joined = std::move(branches.graph);
-  steps = StepMaker(joined).steps();
-
   std::map<std::string, ValueId> before, after;
   for (size_t i = 0; i < graph.values.size(); ++i)
     before[graph.values[i].name] = static_cast<ValueId>(i);
   for (size_t i = 0; i < joined.values.size(); ++i)
     after[joined.values[i].name] = static_cast<ValueId>(i);
+  steps = StepMaker(joined, [&](const Node& node) {
+            return !before.contains(joined.name_of(node));
+          }).steps();
   for (const auto& [name, id] : before) {
     if (const auto part = branches.parts.find(name); part != branches.parts.end())
       places[index(id)] = {after.at(part->second.value), part->second.begin, part->second.channels};

@@ -13,7 +13,7 @@ namespace lowbit::exec {
 // (nn::has_fused_passes), to the same bits; otherwise they are done one by one:
 //
 //   batch norm [, sum with a skip, activation | [activation,] quantizer of features]
-//   channels of one value repeated, sum
+//   channels of one value repeated for branches that are joined, sum
 //
 // or a single node. Values between them are read by nothing else.
 struct Step {

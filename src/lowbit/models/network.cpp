@@ -142,6 +142,7 @@ void Network::set_proxquant(double p) {
 }
 
 Network::Change Network::requantize(const std::vector<Requantization>& changes) {
+  if (changes.empty()) return {};
   Quantization next = quantization_;
   for (const Requantization& change : changes)
     next.at(change.layer).tag(change.tag) = change.options;
