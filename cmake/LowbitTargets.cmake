@@ -131,6 +131,23 @@ function(lowbit_library)
   endif()
 endfunction()
 
+# lowbit_formulas(TARGET files...): files of the target that have LOWBIT_FORMULA_KERNELS. Where CUDA
+# is on they are compiled once more, as CUDA, for the loops of the GPU.
+function(lowbit_formulas target)
+  if(NOT LOWBIT_CUDA)
+    return()
+  endif()
+  set(copies)
+  foreach(file ${ARGN})
+    set(copy "${CMAKE_CURRENT_BINARY_DIR}/${file}.cu")
+    file(CONFIGURE OUTPUT "${copy}" CONTENT "#include \"${CMAKE_CURRENT_SOURCE_DIR}/${file}\"\n")
+    list(APPEND copies "${copy}")
+  endforeach()
+  add_library(${target}_formulas STATIC ${copies})
+  target_link_libraries(${target}_formulas PUBLIC lowbit_flags lowbit_kernels)
+  target_link_libraries(${target} PRIVATE ${target}_formulas)
+endfunction()
+
 # lowbit_test([TORCH] [APART] [PROGRAM] [DEPENDS targets...]): test_<folder> from this folder's
 # sources, one ctest entry; PROGRAM: it runs the program, LOWBIT_PROGRAM. Either with the label
 # torch, or part of the target tests_without_torch.

@@ -59,11 +59,11 @@ class NormRun {
         grad_clip_(target.backend, target.compute(), {77}),
         memory_(target.backend, ScalarType::float64, Values(kNormWorkspaceBytes / 8)),
         problem_(p) {
-    FeatureQuantizer quantizer{.kind = p.quantizer,
-                               .clip_val = clip_.data(),
-                               .level_num = levels_.data(),
-                               .boundary = p.clip,
-                               .grad_scale = 0.5};
+    const FeatureQuantizer quantizer{.kind = p.quantizer,
+                                     .arguments = {.clip_val = clip_.data(),
+                                                   .level_num = levels_.data(),
+                                                   .boundary = p.clip,
+                                                   .grad_scale = 0.5}};
     forward = {.x = x_.input(),
                .y = y_->output(),
                .skip = p.skip.empty() ? nullptr : skip_.data(),

@@ -8,10 +8,11 @@
 
 #include "arrays.h"
 #include "lowbit/kernels/dorefa.h"
+#include "lowbit/kernels/formula.h"
 #include "lowbit/kernels/lq.h"
 #include "lowbit/kernels/lsq.h"
+#include "lowbit/kernels/math/pact.h"
 #include "lowbit/kernels/non_uniform.h"
-#include "lowbit/kernels/pact.h"
 #include "lowbit/kernels/xnor.h"
 
 namespace lowbit::kernels {
@@ -111,16 +112,19 @@ TEST_F(CudaGraph, PactGradientReplaysToTheSameBits) {
   const Array grad_x(kTarget.backend, kTarget.x, std::vector<double>(kSize));
   const Array clip_val(kTarget.backend, kTarget.compute(), {0.7});
   const Array grad_clip(kTarget.backend, kTarget.compute(), {0});
-  const PactBackward args{.x = x.input(),
-                          .grad_y = grad_y.input(),
-                          .grad_x = grad_x.output(),
-                          .grad_clip = grad_clip.data(),
-                          .size = kSize,
-                          .clip_val = clip_val.data(),
-                          .workspace = workspace(kTarget.backend)};
-  pact_backward(kTarget.backend, args);
+  const Array levels(kTarget.backend, kTarget.compute(), {4});
+  const FormulaBackward args{.x = x.input(),
+                             .grad_y = grad_y.input(),
+                             .grad_x = grad_x.output(),
+                             .grad_clip = grad_clip.data(),
+                             .size = kSize,
+                             .groups = {kSize, 1},
+                             .arguments = {.clip_val = clip_val.data(), .level_num = levels.data()},
+                             .workspace = workspace(kTarget.backend)};
+  const FormulaKernels pact = formula_kernels<Pact>();
+  pact.backward(kTarget.backend, args, nullptr);
   const auto gradient = grad_clip.values();
-  replay([&](Stream stream) { pact_backward(kTarget.backend, args, stream); });
+  replay([&](Stream stream) { pact.backward(kTarget.backend, args, stream); });
   EXPECT_EQ(grad_clip.values(), gradient);
 }
 

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/formula.h"
+#include "lowbit/kernels/math/dorefa.h"
 #include "target_test.h"
 
 namespace lowbit::kernels {
@@ -23,11 +25,15 @@ Values activation_forward(const Target& target, const Values& x, double level_nu
                           double boundary) {
   const Array in(target.backend, target.x, x), out(target.backend, target.y, Values(x.size(), 99));
   const Array levels(target.backend, target.compute(), {level_num});
-  dorefa_activation_forward(target.backend, {.x = in.input(),
-                                             .y = out.output(),
-                                             .size = static_cast<std::int64_t>(x.size()),
-                                             .level_num = levels.data(),
-                                             .boundary = boundary});
+  const auto size = static_cast<std::int64_t>(x.size());
+  formula_kernels<DorefaActivation>().forward(
+      target.backend,
+      {.x = in.input(),
+       .y = out.output(),
+       .size = size,
+       .groups = {size, 1},
+       .arguments = {.level_num = levels.data(), .boundary = boundary}},
+      nullptr);
   return out.values();
 }
 
@@ -35,11 +41,17 @@ Values activation_backward(const Target& target, const Values& x, const Values& 
                            double boundary) {
   const Array in(target.backend, target.x, x), grad(target.backend, target.y, grad_y);
   const Array out(target.backend, target.x, Values(x.size(), 99));
-  dorefa_activation_backward(target.backend, {.x = in.input(),
-                                              .grad_y = grad.input(),
-                                              .grad_x = out.output(),
-                                              .size = static_cast<std::int64_t>(x.size()),
-                                              .boundary = boundary});
+  const Array levels(target.backend, target.compute(), {4});
+  const auto size = static_cast<std::int64_t>(x.size());
+  formula_kernels<DorefaActivation>().backward(
+      target.backend,
+      {.x = in.input(),
+       .grad_y = grad.input(),
+       .grad_x = out.output(),
+       .size = size,
+       .groups = {size, 1},
+       .arguments = {.level_num = levels.data(), .boundary = boundary}},
+      nullptr);
   return out.values();
 }
 

@@ -1,4 +1,4 @@
-#include "lowbit/kernels/pact.h"
+#include "lowbit/kernels/math/pact.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/formula.h"
 #include "target_test.h"
 
 namespace lowbit::kernels {
@@ -24,15 +25,23 @@ struct Gradients {
   double clip = 0;
 };
 
+const FormulaKernels kPact = formula_kernels<Pact>();
+
+Groups one_group(const Values& x) {
+  return {static_cast<std::int64_t>(x.size()), 1};
+}
+
 Values forward(const Target& target, const Values& x, double clip, double level_num = 5) {
   const Array in(target.backend, target.x, x), out(target.backend, target.y, Values(x.size(), 99));
   const Array clip_val(target.backend, target.compute(), {clip});
   const Array levels(target.backend, target.compute(), {level_num});
-  pact_forward(target.backend, {.x = in.input(),
-                                .y = out.output(),
-                                .size = static_cast<std::int64_t>(x.size()),
-                                .clip_val = clip_val.data(),
-                                .level_num = levels.data()});
+  kPact.forward(target.backend,
+                {.x = in.input(),
+                 .y = out.output(),
+                 .size = static_cast<std::int64_t>(x.size()),
+                 .groups = one_group(x),
+                 .arguments = {.clip_val = clip_val.data(), .level_num = levels.data()}},
+                nullptr);
   return out.values();
 }
 
@@ -40,60 +49,64 @@ Gradients backward(const Target& target, const Values& x, const Values& grad_y, 
   const Array in(target.backend, target.x, x), grad(target.backend, target.y, grad_y);
   const Array out(target.backend, target.x, Values(x.size(), 99));
   const Array clip_val(target.backend, target.compute(), {clip});
+  const Array levels(target.backend, target.compute(), {5});
   const Array grad_clip(target.backend, target.compute(), {99});
-  pact_backward(target.backend, {.x = in.input(),
-                                 .grad_y = grad.input(),
-                                 .grad_x = out.output(),
-                                 .grad_clip = grad_clip.data(),
-                                 .size = static_cast<std::int64_t>(x.size()),
-                                 .clip_val = clip_val.data(),
-                                 .workspace = workspace(target.backend)});
+  kPact.backward(target.backend,
+                 {.x = in.input(),
+                  .grad_y = grad.input(),
+                  .grad_x = out.output(),
+                  .grad_clip = grad_clip.data(),
+                  .size = static_cast<std::int64_t>(x.size()),
+                  .groups = one_group(x),
+                  .arguments = {.clip_val = clip_val.data(), .level_num = levels.data()},
+                  .workspace = workspace(target.backend)},
+                 nullptr);
   return {out.values(), grad_clip.values()[0]};
 }
 
-class Pact : public TargetTest {};
+class PactFormula : public TargetTest {};
 
-LOWBIT_ON_ALL_TARGETS(Pact);
+LOWBIT_ON_ALL_TARGETS(PactFormula);
 
 // Clip value 4 and 5 levels: a step of 1, exact in every type.
-TEST_P(Pact, ValuesAreClippedAndRoundTiesToEven) {
+TEST_P(PactFormula, ValuesAreClippedAndRoundTiesToEven) {
   EXPECT_THAT(forward(target, {-3, 0, 0.5, 0.75, 1.5, 2.5, 3.5, 4, 4.03125, 100}, 4),
               ElementsAreArray({0., 0., 0., 1., 2., 2., 4., 4., 4., 4.}));
 }
 
-TEST_P(Pact, TwoLevelsAreZeroAndTheClipValue) {
+TEST_P(PactFormula, TwoLevelsAreZeroAndTheClipValue) {
   EXPECT_THAT(forward(target, {-3, 0.5, 1, 1.5, 2, 3}, 2, 2),
               ElementsAreArray({0., 0., 0., 2., 2., 2.}));
 }
 
 // Zero belongs to the inside, the clip value itself does not: there the gradient is the clip
 // value's. 2^-6 and 2^-5 below and above 4 are the nearest numbers of the coarsest type.
-TEST_P(Pact, GradientsPartAtTheClipValue) {
+TEST_P(PactFormula, GradientsPartAtTheClipValue) {
   const Gradients gradients = backward(target, {-0x1p-20, 0, 0x1p-20, 2, 3.984375, 4, 4.03125, 64},
                                        {1, 2, 3, 4, 5, 6, 7, 8}, 4);
   EXPECT_THAT(gradients.x, ElementsAreArray({0., 2., 3., 4., 5., 0., 0., 0.}));
   EXPECT_EQ(gradients.clip, 6 + 7 + 8);
 }
 
-TEST_P(Pact, ANegativeClipValueIsTheOnlyLevelAndGetsEveryGradient) {
+TEST_P(PactFormula, ANegativeClipValueIsTheOnlyLevelAndGetsEveryGradient) {
   EXPECT_THAT(forward(target, {-3, -1, 0, 5}, -2), Each(-2));
   const Gradients gradients = backward(target, {-3, -1, 0, 5}, {1, 2, 3, 4}, -2);
   EXPECT_THAT(gradients.x, Each(0));
   EXPECT_EQ(gradients.clip, 10);
 }
 
-TEST_P(Pact, AClipValueOfZeroGivesNoNumber) {
+TEST_P(PactFormula, AClipValueOfZeroGivesNoNumber) {
   EXPECT_THAT(forward(target, {-1, 0, 1}, 0), Each(IsNan()));
 }
 
-TEST_P(Pact, InfinitiesAreClippedAndLeaveFiniteGradients) {
+TEST_P(PactFormula, InfinitiesAreClippedAndLeaveFiniteGradients) {
   EXPECT_THAT(forward(target, {kInfinity, -kInfinity}, 4), ElementsAreArray({4., 0.}));
   const Gradients gradients = backward(target, {kInfinity, -kInfinity}, {1, 2}, 4);
   EXPECT_THAT(gradients.x, ElementsAreArray({0., 0.}));
   EXPECT_EQ(gradients.clip, 1);
 }
 
-TEST_P(Pact, NotANumberStaysNotANumber) {
+TEST_P(PactFormula, NotANumberStaysNotANumber) {
   const Values y = forward(target, {1, kNaN, 9}, 4);
   EXPECT_EQ(y[0], 1);
   EXPECT_TRUE(std::isnan(y[1]));
@@ -104,7 +117,7 @@ TEST_P(Pact, NotANumberStaysNotANumber) {
   EXPECT_THAT(forward(target, {1, 9}, kNaN), Each(IsNan()));
 }
 
-TEST_P(Pact, EverySizeMatchesTheReference) {
+TEST_P(PactFormula, EverySizeMatchesTheReference) {
   for (const std::size_t size : {1, 2, 7, 8, 9, 31, 255, 257, 8191, 8193, 100003}) {
     const Values x = rounded(target.x, random_values(size, -0.5, 1.5, 1));
     const Values grad_y = rounded(target.y, random_values(size, -1, 1, 2));
@@ -118,13 +131,13 @@ TEST_P(Pact, EverySizeMatchesTheReference) {
   }
 }
 
-TEST_P(Pact, RepeatedCallsGiveTheSameBits) {
+TEST_P(PactFormula, RepeatedCallsGiveTheSameBits) {
   const Values x = random_values(300000, -1, 2, 3), grad_y = random_values(300000, -1, 1, 4);
   const double first = backward(target, x, grad_y, 0.7).clip;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(backward(target, x, grad_y, 0.7).clip, first);
 }
 
-TEST_P(Pact, AnEmptyArrayHasZeroClipGradient) {
+TEST_P(PactFormula, AnEmptyArrayHasZeroClipGradient) {
   EXPECT_TRUE(forward(target, {}, 1).empty());
   EXPECT_EQ(backward(target, {}, {}, 1).clip, 0);
 }
@@ -143,28 +156,34 @@ TEST(PactThreads, OneAndTwoThreadsGiveTheSameBits) {
   omp_set_num_threads(before);
 }
 
-TEST(PactArguments, WrongOnesAreNamed) {
+TEST(FormulaArguments, WrongOnesAreNamed) {
   float numbers[4] = {1, 1, 1, 2};
-  const auto message = [](const PactForward& args) -> std::string {
+  const auto message = [](const FormulaForward& args) -> std::string {
     try {
-      pact_forward(Backend::cpu, args);
+      kPact.forward(Backend::cpu, args, nullptr);
     } catch (const core::Error& error) {
       EXPECT_EQ(error.kind(), core::ErrorKind::usage);
       return error.what();
     }
     return "no error";
   };
-  PactForward args{.x = {numbers},
-                   .y = {numbers + 1},
-                   .size = 1,
-                   .clip_val = numbers + 2,
-                   .level_num = numbers + 3};
+  FormulaForward args{.x = {numbers},
+                      .y = {numbers + 1},
+                      .size = 1,
+                      .groups = {1, 1},
+                      .arguments = {.clip_val = numbers + 2, .level_num = numbers + 3}};
   EXPECT_EQ(message(args), "no error");
   args.size = -1;
-  EXPECT_EQ(message(args), "pact_forward: a size of -1");
+  EXPECT_EQ(message(args), "quantizer, forward: a size of -1");
   args.size = 1;
-  args.clip_val = nullptr;
-  EXPECT_EQ(message(args), "pact_forward: clip_val is null");
+  args.groups = {2, 1};
+  EXPECT_EQ(message(args),
+            "quantizer, forward: 1 elements do not divide into 1 groups with runs of 2 elements");
+  args.groups = {1, 1};
+  args.arguments.clip_val = nullptr;
+  EXPECT_EQ(message(args), "quantizer, forward: clip_val is null");
+  args.arguments = {.clip_val = numbers + 2, .level_num = numbers + 3, .boundary = 0};
+  EXPECT_EQ(message(args), "quantizer, forward: a boundary of 0");
 }
 
 }  // namespace

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "bisection.h"
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/math/feature_quantizer.h"
 #include "lowbit/quant/factory.h"
 #include "lowbit/quant/grouped_tensor.h"
 
@@ -18,32 +21,83 @@ using config::QuantOptions;
 using config::Tag;
 using torch::Tensor;
 
-TEST(StepFunction, FindsEveryThresholdOfAStaircase) {
-  const StepFunction steps = step_function([](float x) {
-    return x < -1.5F ? -3.0F : x < 0.0F ? -1.0F : x < 1e-30F ? 0.5F : x < 7.0F ? 2.0F : 9.0F;
-  });
-  EXPECT_EQ(steps.thresholds, (std::vector<float>{-1.5F, 0.0F, 1e-30F, 7.0F}));
-  EXPECT_EQ(steps.levels, (std::vector<float>{-3, -1, 0.5F, 2, 9}));
-  EXPECT_EQ(steps.code(-1.5F), 1);
-  EXPECT_EQ(steps.code(std::nextafter(-1.5F, -2.0F)), 0);
-  EXPECT_EQ(steps.code(7.0F), 4);
-  EXPECT_EQ(steps.code(std::numeric_limits<float>::infinity()), 4);
+// Codes 0 .. levels.size() - 1, each from its threshold on. A guess says where they are looked for.
+CodeFormula staircase(std::vector<float> thresholds, std::vector<float> levels, double guess) {
+  const auto highest = static_cast<float>(thresholds.size());
+  return {[thresholds](float x) {
+            return static_cast<float>(std::ranges::upper_bound(thresholds, x) - thresholds.begin());
+          },
+          [levels](float code) { return levels[static_cast<size_t>(code)]; },
+          [guess](float) { return guess; }, 0, highest};
+}
+
+TEST(StepFunction, FindsEveryThresholdFromAnyGuess) {
+  const std::vector<float> thresholds = {-1.5F, 0.0F, 1e-30F, 7.0F}, levels = {-3, -1, 0.5F, 2, 9};
+  for (const double guess : {0.0, -1.5, 7.000001, -1e300, 1e300, std::nan("")}) {
+    const StepFunction steps = step_function(staircase(thresholds, levels, guess));
+    EXPECT_EQ(steps.thresholds, thresholds) << guess;
+    EXPECT_EQ(steps.levels, levels);
+    EXPECT_EQ(steps.codes, (std::vector<int>{0, 1, 2, 3, 4}));
+    EXPECT_EQ(steps.step(-1.5F), 1);
+    EXPECT_EQ(steps.step(std::nextafter(-1.5F, -2.0F)), 0);
+    EXPECT_EQ(steps.step(7.0F), 4);
+    EXPECT_EQ(steps.step(std::numeric_limits<float>::infinity()), 4);
+  }
 }
 
 TEST(StepFunction, MayDescend) {
-  const StepFunction steps = step_function([](float x) { return x < 3.0F ? 1.0F : -1.0F; });
+  const StepFunction steps = step_function(staircase({3}, {1, -1}, 0));
   EXPECT_EQ(steps.thresholds, (std::vector<float>{3}));
   EXPECT_EQ(steps.levels, (std::vector<float>{1, -1}));
 }
 
+TEST(StepFunction, LeavesOutCodesThatNoNumberHasAndEqualLevels) {
+  const StepFunction steps = step_function(staircase({1, 1, 2, 3}, {0, 5, 6, 6, 7}, 2));
+  EXPECT_EQ(steps.thresholds, (std::vector<float>{1, 3}));
+  EXPECT_EQ(steps.levels, (std::vector<float>{0, 6, 7}));
+  EXPECT_EQ(steps.codes, (std::vector<int>{0, 2, 4}));
+  EXPECT_EQ(steps.code(2.5F), 2);
+}
+
 TEST(StepFunction, OfAConstantHasOneLevel) {
-  const StepFunction steps = step_function([](float) { return 4.0F; });
+  const StepFunction steps = step_function(
+      {[](float) { return 3.0F; }, [](float) { return 4.0F; }, [](float) { return 0.0; }, 0, 3});
   EXPECT_TRUE(steps.thresholds.empty());
   EXPECT_EQ(steps.levels, std::vector<float>{4});
+  EXPECT_EQ(steps.codes, std::vector<int>{3});
 }
 
 TEST(StepFunction, OfNoNumbersIsAnError) {
-  EXPECT_THROW(step_function([](float) { return std::nanf(""); }), core::Error);
+  EXPECT_THROW(step_function({[](float) { return std::nanf(""); }, [](float code) { return code; },
+                              [](float) { return 0.0; }, 0, 1}),
+               core::Error);
+}
+
+// The formulas themselves, for clip values and numbers of levels of all sizes.
+template <class Formula>
+void expect_bisected(const Formula& formula) {
+  const StepFunction steps = step_function(code_formula(formula));
+  const StepFunction expected = bisected([&](float x) { return formula.level(formula.code(x)); });
+  EXPECT_EQ(steps.thresholds, expected.thresholds);
+  EXPECT_EQ(steps.levels, expected.levels);
+}
+
+TEST(StepFunction, OfEveryFormulaIsThatOfBisection) {
+  for (float levels : {2.0F, 3.0F, 4.0F, 5.0F, 16.0F, 37.0F, 256.0F})
+    for (float clip : {1.0F, 0.3F, 1.7F, 3e-5F, 40.01F, 1e-20F}) {
+      const kernels::FormulaArguments arguments{
+          .clip_val = &clip, .level_num = &levels, .boundary = clip};
+      expect_bisected(kernels::Pact<float>(arguments, 0));
+      expect_bisected(kernels::DorefaActivation<float>(arguments, 0));
+      expect_bisected(kernels::DorefaWeight<float>{1, levels - 1, std::tanh(clip)});
+      expect_bisected(kernels::BinaryWeight<float>{clip});
+      expect_bisected(kernels::Lsq<kernels::LsqHalfGrid<float>, float>(clip, levels));
+      expect_bisected(kernels::Lsq<kernels::LsqFullGrid<float>, float>(clip, levels));
+      if (levels > 3)
+        expect_bisected(kernels::Lsq<kernels::LsqSymmetricGrid<float>, float>(-clip, levels));
+    }
+  float clip = -0.4F, levels = 4;
+  expect_bisected(kernels::Pact<float>({.clip_val = &clip, .level_num = &levels}, 0));
 }
 
 // One quantizer: what it is made of, and its parameters.
@@ -75,6 +129,24 @@ Tensor sweep(std::vector<int64_t> shape) {
   first[0] = 0.0F, first[1] = -0.0F, first[2] = 1e-30F, first[3] = -1e-30F;
   // A permutation, so that every group sees the whole range: 7919 shares no factor with the size.
   return x.index({(torch::arange(size) * 7919) % size}).view(shape);
+}
+
+// Every level is what the grid says of its code, but for roundings of float32.
+void expect_on_grid(const Lowering& lowering) {
+  for (size_t group = 0; group < lowering.groups.size(); ++group) {
+    const StepFunction& steps = lowering.groups[group];
+    double largest = 0;
+    for (const float level : steps.levels) largest = std::max<double>(largest, std::abs(level));
+    for (size_t step = 0; step < steps.levels.size(); ++step) {
+      double level = 0;
+      for (const GridPlane& plane : lowering.grid.planes) {
+        const int64_t place = plane.scale.numel() == 1 ? 0 : static_cast<int64_t>(group);
+        level += plane.scale[place].item<double>() *
+                 plane.integers[static_cast<size_t>(steps.codes[step])];
+      }
+      EXPECT_NEAR(level, steps.levels[step], 1e-6 * largest) << "group " << group;
+    }
+  }
 }
 
 TEST_P(EveryQuantizer, IsItsLowering) {
@@ -111,6 +183,7 @@ TEST_P(EveryQuantizer, IsItsLowering) {
       apply_lowering(quantizer->lower(x), x, [&](int64_t i) { return groups.of(i); });
   EXPECT_GT(std::get<0>(torch::_unique(y)).numel(), 1);
   EXPECT_TRUE(torch::equal(y, lowered)) << (y - lowered).abs().max();
+  expect_on_grid(quantizer->lower(x));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -2,6 +2,7 @@
 // outside this folder asks whether a word is present.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,13 @@
 namespace lowbit::config {
 
 struct Keyword {
-  const char* name;
-  const char* help;
+  std::string name;
+  std::string help;
   // What the word sets; null for a word that sets nothing.
-  void (*set)(Options&) = nullptr;
+  std::function<void(Options&)> set = nullptr;
   // Why the word has no effect beside the given options, "" where it has. Called after everything
   // is set. Null: it always has.
-  std::string (*idle)(const Options&) = nullptr;
+  std::function<std::string(const Options&)> idle = nullptr;
   // One of these words has to be there, too.
   std::vector<std::string> needs = {};
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lowbit/config/keyword.h"
+#include "lowbit/config/methods.h"
 #include "lowbit/config/option_table.h"
 
 namespace lowbit::config {
@@ -19,20 +20,9 @@ void set_tags(Options& options) {
   for (QuantOptions* tag : {&options.model.fm, &options.model.wt, &options.model.ot})
     tag->*field = value;
 }
-template <auto tag, Method method>
-void set_method(Options& options) {
-  (options.model.*tag).method = method;
-}
-
 template <Criterion criterion>
 void set_criterion(Options& options) {
   options.train.criterion = criterion;
-}
-
-// PACT quantizes activations; its weights are DoReFa's.
-void set_pact(Options& options) {
-  options.model.fm.method = options.model.ot.method = Method::pact;
-  options.model.wt.method = Method::dorefa;
 }
 
 // Reasons for no effect: "" where there is one.
@@ -80,15 +70,6 @@ std::string nothing_quantized(const Options& options) {
 }
 std::string not_enabled(const QuantOptions& tag, const char* option) {
   return tag.enable ? "" : std::string(option) + " is not given";
-}
-std::string fm_disabled(const Options& o) {
-  return not_enabled(o.model.fm, "--fm_enable");
-}
-std::string wt_disabled(const Options& o) {
-  return not_enabled(o.model.wt, "--wt_enable");
-}
-std::string ot_disabled(const Options& o) {
-  return not_enabled(o.model.ot, "--ot_enable");
 }
 
 std::string no_gamma(const QuantOptions& tag, const char* option, Method method,
@@ -295,30 +276,57 @@ KeywordGroup norm_words() {
        {"instance-norm", "InstanceNorm", set<&ModelOptions::norm, Norm::instance>, only_flexible}}};
 }
 
+// What a method's keywords of one tag are called.
+struct TagWords {
+  const char* prefix;
+  const char* enable;
+  const char* tensors;
+};
+TagWords tag_words(Tag tag) {
+  switch (tag) {
+    case Tag::fm:
+      return {"fm_", "--fm_enable", "activations"};
+    case Tag::wt:
+      return {"wt_", "--wt_enable", "weights"};
+    case Tag::ot:
+      break;
+  }
+  return {"ot_", "--ot_enable", "outputs"};
+}
+
+QuantOptions& options_of(Options& options, Tag tag) {
+  ModelOptions& model = options.model;
+  return tag == Tag::fm ? model.fm : tag == Tag::wt ? model.wt : model.ot;
+}
+
+// The keywords of a method: for every enabled tag, and for those that have their own.
+void add_keywords(const MethodRow& row, std::vector<Keyword>& keywords) {
+  const std::string all = row.of_weights == Method::none
+                              ? row.title + " for every enabled tag"
+                              : fmt::format("{} for activations, {} for weights", row.title,
+                                            row_of(row.of_weights).title);
+  keywords.push_back({row.name, all,
+                      [method = row.method](Options& options) {
+                        for (const Tag tag : {Tag::fm, Tag::wt, Tag::ot})
+                          options_of(options, tag).method = method_of(method, tag);
+                      },
+                      nothing_quantized, row.needs});
+  for (const Tag tag : row.tags) {
+    const TagWords words = tag_words(tag);
+    keywords.push_back(
+        {std::string(words.prefix) + row.name, fmt::format("{} for {}", row.title, words.tensors),
+         [method = row.method, tag](Options& options) { options_of(options, tag).method = method; },
+         [tag, enable = words.enable](const Options& options) {
+           return not_enabled(options.model.tag(tag), enable);
+         },
+         row.needs});
+  }
+}
+
 KeywordGroup method_words() {
-  const std::vector<std::string> base = {"dorefa", "pact"}, dorefa = {"dorefa"};
-  return {
-      "Quantization method",
-      false,
-      {{"dorefa", "DoReFa for every enabled tag", set_tags<&QuantOptions::method, Method::dorefa>,
-        nothing_quantized},
-       {"pact", "PACT for activations, DoReFa for weights", set_pact, nothing_quantized},
-       {"lq", "LQ-Nets for every enabled tag", set_tags<&QuantOptions::method, Method::lq>,
-        nothing_quantized},
-       {"xnor", "XNOR, Bi-Real, Group-Net for every enabled tag",
-        set_tags<&QuantOptions::method, Method::xnor>, nothing_quantized},
-       {"lsq", "LSQ for every enabled tag", set_tags<&QuantOptions::method, Method::lsq>,
-        nothing_quantized, base},
-       {"fm_lsq", "LSQ for activations", set_method<&ModelOptions::fm, Method::lsq>, fm_disabled,
-        base},
-       {"wt_lsq", "LSQ for weights", set_method<&ModelOptions::wt, Method::lsq>, wt_disabled, base},
-       {"ot_lsq", "LSQ for outputs", set_method<&ModelOptions::ot, Method::lsq>, ot_disabled, base},
-       {"non-uniform", "FATNN for every enabled tag",
-        set_tags<&QuantOptions::method, Method::non_uniform>, nothing_quantized, dorefa},
-       {"fm_non-uniform", "FATNN for activations",
-        set_method<&ModelOptions::fm, Method::non_uniform>, fm_disabled, dorefa},
-       {"wt_non-uniform", "FATNN for weights", set_method<&ModelOptions::wt, Method::non_uniform>,
-        wt_disabled, dorefa}}};
+  KeywordGroup group = {"Quantization method", false, {}};
+  for (const MethodRow& row : method_rows()) add_keywords(row, group.keywords);
+  return group;
 }
 
 KeywordGroup method_detail_words() {

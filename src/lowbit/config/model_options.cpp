@@ -7,10 +7,10 @@
 namespace lowbit::config {
 namespace {
 
-const std::vector<ModelRow>& model_table() {
+std::vector<ModelRow>& model_table() {
   using enum Family;
   constexpr bool bottleneck = true;
-  static const std::vector<ModelRow> table = {
+  static std::vector<ModelRow> table = {
       {"resnet18", resnet, {2, 2, 2, 2}},
       {"resnet20", resnet, {3, 3, 3}},
       {"resnet20_", resnet, {2, 2, 3, 2}},
@@ -56,6 +56,7 @@ std::vector<std::string> orders_of(Family family) {
       break;
     case Family::pytorch_resnet:
     case Family::nin:
+    case Family::added:
       break;
   }
   return names;
@@ -83,6 +84,10 @@ const ModelRow& model_row(const std::string& name) {
   throw core::usage_error("there is no model '{}'", name)
       .suggest(core::nearest_name(name, model_names()))
       .detail("Models: " + join(model_names(), " "));
+}
+
+void add_model(const char* name) {
+  model_table().push_back({name, Family::added});
 }
 
 std::string order_name(const ModelOptions& model) {

@@ -32,7 +32,8 @@ enum class Activation { relu, prelu, none, relu6, leaky_relu };
 enum class Norm { batch, group, static_batch, frozen_batch, reverse_batch, instance };
 
 // Networks that share a source file and read the same keywords.
-enum class Family { resnet, pytorch_resnet, mobilenetv1, mobilenetv2, vgg_small, nin };
+// added: one of add_model().
+enum class Family { resnet, pytorch_resnet, mobilenetv1, mobilenetv2, vgg_small, nin, added };
 
 // The order of batch norm, activation and convolution in a unit of vgg_small. Empty: none was
 // given.
@@ -131,6 +132,10 @@ const ModelRow& model_row(const std::string& name);
 inline Family family_of(const std::string& name) {
   return model_row(name).family;
 }
+
+// A further value of ModelOptions::name, with no keywords of its own: of a family that
+// models::add_network() builds. Before anything is parsed.
+void add_model(const char* name);
 
 // The word of the order that the family reads; "": none was given, or it reads none.
 std::string order_name(const ModelOptions& model);

@@ -91,10 +91,8 @@ void set_grad_type(QuantOptions& options, Tag tag, const PolicyChange& change) {
   options.grad_type = chosen(change, grad_type_choices(/*with_triangle=*/tag == Tag::fm));
 }
 
-// PACT quantizes activations; its weights are DoReFa's.
 void set_method(QuantOptions& options, Tag tag, const PolicyChange& change) {
-  const Method method = chosen(change, method_choices());
-  options.method = method == Method::pact && tag == Tag::wt ? Method::dorefa : method;
+  options.method = method_of(chosen(change, method_choices()), tag);
 }
 
 void set_stable(QuantOptions& options, Tag, const PolicyChange& change) {

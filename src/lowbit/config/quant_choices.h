@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "lowbit/config/methods.h"
 #include "lowbit/config/option_table.h"
 #include "lowbit/config/quant_options.h"
 
@@ -38,8 +39,9 @@ inline std::vector<Choice<XnorFactor>> xnor_factor_choices() {
 }
 
 inline std::vector<Choice<Method>> method_choices() {
-  return {{"dorefa", Method::dorefa},           {"pact", Method::pact}, {"lsq", Method::lsq},
-          {"non-uniform", Method::non_uniform}, {"lq", Method::lq},     {"xnor", Method::xnor}};
+  std::vector<Choice<Method>> choices;
+  for (const MethodRow& row : method_rows()) choices.push_back({row.name, row.method});
+  return choices;
 }
 
 inline std::vector<Choice<QuantLoss>> quant_loss_choices() {

@@ -25,34 +25,23 @@ Idle of_tag(Tag tag, std::string (*reason)(Tag, const QuantOptions&) = nullptr) 
   };
 }
 
-std::string method_text(const QuantOptions& quant) {
-  for (const Choice<Method>& choice : method_choices())
-    if (choice.value == quant.method) return choice.name;
-  return "none";
+std::string with_method(const QuantOptions& quant) {
+  return fmt::format("with method {}", row_of(quant.method).name);
 }
 
-template <Method... methods>
-std::string only_in_methods(Tag, const QuantOptions& quant) {
-  const bool reads = ((quant.method == methods) || ...);
-  return reads ? "" : fmt::format("with method {}", method_text(quant));
+template <MethodOption option>
+std::string only_if_read(Tag tag, const QuantOptions& quant) {
+  return reads(quant.method, tag, option) ? "" : with_method(quant);
 }
 
 std::string idle_half_range(Tag tag, const QuantOptions& quant) {
   if (tag == Tag::wt && quant.method == Method::lsq) return ": lsq quantizes weights in full range";
-  if (tag == Tag::wt) return only_in_methods<Method::lq>(tag, quant);
-  return only_in_methods<Method::lsq, Method::lq, Method::non_uniform>(tag, quant);
-}
-
-std::string idle_boundary(Tag tag, const QuantOptions& quant) {
-  if (tag == Tag::wt) return only_in_methods<Method::dorefa, Method::pact, Method::lsq>(tag, quant);
-  return only_in_methods<Method::dorefa, Method::pact, Method::lsq, Method::non_uniform>(tag,
-                                                                                         quant);
+  return only_if_read<kReadsHalfRange>(tag, quant);
 }
 
 std::string idle_groups(Tag tag, const QuantOptions& quant) {
   if (quant.gamma || (tag == Tag::wt && quant.adaptive != Adaptive::none)) return "";
-  if (tag == Tag::wt && quant.method == Method::xnor) return "";
-  return only_in_methods<Method::lsq, Method::lq, Method::non_uniform>(tag, quant);
+  return only_if_read<kReadsGroups>(tag, quant);
 }
 
 std::string idle_gradient(Tag, const QuantOptions& quant) {
@@ -80,13 +69,17 @@ std::string idle_normalization(Tag tag, const QuantOptions& quant) {
 std::string idle_scale(Tag tag, const QuantOptions& quant) {
   if (quant.method == Method::lsq && quant.grad_scale == GradScale::none)
     return "without a gradient scale";
-  return only_in_methods<Method::lsq, Method::lq, Method::non_uniform>(tag, quant);
+  return only_if_read<kReadsScale>(tag, quant);
 }
 
 std::string idle_correlate(Tag tag, const QuantOptions& quant) {
   if (quant.stable == 0) return "without a warm-up (--stable)";
-  if (tag == Tag::wt) return only_in_methods<Method::lsq>(tag, quant);
-  return only_in_methods<Method::lsq, Method::pact>(tag, quant);
+  return only_if_read<kReadsCorrelate>(tag, quant);
+}
+
+// The factor on the signs of activations.
+std::string idle_factor(Tag, const QuantOptions& quant) {
+  return quant.method == Method::xnor ? "" : with_method(quant);
 }
 
 std::string idle_warm_up(Tag, const QuantOptions& quant) {
@@ -141,7 +134,7 @@ std::vector<Option> rows_of_tag(const TagTexts& texts, Part part) {
   table
       .number(name("_boundary"), &QuantOptions::boundary, kPositive,
               "clip value: where it starts (learned) or what it is (fixed)")
-      .idle = of_tag(tag, idle_boundary);
+      .idle = of_tag(tag, only_if_read<kReadsBoundary>);
   table
       .integer(name("_quant_group"), &QuantOptions::quant_group, kAny,
                fmt::format("q > 0: q groups with a clip value each; q < 0: groups of |q| channels; "
@@ -162,7 +155,7 @@ std::vector<Option> rows_of_tag(const TagTexts& texts, Part part) {
   table
       .choice(name("_grad_scale"), &QuantOptions::grad_scale, grad_scale_choices(),
               "factor on the gradient of a learned clip value")
-      .idle = of_tag(tag, only_in_methods<Method::lsq>);
+      .idle = of_tag(tag, only_if_read<kReadsGradScale>);
   table
       .number(name("_scale"), &QuantOptions::scale, kPositive,
               "the 'scale' of the gradient scale; non-uniform: start of alpha; lq: place of the "
@@ -222,7 +215,7 @@ std::vector<Option> quant_option_rows() {
       .choice({"--fm_custom"}, &QuantOptions::xnor_factor, xnor_factor_choices(),
               "xnor: factor on the signs of activations: 1, mean|x| over the channels of a "
               "pixel, or over the pixels of a channel")
-      .idle = of_tag(Tag::fm, only_in_methods<Method::xnor>);
+      .idle = of_tag(Tag::fm, idle_factor);
   append(std::move(activations).rows());
   auto all_tags = option_table<ModelOptions>(
       kFurther, true, [](auto& o) -> auto& { return o.model; });

@@ -13,7 +13,7 @@ enum class Tag {
 };
 
 enum class Method {
-  none,         // --<tag>_enable without a method keyword is an error
+  none,         // --<tag>_enable without a method keyword is an error; further ones: methods.h
   dorefa,       // https://arxiv.org/abs/1606.06160
   pact,         // https://arxiv.org/abs/1805.06085
   lsq,          // https://arxiv.org/abs/1902.08153

@@ -24,6 +24,7 @@ constexpr int kByteLevels = 256;
 struct Codes {
   int value = 0;
   std::vector<quant::StepFunction> groups;
+  quant::Grid grid;
   int factor = -1;  // a real value to multiply with what is computed from it; -1: none
 };
 

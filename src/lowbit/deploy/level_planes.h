@@ -1,5 +1,5 @@
-// The levels of a quantizer as a sum of integers times real factors, so that a convolution of them
-// is sums of integers.
+// The levels of a quantizer as the packed format has them: a sum of bytes times real factors, so
+// that a convolution of codes is sums of integers.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,16 @@ namespace lowbit::deploy {
 
 // level(group, code) = sum over planes of scales[group] * integers[code]
 struct LevelPlane {
-  std::vector<int8_t> integers;  // by code; all 1: a constant
+  std::vector<int8_t> integers;  // by code of the grid; all 1: a constant
   std::vector<double> scales;    // by group
   bool is_constant() const;
 };
 
-// Of groups with one number of levels: one plane for a uniform grid around 0, a constant beside it
-// for one elsewhere, a plane for each bit where the levels are sums of a basis (LQ-Nets), otherwise
-// one for each threshold. Within 1e-5 of the largest level of the group.
-std::vector<LevelPlane> level_planes(const std::vector<std::vector<float>>& levels);
+// The planes of the grid for `groups` groups. One whose integers do not fit into a byte becomes one
+// for each bit of its integers, and a constant.
+std::vector<LevelPlane> level_planes(const quant::Grid& grid, size_t groups);
 
-// Groups by code, those with fewer levels made as long as the longest: the code stands for the same
+// Groups by step, those with fewer levels made as long as the longest: the step stands for the same
 // level then, and the further thresholds are never reached.
 std::vector<quant::StepFunction> with_equal_levels(std::vector<quant::StepFunction> groups);
 

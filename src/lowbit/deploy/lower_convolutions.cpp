@@ -32,20 +32,15 @@ float of_channel(const std::vector<float>& numbers, size_t channel) {
   return numbers.size() == 1 ? numbers[0] : numbers[channel];
 }
 
-std::vector<std::vector<float>> levels_of(const std::vector<quant::StepFunction>& groups) {
-  std::vector<std::vector<float>> levels;
-  for (const quant::StepFunction& group : groups) levels.push_back(group.levels);
-  return levels;
-}
-
 // The scale of each plane added.
 std::vector<double> add_code_planes(packed::CodeConvT& conv, const Codes& codes, int channels) {
   std::vector<double> scales;
   const int group_channels = channels / static_cast<int>(codes.groups.size());
-  for (const LevelPlane& plane : level_planes(levels_of(codes.groups)))
+  for (const LevelPlane& plane : level_planes(codes.grid, codes.groups.size()))
     for (size_t group = 0; group < codes.groups.size(); ++group) {
       auto part = std::make_unique<packed::CodePlaneT>();
-      part->integers = plane.integers;
+      for (const int code : codes.groups[group].codes)
+        part->integers.push_back(plane.integers[static_cast<size_t>(code)]);
       part->first_channel = static_cast<int>(group) * group_channels;
       part->channels = group_channels;
       conv.codes.push_back(std::move(part));
@@ -84,7 +79,8 @@ std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, cons
   for (size_t i = 0; i < count; ++i)
     weight_codes[i] = static_cast<uint8_t>(groups[i / per_group].code(x[i]));
   std::vector<std::vector<double>> scales;
-  for (const LevelPlane& plane : level_planes(levels_of(groups))) {
+  for (const LevelPlane& plane :
+       level_planes(call.weight_quantizer->grid, groups.size())) {
     conv.weights.push_back(weight_plane(plane, weight_codes));
     scales.push_back(plane.scales);
   }

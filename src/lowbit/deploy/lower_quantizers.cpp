@@ -37,6 +37,7 @@ Codes quantized(Builder& to, const Node& node) {
   const quant::Lowering& lowering = to.quantizer(node.output);
   Codes codes;
   codes.groups = with_equal_levels(lowering.groups);
+  codes.grid = lowering.grid;
   int input = to.real(node.inputs[0]);
   if (lowering.factor.defined()) {
     codes.factor = factor_of(to, node, input);

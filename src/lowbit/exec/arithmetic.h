@@ -12,11 +12,12 @@ namespace lowbit::exec {
 enum class Arithmetic {
   // Those of training: the dequantized values.
   floats,
-  // Of evaluation: where input and weight of a layer are whole multiples of a unit, the layer adds
-  // whole numbers and multiplies the sums by the units. Such sums are exact in whatever order they
-  // are added, up to 2^24 in float32 (any layer of 4 bits): other libraries, threads and processors
-  // give the same bits, and so does the packed network. As `floats` in training, in half precision,
-  // and where there is no unit (quant::Quantizer::unit). Without gradients.
+  // For evaluation. Where input and weight of a layer have grids of one plane
+  // (quant::Quantizer::grid), hence are whole multiples of a unit, the layer adds whole numbers and
+  // multiplies the sums by the units. Such sums are exact in whatever order they are added, up to
+  // 2^24 in float32 (any layer of 4 bits): other libraries, threads and processors give the same
+  // bits, and so does the packed network. As `floats` otherwise, in training and in half precision.
+  // Without gradients.
   whole_numbers,
 };
 
@@ -25,8 +26,8 @@ struct WholeNumbers {
   torch::Tensor unit;     // float64: [1] of features, [O] of a weight
 };
 
-// Of y, what `quantizer` has just returned; nothing where there is no unit, or y is in half
-// precision.
+// Of y, what `quantizer` has just returned; nothing where its grid has not one plane, or y is in
+// half precision.
 std::optional<WholeNumbers> whole_numbers(const quant::Quantizer& quantizer,
                                           const torch::Tensor& y);
 

@@ -33,9 +33,8 @@ std::string name_of(const std::vector<config::Choice<T>>& choices, T value) {
 std::string quantize_text(const Quantize& quantize) {
   const QuantOptions& o = quantize.options;
   const QuantOptions usual;
-  std::string text =
-      fmt::format(" {} {} {} levels", tag_name(quantize.tag),
-                  name_of(config::method_choices(), o.method), o.bit || o.level ? o.levels() : 0);
+  std::string text = fmt::format(" {} {} {} levels", tag_name(quantize.tag),
+                                 config::row_of(o.method).name, o.bit || o.level ? o.levels() : 0);
   const auto flag = [&](const char* name, bool QuantOptions::*field) {
     if (o.*field) text += fmt::format(" {}", name);
   };

@@ -18,8 +18,8 @@ void check_shape(std::string_view op, Backend backend, ScalarType type,
 
 void check_quantizer(std::string_view op, const FeatureQuantizer& quantizer, const void* skip) {
   if (quantizer.kind == FeatureQuantizerKind::none) return;
-  check_pointers(op, {{"level_num", quantizer.level_num}});
-  if (quantizer.learns()) check_pointers(op, {{"clip_val", quantizer.clip_val}});
+  check_pointers(op, {{"level_num", quantizer.arguments.level_num}});
+  if (quantizer.learns()) check_pointers(op, {{"clip_val", quantizer.arguments.clip_val}});
   if (skip != nullptr) throw core::usage_error("{}: a skip together with a quantizer", op);
 }
 

@@ -16,31 +16,6 @@ void check_boundary(std::string_view op, double boundary) {
 
 }  // namespace
 
-void dorefa_activation_forward(Backend backend, const DorefaActivationForward& args,
-                               Stream stream) {
-  constexpr std::string_view op = "dorefa_activation_forward";
-  check_arrays(op, args.size, {{"x", args.x.data}, {"y", args.y.data}});
-  check_pointers(op, {{"level_num", args.level_num}});
-  check_types(op, backend, args.x.type, args.y.type);
-  check_boundary(op, args.boundary);
-  if (args.size == 0) return;
-  dispatch(backend, args, stream, reference::dorefa_activation_forward,
-           cpu::dorefa_activation_forward, cuda::dorefa_activation_forward);
-}
-
-void dorefa_activation_backward(Backend backend, const DorefaActivationBackward& args,
-                                Stream stream) {
-  constexpr std::string_view op = "dorefa_activation_backward";
-  check_arrays(op, args.size,
-               {{"x", args.x.data}, {"grad_y", args.grad_y.data}, {"grad_x", args.grad_x.data}});
-  check_types(op, backend, args.x.type, args.grad_y.type);
-  check_same_type(op, args.x.type, args.grad_x.type);
-  check_boundary(op, args.boundary);
-  if (args.size == 0) return;
-  dispatch(backend, args, stream, reference::dorefa_activation_backward,
-           cpu::dorefa_activation_backward, cuda::dorefa_activation_backward);
-}
-
 void dorefa_weight_forward(Backend backend, const DorefaWeightForward& args, Stream stream) {
   constexpr std::string_view op = "dorefa_weight_forward";
   check_arrays(op, args.size, {{"x", args.x.data}, {"y", args.y.data}});

@@ -1,10 +1,11 @@
-// DoReFa (https://arxiv.org/abs/1606.06160), in the form that math/dorefa.h states: value and
-// straight-through gradients. A learned factor after the quantizer (gamma) is the caller's.
+// DoReFa's weights (https://arxiv.org/abs/1606.06160), in the form that math/dorefa.h states: value
+// and straight-through gradients. Its activations are a formula of the element (formula.h); a
+// learned factor after the quantizer (gamma) is the caller's.
 //
-// Types, errors, overlap and size 0 are as in lsq.h. NaN in x gives NaN in y: in that element for
-// activations, in all for weights, as they share a maximum or mean (DoReFa weights that are all
-// zero give NaN too, 0 / 0); infinities are clipped like any large value. CPU and CUDA give the
-// same bits except through tanh, which differs by ulps between libraries.
+// Types, errors, overlap and size 0 are as in lsq.h. NaN in x gives NaN in all of y, as
+// the elements share a maximum or mean (weights that are all zero give NaN too, 0 / 0); infinities
+// are clipped like any large value. CPU and CUDA give the same bits except through tanh, which
+// differs by ulps between libraries.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +13,6 @@
 #include "lowbit/kernels/types.h"
 
 namespace lowbit::kernels {
-
-// y = round(clamp(x, 0, c) * n / c) * c / n, n = level_num - 1
-struct DorefaActivationForward {
-  Input x;                          // [size]
-  Output y;                         // [size]
-  std::int64_t size = 0;            // number of elements
-  const void* level_num = nullptr;  // [1] of compute_type(x.type), read where the kernel runs; >= 2
-  double boundary = 1;              // c > 0
-};
-void dorefa_activation_forward(Backend backend, const DorefaActivationForward& args,
-                               Stream stream = nullptr);
-
-struct DorefaActivationBackward {
-  Input x;                // [size], as in the forward pass
-  Input grad_y;           // [size]
-  Output grad_x;          // [size], of x.type: grad_y where 0 <= x <= c, else 0
-  std::int64_t size = 0;  // number of elements
-  double boundary = 1;    // c > 0
-};
-void dorefa_activation_backward(Backend backend, const DorefaActivationBackward& args,
-                                Stream stream = nullptr);
 
 // t = tanh(x);  t = t / (2 max|t|) + 0.5;  y = 2 round(t * n / c) * c / n - 1, n = level_num - 1
 struct DorefaWeightForward {

@@ -45,11 +45,11 @@ void visit_feature_quantizer(FeatureQuantizerKind kind, const Visit& visit) {
     case FeatureQuantizerKind::none:
       return visit(Type<NoFeatureQuantizer<T>>{});
     case FeatureQuantizerKind::lsq:
-      return visit(Type<LsqFeatureQuantizer<T>>{});
+      return visit(Type<FormulaFeatureQuantizer<LsqHalfRange<T>>>{});
     case FeatureQuantizerKind::dorefa:
-      return visit(Type<DorefaFeatureQuantizer<T>>{});
+      return visit(Type<FormulaFeatureQuantizer<DorefaActivation<T>>>{});
     case FeatureQuantizerKind::pact:
-      return visit(Type<PactFeatureQuantizer<T>>{});
+      return visit(Type<FormulaFeatureQuantizer<Pact<T>>>{});
   }
 }
 

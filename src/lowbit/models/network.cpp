@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "lowbit/config/quant_choices.h"
+#include "lowbit/config/methods.h"
 #include "lowbit/models/families/network_graph.h"
 #include "lowbit/quant/factory.h"
 
@@ -20,12 +20,6 @@ void append_state(const torch::nn::Module& module, const std::string& prefix,
     state.push_back({prefix + item.key(), item.value()});
   for (const auto& item : module.named_children())
     append_state(*item.value(), prefix + item.key() + ".", state);
-}
-
-std::string method_name(config::Method method) {
-  for (const auto& choice : config::method_choices())
-    if (choice.value == method) return choice.name;
-  return "none";
 }
 
 // Layers without an entry are quantized as the options say.
@@ -106,7 +100,8 @@ std::string Network::description() const {
     if (range.most == 0) return "full precision";
     std::set<std::string> methods;
     for (const quant::Quantizer* quantizer : quantizers())
-      if (quantizer->shape().tag == tag) methods.insert(method_name(quantizer->options().method));
+      if (quantizer->shape().tag == tag)
+        methods.insert(config::row_of(quantizer->options().method).name);
     return fmt::format("{} levels ({})", level_text(range), fmt::join(methods, ", "));
   };
   const std::string order = order_name(options_);

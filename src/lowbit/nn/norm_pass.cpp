@@ -21,8 +21,8 @@ struct NormPassSpec : torch::CustomClassHolder {
 kernels::FeatureQuantizer formula_of(const NormPass& pass, const torch::Tensor& clip_val) {
   if (!pass.quantizer) return {};
   kernels::FeatureQuantizer formula = pass.quantizer->formula;
-  formula.clip_val = clip_val.defined() ? clip_val.const_data_ptr() : nullptr;
-  formula.level_num = pass.quantizer->level_num.const_data_ptr();
+  formula.arguments.clip_val = clip_val.defined() ? clip_val.const_data_ptr() : nullptr;
+  formula.arguments.level_num = pass.quantizer->level_num.const_data_ptr();
   return formula;
 }
 

@@ -11,6 +11,8 @@
 namespace lowbit::quant {
 namespace {
 
+constexpr float kLargest = std::numeric_limits<float>::max();
+
 // float32 numbers in ascending order as integers: the order of -0 and +0 included.
 int64_t rank_of(float x) {
   const auto bits = std::bit_cast<int32_t>(x);
@@ -21,36 +23,66 @@ float of_rank(int64_t rank) {
   return std::bit_cast<float>(static_cast<int32_t>(bits));
 }
 
-// Appends to `steps` every threshold in (low, high].
-void bisect(const std::function<float(float)>& value, int64_t low, float low_value, int64_t high,
-            float high_value, StepFunction& steps) {
-  if (low_value == high_value) return;
-  if (high - low == 1) {
-    steps.thresholds.push_back(of_rank(high));
-    steps.levels.push_back(high_value);
-    return;
+// The first rank in (low, high] that is `beyond`: low is not, high is, and whatever is above one
+// that is, is. Steps away from `guess`, ever wider, so that a good one costs a few calls.
+template <class Beyond>
+int64_t first_beyond(int64_t low, int64_t high, int64_t guess, const Beyond& beyond) {
+  const int64_t start = std::clamp(guess, low + 1, high);
+  const bool descends = beyond(start);
+  (descends ? high : low) = start;
+  for (int64_t width = 1; high - low > 1; width *= 2) {
+    const int64_t at = descends ? high - width : low + width;
+    if (at <= low || at >= high) break;
+    const bool is_beyond = beyond(at);
+    (is_beyond ? high : low) = at;
+    if (is_beyond != descends) break;
   }
-  const int64_t middle = low + (high - low) / 2;
-  const float middle_value = value(of_rank(middle));
-  bisect(value, low, low_value, middle, middle_value, steps);
-  bisect(value, middle, middle_value, high, high_value, steps);
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (beyond(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+int64_t rank_near(double x) {
+  if (std::isnan(x)) return 0;
+  return rank_of(static_cast<float>(std::clamp<double>(x, -kLargest, kLargest)));
 }
 
 }  // namespace
 
-int StepFunction::code(float x) const {
+int StepFunction::step(float x) const {
   return static_cast<int>(std::upper_bound(thresholds.begin(), thresholds.end(), x) -
                           thresholds.begin());
 }
 
-StepFunction step_function(const std::function<float(float)>& value) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  const int64_t low = rank_of(-kLargest), high = rank_of(kLargest);
-  const float low_value = value(-kLargest), high_value = value(kLargest);
-  if (std::isnan(low_value) || std::isnan(high_value))
+CodeFormula times(CodeFormula formula, float factor) {
+  formula.level = [level = std::move(formula.level), factor](float code) {
+    return level(code) * factor;
+  };
+  return formula;
+}
+
+StepFunction step_function(const CodeFormula& formula) {
+  const float first = formula.code(-kLargest), last = formula.code(kLargest);
+  if (std::isnan(formula.level(first)) || std::isnan(formula.level(last)))
     throw core::failure("a quantizer gives no numbers: its parameters are not usable");
-  StepFunction steps{{}, {low_value}};
-  bisect(value, low, low_value, high, high_value, steps);
+  const auto code_of = [&formula](float code) { return static_cast<int>(code - formula.lowest); };
+  StepFunction steps{{}, {formula.level(first)}, {code_of(first)}};
+  const int64_t end = rank_of(kLargest);
+  int64_t low = rank_of(-kLargest);
+  for (float code = first + 1; code <= last; ++code) {
+    const int64_t threshold =
+        first_beyond(low, end, rank_near(formula.edge(code)),
+                     [&](int64_t at) { return formula.code(of_rank(at)) >= code; });
+    low = threshold - 1;
+    // A code that no number has, or whose level is that of the code before, is no step.
+    if (formula.code(of_rank(threshold)) != code || formula.level(code) == steps.levels.back())
+      continue;
+    steps.thresholds.push_back(of_rank(threshold));
+    steps.levels.push_back(formula.level(code));
+    steps.codes.push_back(code_of(code));
+  }
   return steps;
 }
 

@@ -6,25 +6,51 @@
 #include <functional>
 #include <vector>
 
+#include "lowbit/quant/grid.h"
+
 namespace lowbit::quant {
 
 // A monotone map from a real to one of a few levels: levels[k] from thresholds[k - 1] on up to
 // below thresholds[k].
 struct StepFunction {
   std::vector<float> thresholds;  // ascending, one fewer than levels
-  std::vector<float> levels;      // of code 0, 1, ...; neighbors differ
+  std::vector<float> levels;      // of step 0, 1, ...; neighbors differ
+  std::vector<int> codes;         // of the quantizer's grid, by step
 
-  // The number of thresholds that are <= x; of NaN 0.
-  int code(float x) const;
-  float level(float x) const { return levels[static_cast<size_t>(code(x))]; }
+  // The step of x: the number of thresholds that are <= x; of NaN 0.
+  int step(float x) const;
+  int code(float x) const { return codes[static_cast<size_t>(step(x))]; }
+  float level(float x) const { return levels[static_cast<size_t>(step(x))]; }
 };
 
-// The step function that `value`, monotone and piecewise constant on the float32 numbers, is: its
-// thresholds are found by bisecting `value` itself, so that both agree on every number. Negative
-// and positive zero must have the same value. No number at either end is an Error (failure).
-StepFunction step_function(const std::function<float(float)>& value);
+// The formula of one group in float32: y = level(code(x)). Codes are whole numbers from `lowest` to
+// `highest` that do not descend; -0 and +0 have the same.
+struct CodeFormula {
+  std::function<float(float x)> code;
+  std::function<float(float code)> level;
+  // Where `code` begins, but for the roundings of code(x): it saves a search over all numbers.
+  std::function<double(float code)> edge;
+  float lowest = 0, highest = 0;
+};
+
+// Of a formula of kernels/math/, which has these five as members.
+template <class Formula>
+CodeFormula code_formula(const Formula& formula) {
+  return {[formula](float x) { return formula.code(x); },
+          [formula](float code) { return formula.level(code); },
+          [formula](float code) { return formula.edge(code); }, formula.lowest(),
+          formula.highest()};
+}
+
+// The same with another result: level(code) * factor, in float32.
+CodeFormula times(CodeFormula formula, float factor);
+
+// The step function that the formula is. Each threshold is the very float32 number at which the
+// formula's code changes. No number at either end is an Error (failure).
+StepFunction step_function(const CodeFormula& formula);
 
 struct Lowering {
+  Grid grid;                         // on the CPU
   std::vector<StepFunction> groups;  // one, or one for each quantization group
   // A factor on the level that depends on the input, shaped to broadcast over it; undefined: 1.
   torch::Tensor factor;
@@ -33,7 +59,7 @@ struct Lowering {
   std::vector<int64_t> factor_mean_dims;
   bool factor_of_magnitudes = true;
   double factor_offset = 0;
-  // The code is that of x / factor instead of that of x.
+  // The step is that of x / factor instead of that of x.
   bool factor_divides_input = false;
 };
 

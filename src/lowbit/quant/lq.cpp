@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "lowbit/kernels/lq.h"
 #include "lowbit/kernels/math/lq.h"
@@ -158,15 +159,24 @@ class Lq : public Quantizer {
   Lowering lower(const torch::Tensor& x) const override {
     const Tables tables = build_tables(torch::kCPU, torch::kFloat32);
     const auto count = static_cast<int>(tables.levels.size(1));
+    const LqNormalization normalization(x, *this);
     Lowering lowering;
+    lowering.grid = normalization.around(digit_grid().cpu());
     for (int64_t group = 0; group < groups(); ++group) {
       const float* levels = tables.levels.const_data_ptr<float>() + group * count;
       const float* thresholds = tables.thresholds.const_data_ptr<float>() + group * (count - 1);
-      const auto value = [=](float v) {
-        return kernels::lq_value(v, levels, kernels::lq_position(v, thresholds, count - 1));
-      };
-      lowering.groups.push_back(
-          step_function(is_weight() ? LqNormalization(x, *this).around(value, group) : value));
+      const int32_t* codes = tables.codes.const_data_ptr<int32_t>() + group * count;
+      // By the place of a level: levels ascend, codes need not.
+      const CodeFormula formula{
+          [=](float v) {
+            return static_cast<float>(kernels::lq_position(v, thresholds, count - 1));
+          },
+          [=](float place) { return levels[static_cast<int>(place)]; },
+          [=](float place) { return double{thresholds[static_cast<int>(place) - 1]}; }, 0,
+          static_cast<float>(count - 1)};
+      StepFunction steps = step_function(normalization.around(formula, group));
+      for (int& code : steps.codes) code = codes[code];
+      lowering.groups.push_back(std::move(steps));
     }
     if (divides_samples()) {
       lowering.factor = sample_factor(x);
@@ -181,6 +191,13 @@ class Lq : public Quantizer {
  protected:
   torch::Tensor quantize(const torch::Tensor& x, torch::ScalarType type) override {
     return LqFunction::apply(x, pass(x, type));
+  }
+
+  // A factor or offset of the input's statistics is not in the numbers that y consists of.
+  Grid grid_of(const torch::Tensor&) const override {
+    const bool normalized = is_weight() && options().adaptive != config::Adaptive::none &&
+                            options().adaptive != config::Adaptive::var_mean;
+    return normalized || divides_samples() ? Grid() : digit_grid();
   }
 
   bool restore_tables() override {
@@ -205,6 +222,19 @@ class Lq : public Quantizer {
     const config::Adaptive adaptive = options().adaptive;
     return !is_weight() &&
            (adaptive == config::Adaptive::mean || adaptive == config::Adaptive::var);
+  }
+
+  // A plane for each number of the basis: its digit in the vector of each code.
+  Grid digit_grid() const {
+    Grid grid;
+    const int low = options().half_range ? 0 : -1;
+    for (int bit = 0; bit < bits_; ++bit) {
+      GridPlane plane{{}, basis_[bit].detach().to(torch::kFloat64)};
+      for (int code = 0; code < options().levels(); ++code)
+        plane.integers.push_back((code >> bit & 1) != 0 ? 1 : low);
+      grid.planes.push_back(std::move(plane));
+    }
+    return grid;
   }
 
   // [B, 1, 1, 1] for x [B, C, H, W].

@@ -11,7 +11,8 @@ LqNormalization::LqNormalization(const torch::Tensor& x, const Quantizer& quanti
   using enum config::Adaptive;
   constexpr double kEpsilon = 1e-5;
   const config::Adaptive adaptive = quantizer.options().adaptive;
-  if (adaptive == none || adaptive == var_mean) return;
+  const bool is_weight = quantizer.shape().tag == config::Tag::wt;
+  if (!is_weight || adaptive == none || adaptive == var_mean) return;
   const torch::NoGradGuard no_grad;
   const torch::Tensor split = split_groups(x, groups_);
   std::vector<int64_t> dimensions(static_cast<size_t>(split.dim()) - 1);
@@ -37,15 +38,28 @@ torch::Tensor LqNormalization::restore(const torch::Tensor& y) const {
   return split.reshape(y.sizes());
 }
 
-std::function<float(float)> LqNormalization::around(std::function<float(float)> value,
-                                                    int64_t group) const {
+CodeFormula LqNormalization::around(CodeFormula formula, int64_t group) const {
   const auto of_group = [group](const torch::Tensor& numbers, float otherwise) {
     return numbers.defined() ? numbers.flatten()[group].item<float>() : otherwise;
   };
   const float mean = of_group(mean_, 0), deviation = of_group(std_, 1);
-  return [value, mean, deviation](float x) {
-    return value((x - mean) / deviation) * deviation + mean;
+  return {[code = std::move(formula.code), mean, deviation](float x) {
+            return code((x - mean) / deviation);
+          },
+          [level = std::move(formula.level), mean, deviation](float code) {
+            return level(code) * deviation + mean;
+          },
+          [edge = std::move(formula.edge), mean, deviation](float code) {
+            return edge(code) * deviation + mean;
+          },
+          formula.lowest, formula.highest};
+}
+
+Grid LqNormalization::around(Grid grid) const {
+  const auto by_group = [](const torch::Tensor& numbers) {
+    return numbers.defined() ? numbers.to(torch::kFloat64).flatten() : torch::Tensor();
   };
+  return scaled_grid(std::move(grid), by_group(std_), by_group(mean_));
 }
 
 }  // namespace lowbit::quant

@@ -3,8 +3,6 @@
 
 #include <torch/types.h>
 
-#include <functional>
-
 #include "lowbit/quant/quantizer.h"
 
 namespace lowbit::quant {
@@ -15,15 +13,16 @@ namespace lowbit::quant {
 // passes through here: the weights' is that of the identity.
 class LqNormalization {
  public:
-  // Of a weight x [O, ...]; does nothing unless the options ask for it.
+  // Does nothing unless x is a weight [O, ...] whose options ask for it.
   LqNormalization(const torch::Tensor& x, const Quantizer& quantizer);
 
   torch::Tensor normalize(const torch::Tensor& x) const;
   torch::Tensor restore(const torch::Tensor& y) const;
 
-  // restore(value(normalize(x))) of single numbers of a group, in float32 with the roundings of the
-  // two above.
-  std::function<float(float)> around(std::function<float(float)> value, int64_t group) const;
+  // The formula of a group with the two above around it, in float32 with their roundings; and the
+  // grid.
+  CodeFormula around(CodeFormula formula, int64_t group) const;
+  Grid around(Grid grid) const;
 
  private:
   int64_t groups_;

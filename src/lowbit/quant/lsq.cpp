@@ -2,6 +2,8 @@
 
 #include <torch/autograd.h>
 
+#include <cmath>
+
 #include "lowbit/kernels/lsq.h"
 #include "lowbit/kernels/math/lsq.h"
 #include "lowbit/kernels/visit.h"
@@ -117,17 +119,15 @@ class Lsq : public Quantizer {
   }
 
   Lowering lower(const torch::Tensor& x) const override {
+    const WeightNormalization normalization(x, *this);
     Lowering lowering;
-    std::optional<WeightNormalization> normalization;
-    if (is_weight()) normalization.emplace(x, *this);
+    lowering.grid = normalization.around(grid_of(x).cpu());
     const auto level_num = this->level_num().item<float>();
     const torch::Tensor clip_values = clip_val_.detach().to(torch::kCPU, torch::kFloat32).flatten();
     kernels::visit_grid<float>(spec_->range, [&]<class Grid>(kernels::Type<Grid>) {
       for (int64_t group = 0; group < groups(); ++group) {
         const kernels::Lsq<Grid, float> lsq(clip_values[group].item<float>(), level_num);
-        const auto value = [&lsq](float v) { return lsq.value(v); };
-        lowering.groups.push_back(
-            step_function(normalization ? normalization->around(value, group) : value));
+        lowering.groups.push_back(step_function(normalization.around(code_formula(lsq), group)));
       }
     });
     return lowering;
@@ -147,13 +147,24 @@ class Lsq : public Quantizer {
   std::optional<kernels::FeatureQuantizer> feature_formula() const override {
     if (spec_->range != kernels::LsqRange::half || spec_->ste_scale) return std::nullopt;
     return kernels::FeatureQuantizer{.kind = kernels::FeatureQuantizerKind::lsq,
-                                     .grad_scale = spec_->grad_scale};
+                                     .arguments = {.grad_scale = spec_->grad_scale}};
   }
 
-  torch::Tensor unit_of(const torch::Tensor&) const override {
+  Grid grid_of(const torch::Tensor&) const override {
+    const torch::Tensor clip = clip_val_.to(torch::kFloat64).abs();
     const torch::Tensor level_num = this->level_num().to(torch::kFloat64);
-    const bool symmetric = spec_->range == kernels::LsqRange::symmetric;
-    return clip_val_.to(torch::kFloat64).abs() / (symmetric ? level_num / 2 - 1 : level_num - 1);
+    const int n = options().levels() - 1;
+    switch (spec_->range) {
+      case kernels::LsqRange::half:
+        return uniform_grid(n + 1, clip / (level_num - 1));
+      case kernels::LsqRange::full:
+        return uniform_grid(n + 1, 2 * clip / (level_num - 1), -n / 2.0);
+      case kernels::LsqRange::symmetric:
+        break;
+    }
+    // An odd number of levels rounds its ends outwards.
+    const int most = static_cast<int>(std::lrint((n + 1) / 2.0 - 1));
+    return uniform_grid(2 * most + 1, clip / (level_num / 2 - 1), -most);
   }
 
   // Below four the symmetric form has no level but zero.

@@ -162,12 +162,13 @@ class NonUniform : public Quantizer {
     const torch::Tensor level_num = on_host(this->level_num());
     const float basis = basis_.defined() ? basis_.item<float>() : 1.0F;
     const NonUniformSteps steps = steps_of(values, level_num, spec_->range);
+    const WeightNormalization normalization(x, *this);
     Lowering lowering;
+    lowering.grid = normalization.around(grid_of(x).cpu());
     for (int64_t group = 0; group < groups(); ++group) {
-      const kernels::NonUniform<float> quantizer(steps, group);
-      const auto value = [&](float v) { return quantizer.value(v) * basis; };
-      lowering.groups.push_back(
-          step_function(is_weight() ? WeightNormalization(x, *this).around(value, group) : value));
+      const CodeFormula formula =
+          times(code_formula(kernels::NonUniform<float>(steps, group)), basis);
+      lowering.groups.push_back(step_function(normalization.around(formula, group)));
     }
     return lowering;
   }
@@ -187,9 +188,11 @@ class NonUniform : public Quantizer {
   // counts them.
   bool maps_zero() const override { return !basis_.defined() && !spec_->ste_scale; }
 
-  torch::Tensor unit_of(const torch::Tensor& y) const override {
-    if (basis_.defined()) return basis_.to(torch::kFloat64);
-    return torch::ones({1}, y.options().dtype(torch::kFloat64));
+  Grid grid_of(const torch::Tensor& y) const override {
+    const torch::Tensor scale =
+        basis_.defined() ? basis_ : torch::ones({1}, y.options().dtype(torch::kFloat64));
+    const bool half = spec_->range == NonUniformRange::half;
+    return uniform_grid(options().levels(), scale, half ? 0 : -1);
   }
 
  private:

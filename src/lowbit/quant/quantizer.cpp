@@ -43,14 +43,11 @@ std::optional<Quantizer::FeatureForm> Quantizer::feature_form() const {
   return FeatureForm{*formula, clip_value(), level_num_};
 }
 
-torch::Tensor Quantizer::unit(const torch::Tensor& y) const {
+Grid Quantizer::grid(const torch::Tensor& y) const {
   const bool warming = options_.stable > 0 && warms_up();
   const bool restores =
       options_.adaptive == config::Adaptive::var_mean && options_.adaptive_restore;
-  if (is_training() || warming || restores) return {};
-  torch::Tensor unit = unit_of(y);
-  if (shape_.tag != config::Tag::wt && unit.defined() && unit.numel() != 1) return {};
-  return unit;
+  return is_training() || warming || restores ? Grid() : grid_of(y);
 }
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
@@ -177,10 +174,10 @@ distributed::Group* Quantizer::sharing_group() const {
   return shape_.tag == config::Tag::wt ? nullptr : distributed::GroupScope::current();
 }
 
-std::vector<int64_t> Quantizer::per_group_shape() const {
-  if (shape_.tag == config::Tag::wt) return {groups_, 1, 1, 1};
-  if (groups_ == 1) return {1};
-  return {1, groups_, 1, 1};
+std::vector<int64_t> Quantizer::per_group_shape(int64_t groups) const {
+  if (shape_.tag == config::Tag::wt) return {groups, 1, 1, 1};
+  if (groups == 1) return {1};
+  return {1, groups, 1, 1};
 }
 
 }  // namespace lowbit::quant

@@ -12,6 +12,7 @@
 #include "lowbit/config/quant_options.h"
 #include "lowbit/distributed/group_scope.h"
 #include "lowbit/kernels/math/feature_quantizer.h"
+#include "lowbit/quant/grid.h"
 #include "lowbit/quant/grouped_tensor.h"
 #include "lowbit/quant/lowering.h"
 #include "lowbit/quant/shape.h"
@@ -34,10 +35,10 @@ class Quantizer : public torch::nn::Module {
   // statistics may depend. Without proxquant.
   virtual Lowering lower(const torch::Tensor& x) const = 0;
 
-  // The number, or one for each group of a weight ([g, 1, 1, 1]), that in evaluation all values of
-  // y = forward(x) are whole multiples of; for features one for all. Undefined: there is none, as
-  // in training and where `--stable` may return x itself, or the method has several at once.
-  torch::Tensor unit(const torch::Tensor& y) const;
+  // The grid of y = forward(x) in evaluation: all values of y are on it. Empty in training, and
+  // where `--stable` may return x itself or y follows from more than a grid (a factor or offset of
+  // the input's statistics). Waits for nothing on the device.
+  Grid grid(const torch::Tensor& y) const;
 
   // The loss that the last forward pass adds to the training loss, a scalar; undefined: none, as
   // always in evaluation.
@@ -128,8 +129,8 @@ class Quantizer : public torch::nn::Module {
   virtual bool maps_by_fixed_function() const { return false; }
   // feature_form() of quantize().
   virtual std::optional<kernels::FeatureQuantizer> feature_formula() const { return std::nullopt; }
-  // unit() of quantize().
-  virtual torch::Tensor unit_of(const torch::Tensor& y) const { return {}; }
+  // grid() of quantize().
+  virtual Grid grid_of(const torch::Tensor& y) const = 0;
   // Whether the method has a warm-up (--stable).
   virtual bool warms_up() const { return true; }
   // The fewest levels that the method quantizes to.
@@ -143,9 +144,10 @@ class Quantizer : public torch::nn::Module {
   // as always for weights, which are the same everywhere.
   distributed::Group* sharing_group() const;
 
-  // Shape of a learned number per group: [1] for fm and ot with one group, else [1, g, 1, 1]; wt
-  // [g, 1, 1, 1].
-  std::vector<int64_t> per_group_shape() const;
+  // Shape of a learned number for each of `groups` groups: [1] for fm and ot with one group, else
+  // [1, g, 1, 1]; wt [g, 1, 1, 1].
+  std::vector<int64_t> per_group_shape(int64_t groups) const;
+  std::vector<int64_t> per_group_shape() const { return per_group_shape(groups_); }
 
  private:
   QuantShape shape_;

@@ -109,9 +109,16 @@ torch::Tensor magnitudes(const torch::Tensor& y, int64_t groups) {
   return first.abs().to(torch::kFloat64).view({-1, 1, 1, 1});
 }
 
+torch::Tensor signed_magnitudes(const torch::Tensor& y, int64_t groups,
+                                const torch::Tensor& gamma) {
+  const torch::Tensor sizes = magnitudes(y, groups);
+  return gamma.defined() ? sizes * gamma.sign() : sizes;
+}
+
 WeightNormalization::WeightNormalization(const torch::Tensor& x, const Quantizer& quantizer)
     : groups_(quantizer.options().independent_norm ? 1 : quantizer.groups()),
-      enabled_(quantizer.options().adaptive == config::Adaptive::var_mean),
+      enabled_(quantizer.shape().tag == config::Tag::wt &&
+               quantizer.options().adaptive == config::Adaptive::var_mean),
       restores_(quantizer.options().adaptive_restore) {
   if (!enabled_) return;
   const variable_list results = NormalizeFunction::apply(x, groups_, quantizer.workspace(x));
@@ -124,16 +131,27 @@ torch::Tensor WeightNormalization::restore(const torch::Tensor& y) const {
   return enabled_ && restores_ ? RestoreFunction::apply(y, mean_, std_) : y;
 }
 
-std::function<float(float)> WeightNormalization::around(std::function<float(float)> value,
-                                                        int64_t group) const {
-  if (!enabled_) return value;
+CodeFormula WeightNormalization::around(CodeFormula formula, int64_t group) const {
+  if (!enabled_) return formula;
   const int64_t norm_group = groups_ == 1 ? 0 : group;
   const kernels::Normalization<float> normalization{mean_[norm_group].item<float>(),
                                                     std_[norm_group].item<float>()};
-  return [value, normalization, restores = restores_](float x) {
-    const float y = value(normalization.normalize(x));
-    return restores ? normalization.restore(y) : y;
+  formula.code = [code = std::move(formula.code), normalization](float x) {
+    return code(normalization.normalize(x));
   };
+  formula.edge = [edge = std::move(formula.edge), normalization](float code) {
+    return edge(code) * normalization.std + normalization.mean;
+  };
+  if (restores_)
+    formula.level = [level = std::move(formula.level), normalization](float code) {
+      return normalization.restore(level(code));
+    };
+  return formula;
+}
+
+Grid WeightNormalization::around(Grid grid) const {
+  if (!enabled_ || !restores_) return grid;
+  return scaled_grid(std::move(grid), std_.to(torch::kFloat64), mean_.to(torch::kFloat64));
 }
 
 }  // namespace lowbit::quant

@@ -3,8 +3,6 @@
 
 #include <torch/types.h>
 
-#include <functional>
-
 #include "lowbit/quant/quantizer.h"
 
 namespace lowbit::quant {
@@ -18,6 +16,9 @@ torch::Tensor scale_groups(const torch::Tensor& x, const torch::Tensor& factor);
 
 // The magnitude that all elements of a group of y [O, ...] share: [groups, 1, 1, 1], float64.
 torch::Tensor magnitudes(const torch::Tensor& y, int64_t groups);
+// The same with the signs of gamma, one number per group that y has been multiplied by; undefined:
+// none.
+torch::Tensor signed_magnitudes(const torch::Tensor& y, int64_t groups, const torch::Tensor& gamma);
 
 // --wt_adaptive var-mean: what is quantized is (x - mean) / std instead of x; with
 // `adaptive_restore` the result is multiplied by std again and mean is added. Mean and unbiased
@@ -26,16 +27,17 @@ torch::Tensor magnitudes(const torch::Tensor& y, int64_t groups);
 // formulas are in kernels/math/normalize.h.
 class WeightNormalization {
  public:
-  // Of a weight x [O, ...]; does nothing unless the options ask for it.
+  // Does nothing unless x is a weight [O, ...] whose options ask for it.
   WeightNormalization(const torch::Tensor& x, const Quantizer& quantizer);
 
   // x: the weight that the constructor got.
   torch::Tensor normalize(const torch::Tensor& x) const { return enabled_ ? normalized_ : x; }
   torch::Tensor restore(const torch::Tensor& y) const;
 
-  // restore(value(normalize(x))) of single numbers of a quantization group, in float32 with the
-  // roundings of the two above.
-  std::function<float(float)> around(std::function<float(float)> value, int64_t group) const;
+  // The formula of a quantization group with the two above around it, in float32 with their
+  // roundings; and the grid.
+  CodeFormula around(CodeFormula formula, int64_t group) const;
+  Grid around(Grid grid) const;
 
  private:
   int64_t groups_;

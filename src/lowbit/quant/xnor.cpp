@@ -137,10 +137,10 @@ class Xnor : public Quantizer {
   }
   bool warms_up() const override { return false; }
 
-  torch::Tensor unit_of(const torch::Tensor& y) const override {
-    if (is_weight()) return magnitudes(y, groups());
+  Grid grid_of(const torch::Tensor& y) const override {
+    if (is_weight()) return sign_grid(signed_magnitudes(y, groups(), gamma_));
     if (spec_->factor != config::XnorFactor::none) return {};
-    return torch::ones({1}, y.options().dtype(torch::kFloat64));
+    return unit_signs(y);
   }
 
  private:
@@ -153,8 +153,8 @@ class Xnor : public Quantizer {
 
   Lowering lower_features(const torch::Tensor& x) const {
     Lowering lowering;
-    lowering.groups.push_back(
-        step_function([](float v) { return kernels::xnor_value(v, 1.0F, 1.0F); }));
+    lowering.grid = unit_signs(x);
+    lowering.groups.push_back(step_function(formula(1.0F, 1.0F)));
     // All that share a mean have its magnitude.
     const torch::Tensor magnitude = apply(x, torch::kFloat32).abs();
     if (spec_->factor == config::XnorFactor::channel) {
@@ -171,19 +171,26 @@ class Xnor : public Quantizer {
     const WeightNormalization normalization(x, *this);
     const torch::Tensor normalized = normalization.normalize(x);
     const torch::Tensor means =
-        XnorFunction::apply(normalized, std::nullopt, spec_, torch::kFloat32)
-            .contiguous()
-            .view({groups(), -1})
-            .select(1, 0)
-            .abs();
+        magnitudes(XnorFunction::apply(normalized, std::nullopt, spec_, torch::kFloat32), groups());
+    const torch::Tensor gamma = gamma_.defined() ? gamma_.detach().cpu() : torch::ones_like(means);
     Lowering lowering;
+    lowering.grid = normalization.around(sign_grid(means * gamma));
     for (int64_t group = 0; group < groups(); ++group) {
-      const float gamma = gamma_.defined() ? gamma_.flatten()[group].item<float>() : 1.0F;
-      const float mean = means[group].item<float>();
-      lowering.groups.push_back(step_function(normalization.around(
-          [=](float v) { return kernels::xnor_value(v, mean, gamma); }, group)));
+      const CodeFormula signs =
+          formula(means.flatten()[group].item<float>(), gamma.flatten()[group].item<float>());
+      lowering.groups.push_back(step_function(normalization.around(signs, group)));
     }
     return lowering;
+  }
+
+  static Grid unit_signs(const torch::Tensor& like) {
+    return sign_grid(torch::ones({1}, like.options().dtype(torch::kFloat64)));
+  }
+
+  static CodeFormula formula(float mean, float gamma) {
+    return {[](float x) { return x < 0 ? 0.0F : 1.0F; },
+            [=](float code) { return kernels::xnor_value(2 * code - 1, mean, gamma); },
+            [](float) { return 0.0; }, 0, 1};
   }
 
   XnorSpecPtr spec_;

@@ -22,24 +22,6 @@ void map(int64_t size, const Body& body) {
   });
 }
 
-template <class T>
-void activation_forward(const DorefaActivationForward& args) {
-  const T* x = static_cast<const T*>(args.x.data);
-  T* y = static_cast<T*>(args.y.data);
-  const DorefaActivation<T> dorefa{static_cast<T>(args.boundary), steps<T>(args)};
-  map(args.size, [=](int64_t i) { y[i] = dorefa.value(x[i]); });
-}
-
-template <class T>
-void activation_backward(const DorefaActivationBackward& args) {
-  const T* x = static_cast<const T*>(args.x.data);
-  const T* grad_y = static_cast<const T*>(args.grad_y.data);
-  T* grad_x = static_cast<T*>(args.grad_x.data);
-  const T boundary = static_cast<T>(args.boundary);
-  map(args.size,
-      [=](int64_t i) { grad_x[i] = dorefa_activation_gradient(x[i], grad_y[i], boundary); });
-}
-
 // tanh costs more than all the rest: the weights' first pass leaves it in the output, where the
 // second finds it.
 template <class T>
@@ -86,19 +68,11 @@ void binary_forward(const BinaryWeightForward& args) {
   });
   double sum = 0;
   for (const double part : sums) sum += part;
-  const T mean = static_cast<T>(sum / static_cast<double>(args.size));
-  map(args.size, [=](int64_t i) { y[i] = binary_weight(x[i], mean); });
+  const BinaryWeight<T> binary{static_cast<T>(sum / static_cast<double>(args.size))};
+  map(args.size, [=](int64_t i) { y[i] = binary.value(x[i]); });
 }
 
 }  // namespace
-
-void dorefa_activation_forward(const DorefaActivationForward& args) {
-  visit_compute_type(args.x.type, [&]<class T>(Type<T>) { activation_forward<T>(args); });
-}
-
-void dorefa_activation_backward(const DorefaActivationBackward& args) {
-  visit_compute_type(args.x.type, [&]<class T>(Type<T>) { activation_backward<T>(args); });
-}
 
 void dorefa_weight_forward(const DorefaWeightForward& args) {
   visit_compute_type(args.x.type, [&]<class T>(Type<T>) { weight_forward<T>(args); });

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "lowbit/kernels/cpu/vector_loop.h"
+#include "lowbit/kernels/cpu/group_sums.h"
 #include "lowbit/kernels/host_lsq.h"
 #include "lowbit/kernels/math/gradscale.h"
 #include "lowbit/kernels/math/lsq.h"
@@ -29,20 +29,6 @@ void forward(const LsqForward& args) {
       });
     });
   });
-}
-
-// In every group the sum over the blocks of each block's sum(group, begin, end), in that order.
-template <class Sum>
-std::vector<double> sum_by_group(int64_t size, const Groups& groups, const Sum& sum) {
-  std::vector<double> partial(block_count(size) * groups.count);
-  for_each_block(size, [&](int64_t block, int64_t first, int64_t last) {
-    for_each_run(groups, first, last, [&](int64_t group, int64_t begin, int64_t end) {
-      partial[block * groups.count + group] += sum(group, begin, end);
-    });
-  });
-  std::vector<double> total(groups.count);
-  for (size_t i = 0; i < partial.size(); ++i) total[i % total.size()] += partial[i];
-  return total;
 }
 
 template <class Grid, class T, class Args>
@@ -73,7 +59,7 @@ void backward(const LsqBackward& args) {
         T* grad_x = all_grad_x + begin;
         const auto lsq = quantizer<Grid, T>(args, group);
         return vector_sum(end - begin, [=](int64_t i) {
-          const LsqGradient<T> gradient = lsq.gradient(x[i], grad_y[i], scale);
+          const FormulaGradient<T> gradient = lsq.gradient(x[i], grad_y[i], scale);
           grad_x[i] = gradient.x;
           return gradient.clip;
         });

@@ -10,7 +10,6 @@
 #include "lowbit/kernels/cuda/max_pool.h"
 #include "lowbit/kernels/cuda/non_uniform.h"
 #include "lowbit/kernels/cuda/normalize.h"
-#include "lowbit/kernels/cuda/pact.h"
 #include "lowbit/kernels/cuda/xnor.h"
 
 namespace lowbit::kernels::cuda {
@@ -42,12 +41,6 @@ void lsq_backward(const LsqBackward&, Stream) {
 }
 void lsq_count_inside(const LsqCountInside&, Stream) {
   refuse("lsq_count_inside");
-}
-void dorefa_activation_forward(const DorefaActivationForward&, Stream) {
-  refuse("dorefa_activation_forward");
-}
-void dorefa_activation_backward(const DorefaActivationBackward&, Stream) {
-  refuse("dorefa_activation_backward");
 }
 void dorefa_weight_forward(const DorefaWeightForward&, Stream) {
   refuse("dorefa_weight_forward");
@@ -84,12 +77,6 @@ void non_uniform_fit_sums(const NonUniformFit&, Stream) {
 }
 void non_uniform_backward(const NonUniformBackward&, Stream) {
   refuse("non_uniform_backward");
-}
-void pact_forward(const PactForward&, Stream) {
-  refuse("pact_forward");
-}
-void pact_backward(const PactBackward&, Stream) {
-  refuse("pact_backward");
 }
 void normalize_forward(const NormalizeForward&, Stream) {
   refuse("normalize_forward");

@@ -110,9 +110,9 @@ __global__ void __launch_bounds__(kRowThreads, kValueBlocks)
 // The gradient that reaches the norm (or the sum behind it).
 // v: the activation's argument, or with a skip its value.
 template <class X, class Quantizer>
-__device__ FeatureGradient<float> upstream(const Quantizer& quantizer, NormActivation activation,
+__device__ FormulaGradient<float> upstream(const Quantizer& quantizer, NormActivation activation,
                                            float v, float grad_y) {
-  const FeatureGradient<float> gradient = quantizer.gradient(activated(activation, v), grad_y);
+  const FormulaGradient<float> gradient = quantizer.gradient(activated(activation, v), grad_y);
   return {passes_gradient(activation, v) ? rounded<X>(gradient.x) : 0.0f, gradient.clip};
 }
 
@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(kRowThreads, kGradientBlocks)
         const Packed<X> gradients = packed<X>([&](int k) {
           const float value = loaded.x[k];
           const float v = skips ? loaded.y[k] : rounded<X>(channels[k].value(value));
-          const FeatureGradient<float> g =
+          const FormulaGradient<float> g =
               upstream<X>(quantizer, args.activation, v, loaded.grad_y[k]);
           sum[k] += g.x;
           dot[k] = ::fmaf(g.x, value - channels[k].mean, dot[k]);

@@ -5,39 +5,6 @@
 namespace lowbit::kernels::cuda {
 namespace {
 
-template <class X, class Y>
-struct ActivationForward {
-  DorefaActivationForward args;
-  using T = Compute<X>;
-
-  template <int W>
-  __device__ void apply(std::int64_t i, std::int64_t) const {
-    const DorefaActivation<T> dorefa{static_cast<T>(args.boundary),
-                                     *static_cast<const T*>(args.level_num) - 1};
-    const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
-    Vector<Y, W> y;
-    for (int k = 0; k < W; ++k) y.at[k] = static_cast<Y>(dorefa.value(static_cast<T>(x.at[k])));
-    store(static_cast<Y*>(args.y.data) + i, y);
-  }
-};
-
-template <class X, class Y>
-struct ActivationBackward {
-  DorefaActivationBackward args;
-  using T = Compute<X>;
-
-  template <int W>
-  __device__ void apply(std::int64_t i, std::int64_t) const {
-    const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
-    const auto grad_y = load<W>(static_cast<const Y*>(args.grad_y.data) + i);
-    Vector<X, W> grad_x;
-    for (int k = 0; k < W; ++k)
-      grad_x.at[k] = static_cast<X>(dorefa_activation_gradient(
-          static_cast<T>(x.at[k]), static_cast<T>(grad_y.at[k]), static_cast<T>(args.boundary)));
-    store(static_cast<X*>(args.grad_x.data) + i, grad_x);
-  }
-};
-
 template <class T>
 struct Maximum {
   T value = 0;
@@ -110,28 +77,15 @@ struct BinaryForward {
 
   template <int W>
   __device__ void apply(std::int64_t i, std::int64_t, const Summand& sum) const {
-    const T mean = static_cast<T>(sum.value / static_cast<double>(args.size));
+    const BinaryWeight<T> binary{static_cast<T>(sum.value / static_cast<double>(args.size))};
     const auto x = load<W>(static_cast<const X*>(args.x.data) + i);
     Vector<Y, W> y;
-    for (int k = 0; k < W; ++k)
-      y.at[k] = static_cast<Y>(binary_weight(static_cast<T>(x.at[k]), mean));
+    for (int k = 0; k < W; ++k) y.at[k] = static_cast<Y>(binary.value(static_cast<T>(x.at[k])));
     store(static_cast<Y*>(args.y.data) + i, y);
   }
 };
 
 }  // namespace
-
-void dorefa_activation_forward(const DorefaActivationForward& args, Stream stream) {
-  map<ActivationForward>(args, args.x.type, args.y.type, {args.size, 1}, {args.x.data, args.y.data},
-                         stream);
-  check_launch("dorefa_activation_forward");
-}
-
-void dorefa_activation_backward(const DorefaActivationBackward& args, Stream stream) {
-  map<ActivationBackward>(args, args.x.type, args.grad_y.type, {args.size, 1},
-                          {args.x.data, args.grad_y.data, args.grad_x.data}, stream);
-  check_launch("dorefa_activation_backward");
-}
 
 void dorefa_weight_forward(const DorefaWeightForward& args, Stream stream) {
   gather_and_apply<WeightForward>(args, args.x.type, args.y.type, {args.size, 1},

@@ -6,8 +6,6 @@
 
 namespace lowbit::kernels::cuda {
 
-void dorefa_activation_forward(const DorefaActivationForward& args, Stream stream);
-void dorefa_activation_backward(const DorefaActivationBackward& args, Stream stream);
 void dorefa_weight_forward(const DorefaWeightForward& args, Stream stream);
 void dorefa_weight_backward(const DorefaWeightBackward& args, Stream stream);
 void binary_weight_forward(const BinaryWeightForward& args, Stream stream);

@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(LsqBackward args, La
     Vector<X, W> grad_x;
     T clip = 0;
     for (int k = 0; k < W; ++k) {
-      const LsqGradient<T> gradient =
+      const FormulaGradient<T> gradient =
           lsq.gradient(static_cast<T>(x.at[k]), static_cast<T>(grad_y.at[k]), scale);
       grad_x.at[k] = static_cast<X>(gradient.x);
       clip += gradient.clip;

@@ -16,29 +16,43 @@
 #pragma once
 
 #include "lowbit/kernels/math/divisor.h"
+#include "lowbit/kernels/math/formula.h"
 #include "lowbit/kernels/math/scalar.h"
 
 namespace lowbit::kernels {
 
+// grid(v) = dorefa_level(dorefa_code(v)).
 template <class T>
-LOWBIT_HOST_DEVICE T dorefa_grid(T v, const Divisor<T>& n, const Divisor<T>& c) {
-  return round_half_even(v * n / c) * c / n;
+LOWBIT_HOST_DEVICE T dorefa_code(T v, const Divisor<T>& n, const Divisor<T>& c) {
+  return round_half_even(v * n / c);
+}
+template <class T>
+LOWBIT_HOST_DEVICE T dorefa_level(T code, const Divisor<T>& n, const Divisor<T>& c) {
+  return code * c / n;
 }
 
 template <class T>
 struct DorefaActivation {
+  static constexpr bool kLearns = false;
   Divisor<T> boundary;  // c
   Divisor<T> steps;     // n
 
-  LOWBIT_HOST_DEVICE T value(T x) const {
-    return dorefa_grid(clamp(x, T(0), T(boundary)), steps, boundary);
-  }
-};
+  LOWBIT_HOST_DEVICE DorefaActivation(const FormulaArguments& arguments, std::int64_t)
+      : boundary(static_cast<T>(arguments.boundary)), steps(levels_of<T>(arguments) - 1) {}
 
-template <class T>
-LOWBIT_HOST_DEVICE T dorefa_activation_gradient(T x, T upstream, T boundary) {
-  return 0 <= x && x <= boundary ? upstream : T(0);
-}
+  LOWBIT_HOST_DEVICE T code(T x) const {
+    return dorefa_code(clamp(x, T(0), T(boundary)), steps, boundary);
+  }
+  LOWBIT_HOST_DEVICE T level(T code) const { return dorefa_level(code, steps, boundary); }
+  LOWBIT_HOST_DEVICE FormulaGradient<T> gradient(T x, T upstream) const {
+    return {0 <= x && x <= boundary ? upstream : T(0), 0};
+  }
+
+  T lowest() const { return 0; }
+  T highest() const { return steps; }
+  T edge(T code) const { return (code - T(0.5)) * boundary / steps; }
+  double scale() const { return double{boundary} / double{steps}; }
+};
 
 template <class T>
 struct DorefaWeight {
@@ -46,8 +60,20 @@ struct DorefaWeight {
   Divisor<T> steps;     // n
   T max_abs;            // M
 
-  LOWBIT_HOST_DEVICE T value(T t) const {
-    return 2 * dorefa_grid(t / (2 * max_abs) + T(0.5), steps, boundary) - 1;
+  // Of t, and the value of a code.
+  LOWBIT_HOST_DEVICE T code_of(T t) const {
+    return dorefa_code(t / (2 * max_abs) + T(0.5), steps, boundary);
+  }
+  LOWBIT_HOST_DEVICE T level(T code) const { return 2 * dorefa_level(code, steps, boundary) - 1; }
+  LOWBIT_HOST_DEVICE T value(T t) const { return level(code_of(t)); }
+
+  // For the host: of x itself. No element of the tensor is beyond M.
+  T code(T x) const { return clamp(code_of(hyperbolic_tangent(x)), lowest(), highest()); }
+  T lowest() const { return 0; }
+  T highest() const { return round_half_even(steps / boundary); }
+  T edge(T code) const {
+    const T t = 2 * max_abs * ((code - T(0.5)) * boundary / steps - T(0.5));
+    return static_cast<T>(::atanh(static_cast<double>(t)));
   }
 };
 
@@ -96,8 +122,16 @@ struct DorefaWeightGradient {
 
 // NaN counts as +1, but a NaN anywhere makes the mean NaN.
 template <class T>
-LOWBIT_HOST_DEVICE T binary_weight(T x, T mean_abs) {
-  return x < 0 ? -mean_abs : mean_abs;
-}
+struct BinaryWeight {
+  T mean_abs;
+
+  LOWBIT_HOST_DEVICE T code(T x) const { return x < 0 ? T(0) : T(1); }
+  LOWBIT_HOST_DEVICE T level(T code) const { return code == 0 ? -mean_abs : mean_abs; }
+  LOWBIT_HOST_DEVICE T value(T x) const { return level(code(x)); }
+
+  T lowest() const { return 0; }
+  T highest() const { return 1; }
+  T edge(T) const { return 0; }
+};
 
 }  // namespace lowbit::kernels

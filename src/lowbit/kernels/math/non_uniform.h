@@ -74,6 +74,17 @@ class NonUniform {
     return y;
   }
 
+  // For the host: y is its own code; the codes that there are, and where one begins, but for
+  // roundings.
+  T code(T x) const { return value(x); }
+  T level(T code) const { return code; }
+  T lowest() const { return half_ ? 0 : -1; }
+  T highest() const { return half_ ? T(count_) : 1; }
+  T edge(T code) const {
+    const int i = static_cast<int>(code) - static_cast<int>(lowest()) - 1;
+    return start_[i] + (low(i) + T(0.5)) / slope_[i];
+  }
+
   // NaN in x gives NaN in every slope.
   LOWBIT_HOST_DEVICE NonUniformGradient<T> gradient(T x, T upstream) const {
     NonUniformGradient<T> result{};

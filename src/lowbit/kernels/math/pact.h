@@ -9,6 +9,7 @@
 
 #include "lowbit/kernels/math/divisor.h"
 #include "lowbit/kernels/math/dorefa.h"
+#include "lowbit/kernels/math/formula.h"
 #include "lowbit/kernels/math/scalar.h"
 
 namespace lowbit::kernels {
@@ -20,30 +21,35 @@ LOWBIT_HOST_DEVICE T rectified(T x) {
 }
 
 template <class T>
-struct PactGradient {
-  T x;     // upstream * dy/dx
-  T clip;  // upstream * dy/dc, this element's term of the sum
-};
-
-template <class T>
 struct Pact {
+  static constexpr bool kLearns = true;
   Divisor<T> clip;   // c
   Divisor<T> steps;  // n
 
-  LOWBIT_HOST_DEVICE T value(T x) const {
+  LOWBIT_HOST_DEVICE Pact(const FormulaArguments& arguments, std::int64_t group)
+      : clip(clip_of<T>(arguments, group)), steps(levels_of<T>(arguments) - 1) {}
+
+  LOWBIT_HOST_DEVICE T code(T x) const {
     const T r = rectified(x);
-    return dorefa_grid(clip <= r ? T(clip) : r, steps, clip);
+    return dorefa_code(clip <= r ? T(clip) : r, steps, clip);
+  }
+  LOWBIT_HOST_DEVICE T level(T code) const { return dorefa_level(code, steps, clip); }
+
+  // If x or clip is NaN, so is the term of clip.
+  LOWBIT_HOST_DEVICE FormulaGradient<T> gradient(T x, T upstream) const {
+    const T r = rectified(x), c = clip;
+    const T not_a_number = x + c;
+    return {r < c && 0 <= x ? upstream : T(0), c <= r ? upstream : r < c ? T(0) : not_a_number};
+  }
+  LOWBIT_HOST_DEVICE double clip_gradient(double sum) const { return sum; }
+
+  T lowest() const { return 0; }
+  T highest() const { return steps; }
+  T edge(T code) const { return (code - T(0.5)) * clip / steps; }
+  template <class Real>
+  Real scale(const Real& clip_val) const {
+    return clip_val / double{steps};
   }
 };
-
-// If x or clip is NaN, so is the term of clip.
-template <class T>
-LOWBIT_HOST_DEVICE PactGradient<T> pact_gradient(T x, T upstream, T clip) {
-  const T r = rectified(x);
-  const T not_a_number = x + clip;
-  return {r < clip && 0 <= x ? upstream : T(0), clip <= r  ? upstream
-                                                : r < clip ? T(0)
-                                                           : not_a_number};
-}
 
 }  // namespace lowbit::kernels

@@ -71,14 +71,14 @@ void backward(const BatchNormBackward& args) {
     const T mean = number<T>(args.mean, c), invstd = number<T>(args.invstd, c);
     const T weight = number<T>(args.weight, c);
     const BatchNormChannel<T> channel{mean, weight * invstd, number<T>(args.bias, c)};
-    const auto upstream = [&](std::int64_t i) -> FeatureGradient<T> {
+    const auto upstream = [&](std::int64_t i) -> FormulaGradient<T> {
       const T v = y ? y[i] : channel.value(x[i]);
       const auto gradient = quantizer.gradient(activated(args.activation, v), grad_y[i]);
       return {passes_gradient(args.activation, v) ? gradient.x : T(0), gradient.clip};
     };
     double sum = 0, dot = 0;
     for_each_row(args.shape, c, [&](std::int64_t i) {
-      const FeatureGradient<T> g = upstream(i);
+      const FormulaGradient<T> g = upstream(i);
       sum += static_cast<double>(g.x);
       dot += static_cast<double>(g.x) * static_cast<double>(x[i] - mean);
       clip += static_cast<double>(g.clip);

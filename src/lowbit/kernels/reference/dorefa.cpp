@@ -36,24 +36,6 @@ void weight_backward(const DorefaWeightBackward& args) {
 
 }  // namespace
 
-void dorefa_activation_forward(const DorefaActivationForward& args) {
-  visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
-    const DorefaActivation<T> dorefa{static_cast<T>(args.boundary), steps<T>(args)};
-    for (int64_t i = 0; i < args.size; ++i)
-      static_cast<T*>(args.y.data)[i] = dorefa.value(static_cast<const T*>(args.x.data)[i]);
-  });
-}
-
-void dorefa_activation_backward(const DorefaActivationBackward& args) {
-  visit_compute_type(args.x.type, [&]<class T>(Type<T>) {
-    const T boundary = static_cast<T>(args.boundary);
-    for (int64_t i = 0; i < args.size; ++i)
-      static_cast<T*>(args.grad_x.data)[i] =
-          dorefa_activation_gradient(static_cast<const T*>(args.x.data)[i],
-                                     static_cast<const T*>(args.grad_y.data)[i], boundary);
-  });
-}
-
 void dorefa_weight_forward(const DorefaWeightForward& args) {
   visit_compute_type(args.x.type, [&]<class T>(Type<T>) { weight_forward<T>(args); });
 }
@@ -67,9 +49,8 @@ void binary_weight_forward(const BinaryWeightForward& args) {
     const T* x = static_cast<const T*>(args.x.data);
     double sum = 0;
     for (int64_t i = 0; i < args.size; ++i) sum += static_cast<double>(absolute(x[i]));
-    const T mean = static_cast<T>(sum / static_cast<double>(args.size));
-    for (int64_t i = 0; i < args.size; ++i)
-      static_cast<T*>(args.y.data)[i] = binary_weight(x[i], mean);
+    const BinaryWeight<T> binary{static_cast<T>(sum / static_cast<double>(args.size))};
+    for (int64_t i = 0; i < args.size; ++i) static_cast<T*>(args.y.data)[i] = binary.value(x[i]);
   });
 }
 

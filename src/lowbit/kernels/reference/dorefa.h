@@ -5,8 +5,6 @@
 
 namespace lowbit::kernels::reference {
 
-void dorefa_activation_forward(const DorefaActivationForward& args);
-void dorefa_activation_backward(const DorefaActivationBackward& args);
 void dorefa_weight_forward(const DorefaWeightForward& args);
 void dorefa_weight_backward(const DorefaWeightBackward& args);
 void binary_weight_forward(const BinaryWeightForward& args);

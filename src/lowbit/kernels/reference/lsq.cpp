@@ -47,7 +47,7 @@ void backward(const LsqBackward& args) {
   std::vector<double> sums(lsq.size());
   for (int64_t i = 0; i < args.size; ++i) {
     const int64_t group = args.groups.of(i);
-    const LsqGradient<T> gradient = lsq[group].gradient(x[i], grad_y[i], scale);
+    const FormulaGradient<T> gradient = lsq[group].gradient(x[i], grad_y[i], scale);
     grad_x[i] = gradient.x;
     sums[group] += static_cast<double>(gradient.clip);
   }

@@ -1,9 +1,19 @@
 #include "lowbit/models/families/network_graph.h"
 
+#include <map>
+
 #include "lowbit/models/families/families.h"
 #include "lowbit/models/width.h"
 
 namespace lowbit::models {
+namespace {
+
+std::map<std::string, BuildGraph>& added_networks() {
+  static std::map<std::string, BuildGraph> networks;
+  return networks;
+}
+
+}  // namespace
 
 graph::Dims image_of(const config::ModelOptions& options) {
   return {3, options.input_size, options.input_size};
@@ -25,10 +35,17 @@ graph::Graph network_graph(const config::ModelOptions& options, const graph::Dim
       return families::mobilenetv2(options, image);
     case config::Family::vgg_small:
       return families::vgg_small(options, image);
+    case config::Family::added:
+      return added_networks().at(options.name)(options, image);
     case config::Family::nin:
       break;
   }
   return families::nin(options, image);
+}
+
+void add_network(const char* name, BuildGraph build) {
+  config::add_model(name);
+  added_networks()[name] = build;
 }
 
 }  // namespace lowbit::models

@@ -13,4 +13,11 @@ graph::Dims image_of(const config::ModelOptions& options);
 // the family cannot have, or images that are too small for it are an Error (usage).
 graph::Graph network_graph(const config::ModelOptions& options, const graph::Dims& image);
 
+// How a family emits a graph without quantizers, as those in families.h do.
+using BuildGraph = graph::Graph (*)(const config::ModelOptions&, const graph::Dims& image);
+
+// A network beside those of the library: a value of --model, and its graph. Before options are
+// parsed.
+void add_network(const char* name, BuildGraph build);
+
 }  // namespace lowbit::models

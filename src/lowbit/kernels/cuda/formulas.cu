@@ -1,0 +1,1 @@
+#include "lowbit/kernels/formulas.cpp"
