@@ -192,7 +192,6 @@ int export_as(const ExportCall& call, const train::Value& file) {
       train::load_network(configuration.options.model, file, call.checkpoint);
   require_weights(loaded.report, call.checkpoint);
   models::Network& network = *loaded.network;
-  train::require_finite(network, call.checkpoint);
   network.eval();
 
   const torch::NoGradGuard no_grad;
@@ -207,7 +206,7 @@ int export_as(const ExportCall& call, const train::Value& file) {
   packed::ModelT model;
   try {
     model = deploy::lower(
-        deploy::Trace(network, images),
+        deploy::TrainedGraph(network, images),
         lower_options(call, network, data,
                       all_classes(validation.class_names(), network.options().num_classes)));
     deploy::Prover prover(network, model);

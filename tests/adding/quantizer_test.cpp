@@ -200,9 +200,9 @@ TEST_F(OneFileQuantizerRun, IsPackedAndProved) {
                           train::read_checkpoint(checkpoint("x")), checkpoint("x").string());
   loaded.network->eval();
   const Tensor pixels = testing_support::noise_images(2, loaded.network->options().input_size);
-  const deploy::Trace trace(*loaded.network, testing_support::normalized(pixels));
+  const deploy::TrainedGraph trained(*loaded.network, testing_support::normalized(pixels));
   constexpr double kBound = 0.02;
-  testing_support::proved_program(*loaded.network, trace, pixels, deploy::Ends::float32, kBound);
+  testing_support::proved_program(*loaded.network, trained, pixels, deploy::Ends::float32, kBound);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Networks with numbers that are not finite, or beyond what float32 keeps: refused by the name of
-// the layer, or packed as they were trained.
+// the node, or packed as they were trained.
 #include "lowbit/deploy/finite.h"
 
 #include <gmock/gmock.h>
@@ -54,13 +54,8 @@ class Numbers : public testing::Test {
     throw core::failure("no '{}'", end);
   }
 
-  // The layer that the entry is in: "layer1.0.conv1.0" of "layer1.0.conv1.0.quant_weight.clip_val".
-  std::string layer() const {
-    std::string name = name_.substr(0, name_.rfind('.'));
-    if (const size_t quantizer = name.find(".quant_"); quantizer != std::string::npos)
-      name.resize(quantizer);
-    return name;
-  }
+  // The node that the entry belongs to, in quotes.
+  std::string node() const { return "'" + name_.substr(0, name_.rfind('.')) + "'"; }
 
   // How far its logits are from the trained network's, in units of the largest.
   double packed_difference() {
@@ -73,7 +68,7 @@ class Numbers : public testing::Test {
   }
   packed::ModelT program(const torch::Tensor& pixels) {
     const torch::NoGradGuard no_grad;
-    return lower(Trace(*network_, normalized(pixels)),
+    return lower(TrainedGraph(*network_, normalized(pixels)),
                  {.ends = Ends::float32, .mean = kMean, .std = kStd, .network = "", .classes = {}});
   }
   // The message of the Error; "" if it is packed.
@@ -104,7 +99,7 @@ TEST_F(Numbers, ClipValuesThatFloat32Keeps_PackTheTrainedNetwork) {
   }
 }
 
-TEST_F(Numbers, ClipValuesThatFloat32DoesNotKeep_AreRefusedByTheLayer) {
+TEST_F(Numbers, ClipValuesThatFloat32DoesNotKeep_AreRefusedByTheNode) {
   const torch::NoGradGuard no_grad;
   for (const char* which : {"quant_activation.clip_val", "quant_weight.clip_val"}) {
     torch::Tensor& clip = entry(which, 2);
@@ -116,7 +111,7 @@ TEST_F(Numbers, ClipValuesThatFloat32DoesNotKeep_AreRefusedByTheLayer) {
         EXPECT_LT(packed_difference(), 0.02);
         continue;
       }
-      EXPECT_THAT(refusal(), HasSubstr("'" + layer() + "'")) << which << " " << value;
+      EXPECT_THAT(refusal(), HasSubstr(node())) << which << " " << value;
     }
     clip.copy_(before);
   }
@@ -142,7 +137,7 @@ TEST_F(Numbers, HugeClipValues_ArePackedAsTrainedOrRefused) {
   }
 }
 
-TEST_F(Numbers, EntriesThatAreNotFinite_AreRefusedByTheLayer) {
+TEST_F(Numbers, EntriesThatAreNotFinite_AreRefusedByTheNode) {
   const torch::NoGradGuard no_grad;
   for (const char* which : {"conv1.weight", "fc.weight", "fc.bias", "running_var", "running_mean",
                             "bn1.0.weight", "bn1.0.bias"})
@@ -155,15 +150,15 @@ TEST_F(Numbers, EntriesThatAreNotFinite_AreRefusedByTheLayer) {
       if (which == std::string("running_var") && value == kInfinity)
         EXPECT_LT(packed_difference(), 0.02);
       else
-        EXPECT_THAT(refusal(), HasSubstr("'" + layer() + "'")) << which << " " << value;
+        EXPECT_THAT(refusal(), HasSubstr(node())) << which << " " << value;
       first.copy_(before);
     }
 }
 
-TEST_F(Numbers, ANegativeVariance_IsRefusedByTheLayer) {
+TEST_F(Numbers, ANegativeVariance_IsRefusedByTheNode) {
   const torch::NoGradGuard no_grad;
   entry("running_var", 3).fill_(-1);
-  EXPECT_THAT(refusal(), HasSubstr("'" + layer() + "'"));
+  EXPECT_THAT(refusal(), HasSubstr(node()));
 }
 
 TEST_F(Numbers, LogitsThatAreAllZero_AreProvedWithANumber) {
@@ -207,7 +202,7 @@ class PactNumbers : public Numbers {
   PactNumbers() : Numbers("dorefa,pact") {}
 };
 
-TEST_F(PactNumbers, ClipValues_ArePackedAsTrainedOrRefusedByTheLayer) {
+TEST_F(PactNumbers, ClipValues_ArePackedAsTrainedOrRefusedByTheNode) {
   const torch::NoGradGuard no_grad;
   torch::Tensor& clip = entry("clip_val", 2);
   for (const float value : {-1.0F, 1e-30F, 1e10F}) {
@@ -216,7 +211,7 @@ TEST_F(PactNumbers, ClipValues_ArePackedAsTrainedOrRefusedByTheLayer) {
   }
   for (const float value : {0.0F, 1e-45F, kInfinity, kNaN}) {
     clip.fill_(value);
-    EXPECT_THAT(refusal(), HasSubstr("'" + layer() + "'")) << value;
+    EXPECT_THAT(refusal(), HasSubstr(node())) << value;
   }
 }
 

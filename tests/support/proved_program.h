@@ -9,23 +9,18 @@
 
 namespace lowbit::testing_support {
 
-// Of logits, in units of the largest expected. A network that is traced adds floats where it adds
-// integers otherwise: a code next to a threshold may be the other one.
-inline double difference(const torch::Tensor& logits, const torch::Tensor& expected) {
-  return ((logits.view_as(expected) - expected).abs().max() / expected.abs().max()).item<double>();
-}
-
-// The program of a trace of `network`, which the runtime has every bit of, on pixels uint8
-// [B, H, W, 3]. With its ends in float32 it is the network but for roundings; a code next to a
-// threshold may be the other one, hence the bound, in units of the largest logit.
-inline packed::ModelT proved_program(models::Network& network, const deploy::Trace& trace,
+// The program of `network`, which the runtime has every bit of, on pixels uint8 [B, H, W, 3]. With
+// its ends in float32 it is the network but for roundings; a code next to a threshold may be the
+// other one, hence the bound, in units of the largest logit.
+inline packed::ModelT proved_program(exec::GraphModule& network,
+                                     const deploy::TrainedGraph& trained,
                                      const torch::Tensor& pixels, deploy::Ends ends, double bound) {
   packed::ModelT model = deploy::lower(
-      trace, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
+      trained, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
   const deploy::Proof proof =
       deploy::Prover(network, model)
           .prove(pixels, normalized(pixels), torch::zeros({pixels.size(0)}, torch::kInt64));
-  EXPECT_GT(proof.numbers, trace.output().numel());
+  EXPECT_GT(proof.numbers, pixels.size(0));
   if (ends == deploy::Ends::float32) {
     EXPECT_LT(proof.largest_difference, bound);
   }

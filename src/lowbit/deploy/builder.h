@@ -1,17 +1,22 @@
-// A packed program in the making: what the files that lower a trace share.
+// A packed program in the making: what the files that lower a graph share.
 #pragma once
 
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lowbit/deploy/lower.h"
-#include "lowbit/deploy/trace.h"
+#include "lowbit/deploy/refusal.h"
+#include "lowbit/deploy/trained_graph.h"
 
 namespace lowbit::deploy {
+
+using graph::Node;
+using graph::ValueId;
 
 constexpr int kByteLevels = 256;
 
@@ -23,60 +28,85 @@ struct Codes {
   int factor = -1;  // a real value to multiply with what is computed from it; -1: none
 };
 
-// Walks back from a tensor of the trace to what it is computed of, and emits a step for each
-// operation on the way, once. Values of the program are named by their numbers.
+// A node that adds or multiplies a constant: one number, or one for each channel.
+struct ChannelConstant {
+  const Node* node;
+  std::vector<float> numbers;
+};
+
+// Emits the steps of one node after another. Values of the graph are named by ValueId, those of the
+// program by their numbers.
 class Builder {
  public:
   // Both must stay. The program has the image already, value 0.
-  Builder(const Trace& trace, const LowerOptions& options);
+  Builder(const TrainedGraph& trained, const LowerOptions& options);
 
-  const Trace& trace() const { return trace_; }
   const LowerOptions& options() const { return options_; }
+  const graph::Graph& graph() const { return trained_.graph(); }
+  const graph::Dims& dims(ValueId id) const { return graph().value(id).type.dims; }
+  const torch::Tensor& numbers(ValueId id) const { return trained_.numbers(id); }
+  const quant::Lowering& quantizer(ValueId id) const { return trained_.quantizer(id); }
 
-  // The tensor as a real value. An Error (failure) where the format cannot say how it is computed.
-  int real(const torch::Tensor& tensor);
-  // What a quantizer makes of its input.
-  const Codes& codes(const Node& quantizer);
+  bool is_image(ValueId id) const { return id == graph().input; }
+  // One for all images.
+  bool is_constant(ValueId id) const { return !graph().value(id).type.batched; }
+  const Node* producer(ValueId id) const { return uses_.producer(id); }
+  // The Quantize node that gives the value; null: none.
+  const Node* quantizer_of(ValueId id) const;
 
-  // The number of the value that the operation gives, which looks like `like`.
+  // What adds such a constant to the value, or multiplies it, where nothing else reads the value.
+  std::optional<ChannelConstant> constant_behind(ValueId id, graph::Arithmetic kind) const;
+  // The constant that the binary node has on either side of features of the size of its result.
+  std::optional<ChannelConstant> constant_of(const Node& binary) const;
+
+  // Emits what the node does, whose inputs must have been added. An Error (failure) names a node
+  // that the format cannot say.
+  void add(const Node& node);
+  // The value, which `node` gives, has been computed together with an earlier one.
+  void add_as(const Node& node, int value) { reals_[node.output] = value; }
+
+  // The features as a real value.
+  int real(ValueId id);
+  // What a quantizer has made of its input.
+  const Codes& codes(ValueId id) const { return codes_.at(id); }
+
+  // The number of the value that the operation gives, of the shape and name of the graph's value.
   template <class Operation>
-  int emit(Operation operation, const torch::Tensor& like, packed::Kind kind = packed::Kind::real,
+  int emit(Operation operation, ValueId like, packed::Kind kind = packed::Kind::real,
            int levels = 0) {
+    return emit(std::move(operation), dims(like), graph().value(like).name, kind, levels);
+  }
+  template <class Operation>
+  int emit(Operation operation, const graph::Dims& dims, const std::string& name,
+           packed::Kind kind = packed::Kind::real, int levels = 0) {
     auto step = std::make_unique<packed::StepT>();
     step->operation.Set(std::move(operation));
     model_.steps.push_back(std::move(step));
-    add_value(kind, like, levels, trace_.layer_of(like));
+    add_value(kind, dims, levels, name);
     return static_cast<int>(model_.steps.size());
   }
-  void name_value(int value, std::string name);
 
-  // An Error (failure) that names the operation and its layer.
-  [[noreturn]] void refuse(const Node& node, const std::string& why) const;
+  [[noreturn]] void refuse(const Node& node, std::string_view why) const {
+    deploy::refuse(graph(), node, why);
+  }
 
   packed::ModelT finish() { return std::move(model_); }
 
  private:
-  using Key = const c10::TensorImpl*;
+  void add_value(packed::Kind kind, const graph::Dims& dims, int levels, const std::string& name);
 
-  void add_value(packed::Kind kind, const torch::Tensor& like, int levels, const std::string& name);
-  int make_real(const torch::Tensor& tensor);
-
-  const Trace& trace_;
+  const TrainedGraph& trained_;
   const LowerOptions& options_;
+  const graph::Uses uses_;
   packed::ModelT model_;
-  std::map<Key, int> reals_;
-  std::map<Key, Codes> codes_;
+  std::map<ValueId, int> reals_;
+  std::map<ValueId, Codes> codes_;
 };
 
-// Height, width and channels of a tensor of the pass.
-std::array<int, 3> shape_of(const torch::Tensor& tensor);
+// Height, width and channels of features {C, H, W} or {C}.
+std::array<int, 3> shape_of(const graph::Dims& dims);
 
-// A parameter of the operation that must be a plain number; 0 where there is none.
-double number(const Node& node, size_t input);
-// A number, or the first of several.
-int64_t first(const c10::IValue& value);
-
-std::unique_ptr<packed::Window> window(int kernel, int stride, int padding);
+std::unique_ptr<packed::Window> window(int64_t kernel, int64_t stride, int64_t padding);
 packed::BinaryT binary_of(int a, int b, packed::Arithmetic arithmetic);
 
 }  // namespace lowbit::deploy

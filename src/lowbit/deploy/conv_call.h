@@ -1,4 +1,4 @@
-// A convolution of a trace, and the ways to say it in a program.
+// A convolution of a graph, and the ways to say it in a program.
 #pragma once
 
 #include <optional>
@@ -8,33 +8,32 @@
 
 namespace lowbit::deploy {
 
-// factor * y + shift of a norm, per channel: the float32 numbers that LibTorch makes of a
-// BatchNorm's parameters.
+// factor * y + shift behind y: one number for all channels, or one for each.
 struct Fold {
-  std::vector<double> factor, shift;
+  std::vector<float> factor, shift;
 };
 
 // A convolution or a linear layer, as both are one to the program.
 struct ConvCall {
-  torch::Tensor input, bias;  // bias undefined: none
-  // [O, I / groups, k, k]; what the pass used: the quantizer's result, or `weight`.
+  ValueId input{}, output{};
+  torch::Tensor bias;  // undefined: none
+  // [O, I / groups, k, k]; what is multiplied with: the quantizer's result, or `weight`.
   torch::Tensor weight, quantized_weight;
   // The quantizers that gave input and quantized_weight; null: none.
-  const Node *input_quantizer = nullptr, *weight_quantizer = nullptr;
-  int stride = 1, padding = 0, groups = 1;
+  const quant::Lowering *input_quantizer = nullptr, *weight_quantizer = nullptr;
+  int64_t stride = 1, padding = 0, groups = 1;
   std::optional<Fold> fold;
-  torch::Tensor output;  // before the norm: its layer names what the program computes
 
-  int out() const { return static_cast<int>(weight.size(0)); }
-  int kernel() const { return static_cast<int>(weight.size(2)); }
-  // What the norm multiplies the channel with.
-  double folded(size_t channel) const { return fold ? fold->factor[channel] : 1; }
-  // With the norm's shift; `more` is added before the norm. Empty: nothing is added.
+  int64_t out() const { return weight.size(0); }
+  int64_t kernel() const { return weight.size(2); }
+  // What the channel is multiplied with.
+  double folded(size_t channel) const;
+  // The bias with `more` added to it, folded. Empty: nothing is added.
   std::vector<float> bias_with(const std::vector<double>& more = {}) const;
 };
 
 // As a step of its own: a real value that looks like `like`.
-int scaled_and_shifted(Builder& to, int value, const Fold& fold, const torch::Tensor& like);
+int scaled_and_shifted(Builder& to, int value, const Fold& fold, ValueId like);
 
 // [O, I, k, k] in the order of the program: [O][row][column][I].
 torch::Tensor in_program_order(const torch::Tensor& weight);

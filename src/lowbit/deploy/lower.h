@@ -1,11 +1,11 @@
-// A traced network as the packed program of runtime/program.fbs.
+// A trained network as the packed program of runtime/program.fbs.
 #pragma once
 
 #include <array>
 #include <string>
 #include <vector>
 
-#include "lowbit/deploy/trace.h"
+#include "lowbit/deploy/trained_graph.h"
 #include "lowbit/runtime/program_generated.h"
 
 namespace lowbit::deploy {
@@ -14,7 +14,7 @@ namespace lowbit::deploy {
 // first and the last.
 enum class Ends {
   int8,     // weights of 8 bits per output channel, inputs of 8 bits: the image's own bytes, or a
-            // grid over the range that the traced images take
+            // grid over the range that the calibration images take
   int4,     // the same with weights of 4 bits, but for the layer that reads the image
   float32,  // as trained
 };
@@ -28,8 +28,8 @@ struct LowerOptions {
 };
 
 // The program gives for an image what the network in evaluation gives for it, but for float32
-// roundings and `ends`. Operations that the format cannot say, and numbers that float32 cannot
-// hold, are an Error (failure) that names them and their layer.
-packed::ModelT lower(const Trace& trace, const LowerOptions& options);
+// roundings and `ends`. Values have the names of the nodes. Operations that the format cannot say,
+// and numbers that float32 cannot hold, are an Error (failure) that names the node.
+packed::ModelT lower(const TrainedGraph& trained, const LowerOptions& options);
 
 }  // namespace lowbit::deploy

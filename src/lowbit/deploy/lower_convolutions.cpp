@@ -10,58 +10,26 @@
 namespace lowbit::deploy {
 namespace {
 
-// A 1x1 convolution that leaves out pixels may be written as a slice before it.
-torch::Tensor before_slices(const Trace& trace, torch::Tensor x, int& stride) {
-  for (const Node* node = trace.producer(x); node && node->op == "aten::slice";
-       node = trace.producer(x)) {
-    const int64_t dim = node->inputs[1].toInt();
-    const int64_t step = node->inputs[4].toInt();
-    if (dim == 2) stride *= static_cast<int>(step);
-    if (dim < 2 && step != 1) return x;
-    x = node->inputs[0].toTensor();
-  }
-  return x;
-}
-
-// The quantizer whose result the tensor is; null: none.
-const Node* quantizer_of(const Trace& trace, const torch::Tensor& tensor) {
-  const Node* node = trace.producer(tensor);
-  return node && node->quantizer ? node : nullptr;
-}
-
-ConvCall conv_call(const Builder& to, const Node& node) {
-  ConvCall call;
-  call.input = node.inputs[0].toTensor();
-  call.quantized_weight = node.inputs[1].toTensor();
-  if (node.inputs[2].isTensor()) call.bias = node.inputs[2].toTensor();
-  if (node.op == "aten::conv2d") {
-    call.stride = static_cast<int>(first(node.inputs[3]));
-    call.padding = static_cast<int>(first(node.inputs[4]));
-    call.groups = static_cast<int>(node.inputs[6].toInt());
-    if (first(node.inputs[5]) != 1) to.refuse(node, "a dilation");
-    if (call.quantized_weight.size(2) == 1 && call.padding == 0)
-      call.input = before_slices(to.trace(), call.input, call.stride);
-  }
-  call.input_quantizer = quantizer_of(to.trace(), call.input);
-  call.weight_quantizer = quantizer_of(to.trace(), call.quantized_weight);
-  call.weight =
-      call.weight_quantizer ? call.weight_quantizer->inputs[0].toTensor() : call.quantized_weight;
-  for (torch::Tensor* weight : {&call.weight, &call.quantized_weight})
-    if (weight->dim() == 2) *weight = weight->unsqueeze(2).unsqueeze(3);
-  call.output = node.output;
-  return call;
-}
-
 // A factor that is one number for the image may as well be applied to the sums.
-bool factor_can_follow(const Node& x) {
-  const torch::Tensor& factor = x.lowering.factor;
-  return !factor.defined() || factor.numel() == factor.size(0);
+bool factor_can_follow(const Builder& to, const ConvCall& call) {
+  const quant::Lowering& x = *call.input_quantizer;
+  if (!x.factor.defined()) return true;
+  const graph::Dims& dims = to.dims(call.input);
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const auto in_batch = static_cast<int64_t>(axis) + 1;
+    if (dims[axis] != 1 && !std::ranges::count(x.factor_mean_dims, in_batch)) return false;
+  }
+  return true;
 }
 
 // Whether each group of weights is a number of whole output channels.
-bool groups_are_channels(const ConvCall& call, const Node& w) {
-  return call.out() % static_cast<int>(w.lowering.groups.size()) == 0 &&
-         !w.lowering.factor.defined();
+bool groups_are_channels(const ConvCall& call) {
+  const quant::Lowering& w = *call.weight_quantizer;
+  return call.out() % static_cast<int64_t>(w.groups.size()) == 0 && !w.factor.defined();
+}
+
+float of_channel(const std::vector<float>& numbers, size_t channel) {
+  return numbers.size() == 1 ? numbers[0] : numbers[channel];
 }
 
 // The scale of each plane added.
@@ -103,7 +71,7 @@ std::unique_ptr<packed::WeightPlaneT> weight_plane(const LevelPlane& plane,
 // The scales by group of each plane added.
 std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, const ConvCall& call) {
   const std::vector<quant::StepFunction> groups =
-      with_equal_levels(call.weight_quantizer->lowering.groups);
+      with_equal_levels(call.weight_quantizer->groups);
   const torch::Tensor master = in_program_order(call.weight.to(torch::kFloat32));
   const float* x = master.const_data_ptr<float>();
   const size_t count = static_cast<size_t>(master.numel()), per_group = count / groups.size();
@@ -112,45 +80,63 @@ std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, cons
     weight_codes[i] = static_cast<uint8_t>(groups[i / per_group].code(x[i]));
   std::vector<std::vector<double>> scales;
   for (const LevelPlane& plane :
-       level_planes(call.weight_quantizer->lowering.grid, groups.size())) {
+       level_planes(call.weight_quantizer->grid, groups.size())) {
     conv.weights.push_back(weight_plane(plane, weight_codes));
     scales.push_back(plane.scales);
   }
   return scales;
 }
 
-int lowered(Builder& to, const ConvCall& call) {
-  const Node *x = call.input_quantizer, *w = call.weight_quantizer;
-  if (x && w && factor_can_follow(*x) && groups_are_channels(call, *w)) return code_conv(to, call);
+int convolved(Builder& to, const ConvCall& call) {
+  const bool x = call.input_quantizer, w = call.weight_quantizer;
+  if (x && w && factor_can_follow(to, call) && groups_are_channels(call)) return code_conv(to, call);
   if (!x && !w && to.options().ends != Ends::float32) return byte_conv(to, call);
   return real_conv(to, call);
 }
 
-bool is_convolution(const Node& node) {
-  return node.op == "aten::conv2d" || node.op == "aten::linear";
+// What a convolution and a linear layer have in common.
+ConvCall conv_call(const Builder& to, const Node& node) {
+  const ValueId weight = node.inputs[1];
+  ConvCall call;
+  call.input = node.inputs[0];
+  call.output = node.output;
+  if (node.inputs.size() > 2) call.bias = to.numbers(node.inputs[2]);
+  if (to.quantizer_of(call.input)) call.input_quantizer = &to.quantizer(call.input);
+  const Node* quantizer = to.quantizer_of(weight);
+  if (quantizer) call.weight_quantizer = &to.quantizer(weight);
+  const auto as_kernels = [&](ValueId id) {
+    const torch::Tensor& numbers = to.numbers(id);
+    return numbers.dim() == 2 ? numbers.unsqueeze(2).unsqueeze(3) : numbers;
+  };
+  call.quantized_weight = as_kernels(weight);
+  call.weight = quantizer ? as_kernels(quantizer->inputs[0]) : call.quantized_weight;
+  return call;
 }
 
-Fold fold_of(const Node& node) {
-  const int64_t channels = node.output.size(1);
-  const auto parameter = [&](size_t i, float otherwise) {
-    return node.inputs[i].isTensor() && node.inputs[i].toTensor().defined()
-               ? node.inputs[i].toTensor().detach().to(torch::kFloat32)
-               : torch::full({channels}, otherwise, torch::kFloat32);
-  };
-  const torch::Tensor factor = (parameter(4, 1) + number(node, 7)).rsqrt() * parameter(1, 1);
-  // With one rounding, as LibTorch's kernel is compiled.
-  const torch::Tensor shift = parameter(2, 0).to(torch::kFloat64) -
-                              parameter(3, 0).to(torch::kFloat64) * factor.to(torch::kFloat64);
-  return {numbers_of<double>(factor), numbers_of<double>(shift.to(torch::kFloat32))};
+// With the factor and the shift of a norm, where they follow.
+int with_what_follows(Builder& to, ConvCall call) {
+  const auto scaled = to.constant_behind(call.output, graph::Arithmetic::multiply);
+  const auto shifted = scaled ? to.constant_behind(scaled->node->output, graph::Arithmetic::add)
+                              : std::nullopt;
+  if (!shifted) return convolved(to, call);
+  call.fold = {scaled->numbers, shifted->numbers};
+  const int value = convolved(to, call);
+  to.add_as(*scaled->node, value);
+  to.add_as(*shifted->node, value);
+  return value;
 }
 
 }  // namespace
 
-int scaled_and_shifted(Builder& to, int value, const Fold& fold, const torch::Tensor& like) {
+double ConvCall::folded(size_t channel) const {
+  return fold ? of_channel(fold->factor, channel) : 1;
+}
+
+int scaled_and_shifted(Builder& to, int value, const Fold& fold, ValueId like) {
   packed::AffineT affine;
   affine.input = value;
-  affine.factor.assign(fold.factor.begin(), fold.factor.end());
-  affine.shift.assign(fold.shift.begin(), fold.shift.end());
+  affine.factor = fold.factor;
+  affine.shift = fold.shift;
   return to.emit(std::move(affine), like);
 }
 
@@ -162,24 +148,23 @@ std::vector<float> ConvCall::bias_with(const std::vector<double>& more) const {
   if (!bias.defined() && !fold && more.empty()) return {};
   std::vector<float> all;
   const std::vector<float> own = bias.defined() ? numbers_of<float>(bias) : std::vector<float>();
-  for (int o = 0; o < out(); ++o) {
-    const auto i = static_cast<size_t>(o);
+  for (size_t i = 0; i < static_cast<size_t>(out()); ++i) {
     double value = (own.empty() ? 0 : own[i]) + (more.empty() ? 0 : more[i]);
-    if (fold) value = value * fold->factor[i] + fold->shift[i];
+    if (fold) value = value * folded(i) + of_channel(fold->shift, i);
     all.push_back(static_cast<float>(value));
   }
   return all;
 }
 
 int code_conv(Builder& to, const ConvCall& call) {
-  const Codes codes = to.codes(*call.input_quantizer);
+  const Codes& codes = to.codes(call.input);
   // A factor is applied between the sums and what follows.
   const bool separate = codes.factor >= 0;
   packed::CodeConvT conv;
   conv.input = codes.value;
   conv.window = window(call.kernel(), call.stride, call.padding);
-  conv.groups = call.groups;
-  const auto x_scales = add_code_planes(conv, codes, static_cast<int>(call.input.size(1)));
+  conv.groups = static_cast<int>(call.groups);
+  const auto x_scales = add_code_planes(conv, codes, static_cast<int>(to.dims(call.input)[0]));
   const auto w_scales = add_weight_planes(conv, call);
   for (const double x_scale : x_scales)
     for (const std::vector<double>& scales : w_scales)
@@ -196,27 +181,27 @@ int code_conv(Builder& to, const ConvCall& call) {
   if (!call.fold && !call.bias.defined()) return value;
   packed::AffineT affine;
   affine.input = value;
-  if (call.fold) affine.factor.assign(call.fold->factor.begin(), call.fold->factor.end());
+  if (call.fold) affine.factor = call.fold->factor;
   affine.shift = call.bias_with();
   return to.emit(std::move(affine), call.output);
 }
 
-std::optional<int> convolution(Builder& to, const Node& node) {
-  if (!is_convolution(node)) return std::nullopt;
-  return lowered(to, conv_call(to, node));
+int lowered(Builder& to, const Node& node, const graph::Convolution& op) {
+  ConvCall call = conv_call(to, node);
+  const graph::Size2 kernel(call.weight.size(2), call.weight.size(3));
+  if (kernel != graph::Size2(kernel.height)) to.refuse(node, "its kernel is not square");
+  if (op.stride != graph::Size2(op.stride.height)) to.refuse(node, "two strides");
+  if (op.padding != graph::Padding(op.padding.top)) to.refuse(node, "sides padded unequally");
+  if (op.dilation != graph::Size2(1) && kernel != graph::Size2(1)) to.refuse(node, "a dilation");
+  call.stride = op.stride.height;
+  call.padding = op.padding.top;
+  call.groups = op.groups;
+  return with_what_follows(to, std::move(call));
 }
 
-std::optional<int> batch_norm(Builder& to, const Node& node) {
-  if (node.op != "aten::batch_norm") return std::nullopt;
-  const torch::Tensor x = node.inputs[0].toTensor();
-  Fold fold = fold_of(node);
-  const Node* before = to.trace().producer(x);
-  if (before && before->op == "aten::conv2d" && to.trace().uses(x) == 1) {
-    ConvCall call = conv_call(to, *before);
-    call.fold = std::move(fold);
-    return lowered(to, call);
-  }
-  return scaled_and_shifted(to, to.real(x), fold, node.output);
+int lowered(Builder& to, const Node& node, const graph::Linear&) {
+  if (to.dims(node.inputs[0]).size() != 1) to.refuse(node, "its input is not a vector");
+  return with_what_follows(to, conv_call(to, node));
 }
 
 }  // namespace lowbit::deploy

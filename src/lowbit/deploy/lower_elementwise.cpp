@@ -7,94 +7,104 @@
 namespace lowbit::deploy {
 namespace {
 
-std::optional<packed::Arithmetic> arithmetic_of(const std::string& op) {
-  if (op == "aten::add") return packed::Arithmetic::add;
-  if (op == "aten::sub") return packed::Arithmetic::subtract;
-  if (op == "aten::mul") return packed::Arithmetic::multiply;
-  if (op == "aten::div") return packed::Arithmetic::divide;
-  return std::nullopt;
-}
-
-bool depends_on_input(const Trace& trace, const torch::Tensor& tensor) {
-  if (tensor.is_same(trace.input())) return true;
-  const Node* node = trace.producer(tensor);
-  return node && std::ranges::any_of(node->inputs, [&](const c10::IValue& input) {
-           if (input.isTensorList())
-             return std::ranges::any_of(input.toTensorVector(), [&](const torch::Tensor& t) {
-               return depends_on_input(trace, t);
-             });
-           return input.isTensor() && input.toTensor().defined() &&
-                  depends_on_input(trace, input.toTensor());
-         });
-}
-
-bool is_constant(const Trace& trace, const c10::IValue& value) {
-  return !value.isTensor() || !depends_on_input(trace, value.toTensor());
-}
-
-int binary(Builder& to, const Node& node, packed::Arithmetic arithmetic) {
-  using enum packed::Arithmetic;
-  const bool sums = arithmetic == add || arithmetic == subtract;
-  if (sums && node.inputs.size() > 2 && number(node, 2) != 1) to.refuse(node, "a factor in a sum");
-  const bool constant_a = is_constant(to.trace(), node.inputs[0]);
-  const bool constant_b = is_constant(to.trace(), node.inputs[1]);
-  if (!constant_a && !constant_b) {
-    int a = to.real(node.inputs[0].toTensor()), b = to.real(node.inputs[1].toTensor());
-    // b is the one that is repeated.
-    const bool swap = node.inputs[0].toTensor().numel() < node.inputs[1].toTensor().numel();
-    if (swap && (arithmetic == subtract || arithmetic == divide))
-      to.refuse(node, "its first operand is the smaller one");
-    if (swap) std::swap(a, b);
-    return to.emit(binary_of(a, b, arithmetic), node.output);
+packed::Arithmetic arithmetic_of(graph::Arithmetic kind) {
+  switch (kind) {
+    case graph::Arithmetic::add:
+      return packed::Arithmetic::add;
+    case graph::Arithmetic::subtract:
+      return packed::Arithmetic::subtract;
+    case graph::Arithmetic::multiply:
+      return packed::Arithmetic::multiply;
+    case graph::Arithmetic::divide:
+      break;
   }
-  if (constant_a && (arithmetic == subtract || arithmetic == divide))
-    to.refuse(node, "its first operand is a constant");
-  const c10::IValue& variable = node.inputs[constant_b ? 0 : 1];
-  const c10::IValue& constant = node.inputs[constant_b ? 1 : 0];
+  return packed::Arithmetic::divide;
+}
+
+bool is_symmetric(graph::Arithmetic kind) {
+  return kind == graph::Arithmetic::add || kind == graph::Arithmetic::multiply;
+}
+
+// Of two features. The second operand of a step is the one that is repeated.
+int of_features(Builder& to, const Node& node, graph::Arithmetic kind) {
+  ValueId a = node.inputs[0], b = node.inputs[1];
+  if (to.dims(a) != to.dims(node.output)) {
+    std::swap(a, b);
+    if (!is_symmetric(kind)) to.refuse(node, "its first operand is the smaller one");
+  }
+  if (to.dims(a) != to.dims(node.output)) to.refuse(node, "both operands are repeated");
+  const int real_a = to.real(a), real_b = to.real(b);
+  return to.emit(binary_of(real_a, real_b, arithmetic_of(kind)), node.output);
+}
+
+// With a constant; a shift behind a factor is part of the same step.
+int of_channels(Builder& to, const Node& node, graph::Arithmetic kind) {
+  const size_t side = to.is_constant(node.inputs[0]) ? 0 : 1;
+  if (side == 0 && !is_symmetric(kind)) to.refuse(node, "its first operand is a constant");
+  const std::optional<ChannelConstant> constant = to.constant_of(node);
+  if (!constant) to.refuse(node, "a constant that is neither one number nor one for each channel");
   packed::AffineT affine;
-  affine.input = to.real(variable.toTensor());
-  std::vector<float> operand =
-      constant.isTensor() ? numbers_of<float>(constant.toTensor())
-                          : std::vector{static_cast<float>(constant.toScalar().toDouble())};
-  if (operand.size() != 1 && static_cast<int64_t>(operand.size()) != node.output.size(1))
-    to.refuse(node, "a constant that is neither one number nor one for each channel");
-  for (float& value : operand) {
-    if (arithmetic == subtract) value = -value;
-    if (arithmetic == divide) value = 1 / value;
+  affine.input = to.real(node.inputs[1 - side]);
+  std::vector<float> numbers = constant->numbers;
+  for (float& number : numbers) {
+    if (kind == graph::Arithmetic::subtract) number = -number;
+    if (kind == graph::Arithmetic::divide) number = 1 / number;
   }
-  (sums ? affine.shift : affine.factor) = std::move(operand);
-  return to.emit(std::move(affine), node.output);
+  const bool sums = kind == graph::Arithmetic::add || kind == graph::Arithmetic::subtract;
+  (sums ? affine.shift : affine.factor) = std::move(numbers);
+  const auto shifted =
+      sums ? std::nullopt : to.constant_behind(node.output, graph::Arithmetic::add);
+  if (!shifted) return to.emit(std::move(affine), node.output);
+  affine.shift = shifted->numbers;
+  const int value = to.emit(std::move(affine), shifted->node->output);
+  to.add_as(*shifted->node, value);
+  return value;
+}
+
+int activated(Builder& to, const Node& node, packed::ActivationT activation) {
+  activation.input = to.real(node.inputs[0]);
+  return to.emit(std::move(activation), node.output);
+}
+
+int leaky(Builder& to, const Node& node, std::vector<float> slope) {
+  packed::ActivationT activation;
+  activation.function = packed::Function::leaky;
+  activation.slope = std::move(slope);
+  return activated(to, node, std::move(activation));
 }
 
 }  // namespace
 
-std::optional<int> arithmetic(Builder& to, const Node& node) {
-  const std::optional<packed::Arithmetic> which = arithmetic_of(node.op);
-  return which ? std::optional(binary(to, node, *which)) : std::nullopt;
+int lowered(Builder& to, const Node& node, const graph::Binary& op) {
+  const bool constant = to.is_constant(node.inputs[0]) || to.is_constant(node.inputs[1]);
+  return constant ? of_channels(to, node, op.kind) : of_features(to, node, op.kind);
 }
 
-std::optional<int> activation(Builder& to, const Node& node) {
-  using packed::Function;
+int lowered(Builder& to, const Node& node, const graph::Relu&) {
   packed::ActivationT activation;
-  if (node.op == "aten::relu") {
-    activation.function = Function::relu;
-  } else if (node.op == "aten::hardtanh") {
-    activation.function = Function::clamp;
-    activation.low = static_cast<float>(number(node, 1));
-    activation.high = static_cast<float>(number(node, 2));
-  } else if (node.op == "aten::leaky_relu") {
-    activation.function = Function::leaky;
-    activation.slope = {static_cast<float>(number(node, 1))};
-  } else if (node.op == "aten::prelu") {
-    activation.function = Function::leaky;
-    activation.slope = numbers_of<float>(node.inputs[1].toTensor());
-  } else if (node.op == "aten::abs") {
-    activation.function = Function::absolute;
-  } else {
-    return std::nullopt;
-  }
-  activation.input = to.real(node.inputs[0].toTensor());
-  return to.emit(std::move(activation), node.output);
+  activation.function = packed::Function::relu;
+  return activated(to, node, std::move(activation));
+}
+
+int lowered(Builder& to, const Node& node, const graph::Clip& op) {
+  packed::ActivationT activation;
+  activation.function = packed::Function::clamp;
+  activation.low = static_cast<float>(op.low);
+  activation.high = static_cast<float>(op.high);
+  return activated(to, node, std::move(activation));
+}
+
+int lowered(Builder& to, const Node& node, const graph::LeakyRelu& op) {
+  return leaky(to, node, {static_cast<float>(op.slope)});
+}
+
+int lowered(Builder& to, const Node& node, const graph::PRelu&) {
+  return leaky(to, node, numbers_of<float>(to.numbers(node.inputs[1])));
+}
+
+// Programs are float32.
+int lowered(Builder& to, const Node& node, const graph::Widen&) {
+  return to.real(node.inputs[0]);
 }
 
 }  // namespace lowbit::deploy

@@ -1,89 +1,90 @@
 #include <algorithm>
-#include <vector>
 
 #include "lowbit/deploy/operations.h"
 
 namespace lowbit::deploy {
 namespace {
 
-// [H, W, C] as one vector in the network's order, channels first: cells of the whole image.
-std::optional<int> flattened_pixels(Builder& to, const Node& node) {
-  const auto [height, width, channels] = shape_of(node.inputs[0].toTensor());
-  if (height != width) return std::nullopt;
+int rearranged(Builder& to, const Node& node, packed::Layout layout, int64_t cell = 0,
+               int64_t first = 0) {
   packed::RearrangeT rearrange;
-  rearrange.layout = packed::Layout::space_to_depth;
-  rearrange.cell = height;
-  rearrange.input = to.real(node.inputs[0].toTensor());
-  return to.emit(std::move(rearrange), node.output);
-}
-
-int padded(Builder& to, const Node& node) {
-  const std::vector<int64_t> sides = node.inputs[1].toIntVector();
-  const bool even = sides.size() == 4 &&
-                    std::ranges::all_of(sides, [&](int64_t side) { return side == sides[0]; });
-  if (!even || number(node, 2) != 0) to.refuse(node, "only equal sides of zeros");
-  packed::RearrangeT rearrange;
-  rearrange.layout = packed::Layout::pad;
-  rearrange.cell = static_cast<int>(sides[0]);
-  rearrange.input = to.real(node.inputs[0].toTensor());
+  rearrange.input = to.real(node.inputs[0]);
+  rearrange.layout = layout;
+  rearrange.cell = static_cast<int>(cell);
+  rearrange.first = static_cast<int>(first);
   return to.emit(std::move(rearrange), node.output);
 }
 
 }  // namespace
 
-std::optional<int> pooled(Builder& to, const Node& node) {
-  if (node.op != "aten::avg_pool2d" && node.op != "aten::max_pool2d") return std::nullopt;
-  const bool average = node.op == "aten::avg_pool2d";
+int lowered(Builder& to, const Node& node, const graph::Pool& op) {
+  using graph::Padding;
+  using graph::Size2;
+  const bool average = op.kind == graph::Pool::Kind::average;
+  if (op.kernel != Size2(op.kernel.height) || op.stride != Size2(op.stride.height))
+    to.refuse(node, "its windows or strides are not square");
+  if (op.padding != Padding(op.padding.top)) to.refuse(node, "sides padded unequally");
+  if (op.dilation != Size2(1)) to.refuse(node, "a dilation");
+  if (average && (op.ceil || (!op.count_padding && op.padding != Padding(0))))
+    to.refuse(node, "means over windows that are not whole");
   packed::PoolT pool;
-  pool.input = to.real(node.inputs[0].toTensor());
+  pool.input = to.real(node.inputs[0]);
   pool.pooling = average ? packed::Pooling::average : packed::Pooling::maximum;
-  const int kernel = static_cast<int>(first(node.inputs[1]));
-  const std::vector<int64_t> strides = node.inputs[2].toIntVector();
-  pool.window = window(kernel, strides.empty() ? kernel : static_cast<int>(strides[0]),
-                       static_cast<int>(first(node.inputs[3])));
-  pool.ceil = node.inputs[average ? 4 : 5].toBool();
+  pool.window = window(op.kernel.height, op.stride.height, op.padding.top);
+  pool.ceil = op.ceil;
   return to.emit(std::move(pool), node.output);
 }
 
-std::optional<int> mean(Builder& to, const Node& node) {
-  if (node.op != "aten::mean") return std::nullopt;
-  const torch::Tensor x = node.inputs[0].toTensor();
+int lowered(Builder& to, const Node& node, const graph::Mean& op) {
+  const graph::Dims& dims = to.dims(node.inputs[0]);
+  const auto is_over = [&](int64_t axis) { return std::ranges::count(op.axes, axis) > 0; };
   packed::MeanT mean;
-  mean.input = to.real(x);
-  for (const int64_t dim : node.inputs[1].toIntVector()) {
-    const int64_t at = dim < 0 ? dim + x.dim() : dim;
-    if (at == 0) to.refuse(node, "a mean over the batch");
-    (at == 1 ? mean.over_channels : mean.over_pixels) = true;
+  mean.over_channels = is_over(0);
+  if (dims.size() == 3) {
+    mean.over_pixels = is_over(1) || is_over(2);
+    const bool over_all = (is_over(1) || dims[1] == 1) && (is_over(2) || dims[2] == 1);
+    if (mean.over_pixels && !over_all) to.refuse(node, "a mean over rows or columns alone");
   }
+  mean.input = to.real(node.inputs[0]);
   return to.emit(std::move(mean), node.output);
 }
 
-std::optional<int> rearranged(Builder& to, const Node& node) {
-  const auto& in = node.inputs;
-  if (node.op == "aten::constant_pad_nd") return padded(to, node);
-  if (node.op == "aten::cat") {
-    packed::ConcatenateT concatenate;
-    for (const torch::Tensor& tensor : in[0].toTensorVector())
-      concatenate.inputs.push_back(to.real(tensor));
-    return to.emit(std::move(concatenate), node.output);
-  }
-  packed::RearrangeT rearrange;
-  if (node.op == "lowbit::space_to_depth" || node.op == "lowbit::depth_to_space") {
-    rearrange.layout = node.op == "lowbit::space_to_depth" ? packed::Layout::space_to_depth
-                                                           : packed::Layout::depth_to_space;
-    rearrange.cell = static_cast<int>(in[1].toInt());
-  } else if (node.op == "aten::flatten" || node.op == "aten::view" || node.op == "aten::reshape" ||
-             node.op == "aten::squeeze") {
-    // Of one pixel alone both are the same; the order of several would be channels first.
-    rearrange.layout = packed::Layout::flatten;
-    const auto [height, width, channels] = shape_of(in[0].toTensor());
-    if (height * width != 1 && channels != node.output.size(1)) return flattened_pixels(to, node);
-    if (height * width != 1) return std::nullopt;
-  } else {
-    return std::nullopt;
-  }
-  rearrange.input = to.real(in[0].toTensor());
-  return to.emit(std::move(rearrange), node.output);
+int lowered(Builder& to, const Node& node, const graph::Pad& op) {
+  if (op.value != 0 || op.padding != graph::Padding(op.padding.top))
+    to.refuse(node, "only equal sides of zeros");
+  return rearranged(to, node, packed::Layout::pad, op.padding.top);
+}
+
+int lowered(Builder& to, const Node& node, const graph::Concat& op) {
+  if (op.axis != 0) to.refuse(node, "only channels can be joined");
+  packed::ConcatenateT concatenate;
+  for (const ValueId input : node.inputs) concatenate.inputs.push_back(to.real(input));
+  return to.emit(std::move(concatenate), node.output);
+}
+
+int lowered(Builder& to, const Node& node, const graph::Slice& op) {
+  if (op.axis != 0 || op.step != 1) to.refuse(node, "only adjacent channels can be cut out");
+  return rearranged(to, node, packed::Layout::slice, /*cell=*/0, op.begin);
+}
+
+int lowered(Builder& to, const Node& node, const graph::Reshape&) {
+  const auto [height, width, channels] = shape_of(to.dims(node.inputs[0]));
+  const auto [new_height, new_width, new_channels] = shape_of(to.dims(node.output));
+  const bool to_vector = new_height * new_width == 1;
+  // Of one pixel alone both orders of numbers are the same.
+  if (to_vector && height * width == 1) return rearranged(to, node, packed::Layout::flatten);
+  // In the network's order, channels first: one cell of the whole image.
+  if (to_vector && height == width)
+    return rearranged(to, node, packed::Layout::space_to_depth, height);
+  to.refuse(node, "only square maps can become vectors, and no others");
+}
+
+int lowered(Builder& to, const Node& node, const graph::SpaceToDepth& op) {
+  return rearranged(to, node, packed::Layout::space_to_depth, op.cell);
+}
+
+int lowered(Builder& to, const Node& node, const graph::DepthToSpace& op) {
+  return rearranged(to, node, packed::Layout::depth_to_space, op.cell);
 }
 
 }  // namespace lowbit::deploy

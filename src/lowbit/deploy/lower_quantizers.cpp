@@ -1,41 +1,48 @@
-#include <fmt/format.h>
-
 #include "lowbit/deploy/level_planes.h"
 #include "lowbit/deploy/operations.h"
 
 namespace lowbit::deploy {
 namespace {
 
-int factor_of(Builder& to, const Node& node, const torch::Tensor& x, int input) {
-  if (node.lowering.factor_mean_dims.empty()) return to.real(node.lowering.factor);
-  packed::ActivationT absolute;
-  absolute.input = input;
-  absolute.function = packed::Function::absolute;
+// The factor that the levels have for this input, computed of it.
+int factor_of(Builder& to, const Node& node, int input) {
+  const quant::Lowering& lowering = to.quantizer(node.output);
+  if (lowering.factor_mean_dims.empty())
+    to.refuse(node, "no step gives the factor that depends on its input");
+  const std::string& name = to.graph().name_of(node);
+  graph::Dims dims = to.dims(node.output);
+  if (lowering.factor_of_magnitudes) {
+    packed::ActivationT absolute;
+    absolute.input = input;
+    absolute.function = packed::Function::absolute;
+    input = to.emit(std::move(absolute), dims, name);
+  }
   packed::MeanT mean;
-  mean.input = to.emit(std::move(absolute), x);
-  for (const int64_t dim : node.lowering.factor_mean_dims)
+  mean.input = input;
+  for (const int64_t dim : lowering.factor_mean_dims) {
     (dim == 1 ? mean.over_channels : mean.over_pixels) = true;
-  return to.emit(std::move(mean), node.lowering.factor);
-}
-
-// Codes are named by the layer whose input they are.
-std::string name_of(const Builder& to, const Node& node) {
-  const char* side = node.quantizer->shape().tag == config::Tag::ot ? "output" : "input";
-  return fmt::format("{} {}", to.trace().layer_of(*node.quantizer), side);
+    if (static_cast<size_t>(dim) <= dims.size()) dims[static_cast<size_t>(dim) - 1] = 1;
+  }
+  const int factor = to.emit(std::move(mean), dims, name);
+  if (lowering.factor_offset == 0) return factor;
+  packed::AffineT offset;
+  offset.input = factor;
+  offset.shift = {static_cast<float>(lowering.factor_offset)};
+  return to.emit(std::move(offset), dims, name);
 }
 
 }  // namespace
 
 Codes quantized(Builder& to, const Node& node) {
-  const torch::Tensor x = node.inputs[0].toTensor();
+  const quant::Lowering& lowering = to.quantizer(node.output);
   Codes codes;
-  codes.groups = with_equal_levels(node.lowering.groups);
-  codes.grid = node.lowering.grid;
-  int input = to.real(x);
-  if (node.lowering.factor.defined()) {
-    codes.factor = factor_of(to, node, x, input);
-    if (node.lowering.factor_divides_input)
-      input = to.emit(binary_of(input, codes.factor, packed::Arithmetic::divide), x);
+  codes.groups = with_equal_levels(lowering.groups);
+  codes.grid = lowering.grid;
+  int input = to.real(node.inputs[0]);
+  if (lowering.factor.defined()) {
+    codes.factor = factor_of(to, node, input);
+    if (lowering.factor_divides_input)
+      input = to.emit(binary_of(input, codes.factor, packed::Arithmetic::divide), node.output);
   }
   packed::QuantizeT quantize;
   quantize.input = input;
@@ -43,22 +50,21 @@ Codes quantized(Builder& to, const Node& node) {
   for (const quant::StepFunction& group : codes.groups)
     quantize.thresholds.insert(quantize.thresholds.end(), group.thresholds.begin(),
                                group.thresholds.end());
-  codes.value = to.emit(std::move(quantize), x, packed::Kind::code,
+  codes.value = to.emit(std::move(quantize), node.output, packed::Kind::code,
                         static_cast<int>(codes.groups[0].levels.size()));
-  to.name_value(codes.value, name_of(to, node));
   return codes;
 }
 
-int dequantized(Builder& to, const Node& node) {
-  const Codes codes = to.codes(node);
+int dequantized(Builder& to, ValueId quantized) {
+  const Codes& codes = to.codes(quantized);
   packed::DequantizeT dequantize;
   dequantize.input = codes.value;
   dequantize.groups = static_cast<int>(codes.groups.size());
   for (const quant::StepFunction& group : codes.groups)
     dequantize.levels.insert(dequantize.levels.end(), group.levels.begin(), group.levels.end());
-  const int value = to.emit(std::move(dequantize), node.output);
+  const int value = to.emit(std::move(dequantize), quantized);
   if (codes.factor < 0) return value;
-  return to.emit(binary_of(value, codes.factor, packed::Arithmetic::multiply), node.output);
+  return to.emit(binary_of(value, codes.factor, packed::Arithmetic::multiply), quantized);
 }
 
 }  // namespace lowbit::deploy

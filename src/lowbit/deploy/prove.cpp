@@ -97,7 +97,7 @@ std::string Proof::text() const {
       percent(right_packed), percent(right_trained));
 }
 
-Prover::Prover(models::Network& network, const packed::ModelT& model)
+Prover::Prover(exec::GraphModule& network, const packed::ModelT& model)
     : network_(network),
       model_(model),
       fast_(runtime::seal(model), "auto", 1),

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "lowbit/models/network.h"
+#include "lowbit/exec/graph_module.h"
 #include "lowbit/runtime/packed_network.h"
 #include "lowbit/runtime/program_generated.h"
 
@@ -28,8 +28,8 @@ struct Proof {
 
 class Prover {
  public:
-  // Both must stay as they are.
-  Prover(models::Network& network, const packed::ModelT& model);
+  // Both must stay as they are, the network in evaluation mode.
+  Prover(exec::GraphModule& network, const packed::ModelT& model);
 
   // Compares on images: pixels uint8 [B, H, W, 3], the same as the trained network sees them,
   // `images` float32 [B, 3, H, W], and labels int64 [B]. Every value that the runtime lays down is
@@ -40,7 +40,7 @@ class Prover {
               const torch::Tensor& labels);
 
  private:
-  models::Network& network_;
+  exec::GraphModule& network_;
   const packed::ModelT& model_;
   runtime::PackedNetwork fast_, plain_;
 };

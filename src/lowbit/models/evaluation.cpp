@@ -2,7 +2,8 @@
 
 namespace lowbit::models {
 
-Evaluation::Evaluation(Network& network) : network_(network), was_training_(network.is_training()) {
+Evaluation::Evaluation(exec::GraphModule& network)
+    : network_(network), was_training_(network.is_training()) {
   for (const quant::Quantizer* quantizer : network.quantizers())
     for (const NamedTensor& entry : state_of(*quantizer)) {
       state_.push_back(entry.tensor.detach());

@@ -11,13 +11,13 @@ class Evaluation {
  public:
   // The network gets its mode back when this ends, however that comes, and its quantizers their
   // tensors: a pass in the warm-up changes clip values in this mode, too.
-  explicit Evaluation(Network& network);
+  explicit Evaluation(exec::GraphModule& network);
   ~Evaluation();
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
 
  private:
-  Network& network_;
+  exec::GraphModule& network_;
   bool was_training_;
   std::vector<torch::Tensor> state_, saved_;
 };

@@ -1,7 +1,5 @@
 #include "lowbit/nn/space_to_depth.h"
 
-#include <ATen/record_function.h>
-
 #include "lowbit/core/error.h"
 
 namespace lowbit::nn {
@@ -13,21 +11,12 @@ bool is_channels_last(const torch::Tensor& x) {
   return x.suggest_memory_format() == torch::MemoryFormat::ChannelsLast;
 }
 
-// One operation of x and the cell to those that watch operations (profilers, deploy/trace.h),
-// whatever it is made of.
-template <class Compute>
-torch::Tensor as_one_operation(const char* name, const torch::Tensor& x, int64_t cell,
-                               const Compute& compute) {
-  at::RecordFunction guard(at::RecordScope::FUNCTION);
-  const std::vector<c10::IValue> inputs = {x, cell};
-  if (guard.isActive())
-    guard.before(name, c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  torch::Tensor y = compute();
-  if (guard.isActive()) guard.setOutputs(std::vector<c10::IValue>{y});
-  return y;
-}
+}  // namespace
 
-torch::Tensor cells_to_channels(const torch::Tensor& x, int64_t cell) {
+torch::Tensor space_to_depth(const torch::Tensor& x, int64_t cell) {
+  if (x.size(2) % cell != 0 || x.size(3) % cell != 0)
+    throw core::usage_error("features of {} x {} pixels cannot be cut into cells of {} x {} pixels",
+                            x.size(2), x.size(3), cell, cell);
   const int64_t batch = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
   if (!is_channels_last(x)) return torch::pixel_unshuffle(x, cell);
   return x.view({batch, channels, height / cell, cell, width / cell, cell})
@@ -36,7 +25,7 @@ torch::Tensor cells_to_channels(const torch::Tensor& x, int64_t cell) {
       .permute({0, 3, 1, 2});
 }
 
-torch::Tensor channels_to_cells(const torch::Tensor& x, int64_t cell) {
+torch::Tensor depth_to_space(const torch::Tensor& x, int64_t cell) {
   if (!is_channels_last(x)) return torch::pixel_shuffle(x, cell);
   const int64_t batch = x.size(0), channels = x.size(1) / (cell * cell), height = x.size(2),
                 width = x.size(3);
@@ -44,21 +33,6 @@ torch::Tensor channels_to_cells(const torch::Tensor& x, int64_t cell) {
       .permute({0, 4, 2, 5, 3, 1})
       .reshape({batch, height * cell, width * cell, channels})
       .permute({0, 3, 1, 2});
-}
-
-}  // namespace
-
-torch::Tensor space_to_depth(const torch::Tensor& x, int64_t cell) {
-  if (x.size(2) % cell != 0 || x.size(3) % cell != 0)
-    throw core::usage_error("features of {} x {} pixels cannot be cut into cells of {} x {} pixels",
-                            x.size(2), x.size(3), cell, cell);
-  return as_one_operation("lowbit::space_to_depth", x, cell,
-                          [&] { return cells_to_channels(x, cell); });
-}
-
-torch::Tensor depth_to_space(const torch::Tensor& x, int64_t cell) {
-  return as_one_operation("lowbit::depth_to_space", x, cell,
-                          [&] { return channels_to_cells(x, cell); });
 }
 
 }  // namespace lowbit::nn

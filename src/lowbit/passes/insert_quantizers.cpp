@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
-#include "lowbit/graph/module_tree.h"
+#include "lowbit/passes/checkpoint_order.h"
 #include "lowbit/graph/operation_table.h"
 #include "lowbit/graph/verify.h"
 
@@ -36,7 +36,9 @@ class QuantizerInserter {
         graph_.nodes.push_back(std::move(old[i]));
     }
     graph_.output = present(graph_.output);
-    place_in_state();
+    std::vector<ValueId> entries = graph_.state;
+    entries.insert(entries.end(), quantizers_.begin(), quantizers_.end());
+    graph_.state = checkpoint_order(graph_, entries);
   }
 
  private:
@@ -103,21 +105,6 @@ class QuantizerInserter {
     if (conv && options.ot.enable)
       quantized_[y] = add_quantizer(quantizer_name(name, Tag::ot),
                                     quantize(Tag::ot, options.ot, {1, dims(y)[0], 1, 1}), y);
-  }
-
-  void place_in_state() {
-    graph::ModuleTree tree;
-    const graph::Uses uses(graph_);
-    std::vector<ValueId> entries = graph_.state;
-    entries.insert(entries.end(), quantizers_.begin(), quantizers_.end());
-    for (const ValueId id : entries) {
-      const std::string& name = graph_.value(id).name;
-      if (const graph::Parameter* parameter = uses.parameter(id))
-        tree.add_entry(name, id, is_buffer(parameter->role));
-      else
-        tree.add_stateful(name, id);
-    }
-    graph_.state = tree.order();
   }
 
   Graph& graph_;

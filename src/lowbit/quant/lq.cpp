@@ -181,6 +181,9 @@ class Lq : public Quantizer {
     if (divides_samples()) {
       lowering.factor = sample_factor(x);
       lowering.factor_divides_input = true;
+      if (options().adaptive == config::Adaptive::mean) lowering.factor_mean_dims = {1, 2, 3};
+      lowering.factor_of_magnitudes = false;
+      lowering.factor_offset = kEpsilon;
     }
     return lowering;
   }

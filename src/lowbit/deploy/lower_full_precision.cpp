@@ -32,7 +32,7 @@ ByteGrid image_grid(const LowerOptions& options) {
 }
 
 // x, of one unit and zero point for all channels, as a value of codes.
-int quantized_bytes(Builder& to, const torch::Tensor& x, const ByteGrid& grid) {
+int quantized_bytes(Builder& to, ValueId x, const ByteGrid& grid) {
   packed::QuantizeT quantize;
   quantize.input = to.real(x);
   quantize.groups = 1;
@@ -72,22 +72,24 @@ int normalized_image(Builder& to) {
   packed::NormalizeT normalize;
   normalize.mean.assign(to.options().mean.begin(), to.options().mean.end());
   normalize.std.assign(to.options().std.begin(), to.options().std.end());
-  return to.emit(std::move(normalize), to.trace().input());
+  return to.emit(std::move(normalize), to.graph().input);
 }
 
 int byte_conv(Builder& to, const ConvCall& call) {
-  const bool of_image = call.input.is_same(to.trace().input());
-  const ByteGrid grid = of_image ? image_grid(to.options()) : grid_over(call.input);
+  const bool of_image = to.is_image(call.input);
+  const torch::Tensor& input = to.numbers(call.input);
+  const ByteGrid grid = of_image ? image_grid(to.options()) : grid_over(input);
   const int bits = weight_bits(to.options().ends, of_image);
   const ByteWeights weights =
-      byte_weights(call.weight, call.groups, call.stride, call.padding, call.input, grid, bits);
+      byte_weights(call.weight, static_cast<int>(call.groups), static_cast<int>(call.stride),
+                   static_cast<int>(call.padding), input, grid, bits);
   packed::CodeConvT conv;
   conv.input = of_image ? 0 : quantized_bytes(to, call.input, grid);
   conv.window = window(call.kernel(), call.stride, call.padding);
-  conv.groups = call.groups;
+  conv.groups = static_cast<int>(call.groups);
   auto plane = std::make_unique<packed::CodePlaneT>();
   plane->zero_points = grid.zero_points;
-  plane->channels = static_cast<int>(call.input.size(1));
+  plane->channels = static_cast<int>(to.dims(call.input)[0]);
   conv.codes.push_back(std::move(plane));
   conv.weights.push_back(plane_of(in_program_order(weights.codes), bits));
   for (size_t o = 0; o < weights.scale.size(); ++o)
@@ -101,7 +103,7 @@ int real_conv(Builder& to, const ConvCall& call) {
   packed::RealConvT conv;
   conv.input = to.real(call.input);
   conv.window = window(call.kernel(), call.stride, call.padding);
-  conv.groups = call.groups;
+  conv.groups = static_cast<int>(call.groups);
   conv.weight = numbers_of<float>(in_program_order(call.quantized_weight));
   if (call.bias.defined()) conv.bias = numbers_of<float>(call.bias);
   const int value = to.emit(std::move(conv), call.output);
