@@ -150,7 +150,7 @@ ModelOptions small_resnet(BlockOrder order) {
 class RecordedModule : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(RecordedModule, HasTheBitsOfItsNetwork) {
-  const models::ParityNetwork recorded = models::parity_network(GetParam());
+  const parity::ParityNetwork recorded = parity::parity_network(GetParam());
   const ModelOptions& options = recorded.network->options();
   const auto module = std::make_shared<GraphModule>(models::quantized_graph(options));
   module->to(torch::kCPU, torch::kFloat64);

@@ -187,7 +187,7 @@ void expect_same_network(const ModelOptions& options, const std::string& what,
 class RecordedGraph : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(RecordedGraph, IsThatOfItsNetwork) {
-  const ParityNetwork recorded = parity_network(GetParam());
+  const parity::ParityNetwork recorded = parity::parity_network(GetParam());
   expect_same_network(recorded.network->options(), GetParam().stem());
 }
 

@@ -232,7 +232,8 @@ struct JoinedAndApart {
       : joined(kStrided, options), apart(kStrided, options) {
     for (ResidualBlock* block : {&joined, &apart}) {
       block->to(torch::kFloat64);
-      for (const NamedTensor& entry : state_of(*block)) fill_from_name(entry.name, entry.tensor);
+      for (const NamedTensor& entry : state_of(*block))
+        parity::fill_from_name(entry.name, entry.tensor);
     }
     for (const auto& module : apart.modules(/*include_self=*/false))
       if (auto* layer = dynamic_cast<nn::Layer*>(module.get())) layer->set_probe(&probe);
