@@ -72,7 +72,9 @@ int dispatch(const Arguments& arguments) {
 // core takes longer than most of these waits, so they spin at first; not for long, as a spinning
 // thread may hold the core that the awaited one needs: only where each has a core of its own. Where
 // a quota limits the process, spinning would use it up; fewer threads than cores are not pinned.
-// The library reads this when it is loaded, hence the second start.
+// OpenMP's library reads this when it is loaded, before main() and before the C library lets anyone
+// set it, and no call changes it later: hence the second start. Debian's static protobuf cannot be
+// part of a library, so that the program cannot be one that is loaded afterwards.
 void set_up_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   const bool pinned =

@@ -2,7 +2,7 @@
 // documentation is made of.
 
 #include "lowbit/config/parse.h"
-#include "lowbit/models/parity.h"
+#include "lowbit/parity/parity.h"
 #include "lowbit/quant/pictures.h"
 #include "output.h"
 #include "tool_call.h"
@@ -14,13 +14,13 @@ int parity(const Arguments& arguments) {
   const auto call = read_tool_call("parity", "compare networks with recorded runs, in float64",
                                    arguments, "CASE");
   if (!call) return 0;
-  const models::ToleranceTable tolerances = call->tolerances.empty()
-                                                ? models::ToleranceTable()
-                                                : models::ToleranceTable::read(call->tolerances);
+  const parity::ToleranceTable tolerances = call->tolerances.empty()
+                                                ? parity::ToleranceTable()
+                                                : parity::ToleranceTable::read(call->tolerances);
   size_t passed = 0;
   for (const std::string& file : call->words) {
-    const models::ParityResult result = models::run_parity(file, tolerances);
-    print("{}\n", models::format_line(result));
+    const parity::ParityResult result = parity::run_parity(file, tolerances);
+    print("{}\n", parity::format_line(result));
     flush_output();
     passed += result.ok;
   }

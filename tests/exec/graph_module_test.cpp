@@ -165,8 +165,8 @@ ModelOptions small_resnet(BlockOrder order) {
 class RecordedModule : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(RecordedModule, HasTheSameBitsWatched) {
-  const models::ParityNetwork watched = models::parity_network(GetParam()),
-                              alone = models::parity_network(GetParam());
+  const parity::ParityNetwork watched = parity::parity_network(GetParam()),
+                              alone = parity::parity_network(GetParam());
   expect_same(*watched.network, *alone.network, watched.images);
 }
 

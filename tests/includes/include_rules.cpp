@@ -31,6 +31,7 @@ const std::map<std::string, Rule>& rules() {
       {"nn", {{"quant"}, true}},
       {"exec", {{"nn", "passes"}, true}},
       {"models", {{"exec"}, true}},
+      {"parity", {{"models"}, true}},
       {"train", {{"models", "data", "events"}, true}},
       {"report", {{"train"}, true}},
       {"runtime", {{"core"}, false}},

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "blocks.h"
-#include "lowbit/models/name_fill.h"
+#include "lowbit/parity/name_fill.h"
 
 namespace lowbit::models {
 
@@ -70,7 +70,7 @@ inline void expect_equals(
     const std::function<torch::Tensor(const Written&, const torch::Tensor&)>& written) {
   block.to(torch::kFloat64);
   block.eval();
-  for (const NamedTensor& entry : state_of(block)) fill_from_name(entry.name, entry.tensor);
+  for (const NamedTensor& entry : state_of(block)) parity::fill_from_name(entry.name, entry.tensor);
   const Written reference(block);
   const torch::Tensor x = input.to(torch::kFloat64).clone().set_requires_grad(true);
   const torch::Tensor z = x.detach().clone().set_requires_grad(true);

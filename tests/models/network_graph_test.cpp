@@ -15,7 +15,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/graph/text.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/name_fill.h"
+#include "lowbit/parity/name_fill.h"
 #include "small_options.h"
 #include "support/recorded_networks.h"
 
@@ -63,12 +63,12 @@ std::string structure(const Network& network) {
 }
 
 double hash_of(const std::string& text) {
-  return uniform_from_key(text, 1)[0];
+  return parity::uniform_from_key(text, 1)[0];
 }
 
 // The product with numbers of that key: a change of any element or of their order changes it.
 double projection(const std::string& key, const torch::Tensor& tensor) {
-  std::vector<double> weights = uniform_from_key(key, tensor.numel());
+  std::vector<double> weights = parity::uniform_from_key(key, tensor.numel());
   const torch::Tensor other = torch::from_blob(weights.data(), {tensor.numel()}, torch::kFloat64);
   return tensor.detach().to(torch::kFloat64).flatten().dot(other).item<double>();
 }
@@ -98,9 +98,9 @@ std::vector<double> numbers_of(const ModelOptions& options, Check check) {
   if (check == Check::state) return numbers;
   const std::shared_ptr<Network> network = make_network(full_precision(options));
   network->to(torch::kFloat64);
-  for (const NamedTensor& each : network->state()) fill_from_name(each.name, each.tensor);
+  for (const NamedTensor& each : network->state()) parity::fill_from_name(each.name, each.tensor);
   std::vector<double> pixels =
-      uniform_from_key("images", int64_t{2} * 3 * options.input_size * options.input_size);
+      parity::uniform_from_key("images", int64_t{2} * 3 * options.input_size * options.input_size);
   const torch::Tensor images =
       4 * torch::from_blob(pixels.data(), {2, 3, options.input_size, options.input_size},
                            torch::kFloat64) -

@@ -240,7 +240,8 @@ struct JoinedAndApart {
       : joined(kStrided, options), apart(options, kept_apart(joined.structure())) {
     for (Network* block : {static_cast<Network*>(&joined), &apart}) {
       block->to(torch::kFloat64);
-      for (const NamedTensor& entry : block->state()) fill_from_name(entry.name, entry.tensor);
+      for (const NamedTensor& entry : block->state())
+        parity::fill_from_name(entry.name, entry.tensor);
     }
   }
 

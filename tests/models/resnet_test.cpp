@@ -116,7 +116,8 @@ TEST(ResNet, ComputesNormsInTheOrderOfTheKeywords) {
     const auto network = make_resnet(options, {});  // nothing but the ends
     network->to(torch::kFloat64);
     network->eval();
-    for (const NamedTensor& entry : network->state()) fill_from_name(entry.name, entry.tensor);
+    for (const NamedTensor& entry : network->state())
+      parity::fill_from_name(entry.name, entry.tensor);
     const Written w(*network);
     const Tensor images = torch::randn({2, 3, 32, 32}, torch::kFloat64);
     Tensor x = torch::conv2d(images, w.at("conv1.weight"), {}, 2, 3);
@@ -136,7 +137,8 @@ TEST(ResNet, OfFixupHasScalarsAtBothEndsAndAClassifierOfZeros) {
   const Tensor images = torch::randn({2, 3, 32, 32}, torch::kFloat64);
   network->to(torch::kFloat64);
   EXPECT_EQ(network->forward(images).abs().max().item<double>(), 0);
-  for (const NamedTensor& entry : network->state()) fill_from_name(entry.name, entry.tensor);
+  for (const NamedTensor& entry : network->state())
+    parity::fill_from_name(entry.name, entry.tensor);
   const Written w(*network);
   Tensor x = torch::conv2d(images, w.at("conv1.weight"), {}, 2, 3) + w.at("fixup_bias1");
   x = torch::relu(torch::max_pool2d(x, 3, 2, 1)).mean({2, 3}) + w.at("fixup_bias2");

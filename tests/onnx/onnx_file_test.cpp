@@ -60,7 +60,7 @@ class RecordedNetwork : public testing::TestWithParam<fs::path> {};
 TEST_P(RecordedNetwork, BecomesAProgramThatGivesItsLogitsAndAnOnnxFileOfEveryForm) {
   constexpr double kBound = 0.2;
   const torch::NoGradGuard no_grad;
-  const models::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
+  const parity::ParityNetwork recorded = testing_support::evaluated_network(GetParam());
   const torch::Tensor pixels = noise_images(2, recorded.images.size(2));
   const torch::Tensor images = normalized(pixels);
   const deploy::TrainedGraph trained(*recorded.network, images);

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "lowbit/models/name_fill.h"
 #include "lowbit/models/network.h"
+#include "lowbit/parity/name_fill.h"
 
 namespace lowbit::testing_support {
 
@@ -20,7 +20,7 @@ class State {
   explicit State(torch::nn::Module& module) {
     module.to(torch::kFloat64);
     for (const models::NamedTensor& entry : models::state_of(module)) {
-      models::fill_from_name(entry.name, entry.tensor);
+      parity::fill_from_name(entry.name, entry.tensor);
       tensors_[entry.name] = entry.tensor;
     }
   }

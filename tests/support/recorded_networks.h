@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lowbit/models/parity.h"
+#include "lowbit/parity/parity.h"
 
 namespace lowbit::testing_support {
 
@@ -37,8 +37,8 @@ inline std::string file_name(const testing::TestParamInfo<std::filesystem::path>
 }
 
 // With the weights of the case and statistics of a pass, in evaluation.
-inline models::ParityNetwork evaluated_network(const std::filesystem::path& file) {
-  models::ParityNetwork recorded = models::parity_network(file, {.type = torch::kFloat32});
+inline parity::ParityNetwork evaluated_network(const std::filesystem::path& file) {
+  parity::ParityNetwork recorded = parity::parity_network(file, {.type = torch::kFloat32});
   {
     const torch::NoGradGuard no_grad;
     recorded.network->forward(recorded.images);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace lowbit::models {
+namespace lowbit::parity {
 
 // The largest relative errors allowed.
 struct Tolerances {
@@ -42,4 +42,4 @@ class ToleranceTable {
   std::vector<std::string> gradients_not_compared_;
 };
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

@@ -1,4 +1,4 @@
-#include "lowbit/models/tolerances.h"
+#include "lowbit/parity/tolerances.h"
 
 #include <fnmatch.h>
 
@@ -7,7 +7,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 
-namespace lowbit::models {
+namespace lowbit::parity {
 namespace {
 
 constexpr const char* kDefault = "default";
@@ -73,4 +73,4 @@ Tolerances ToleranceTable::of(const std::string& name, bool uses_lq) const {
   return result;
 }
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

@@ -12,9 +12,9 @@
 #include <string>
 
 #include "lowbit/models/network.h"
-#include "lowbit/models/tolerances.h"
+#include "lowbit/parity/tolerances.h"
 
-namespace lowbit::models {
+namespace lowbit::parity {
 
 struct ParityResult {
   std::string name;
@@ -41,7 +41,7 @@ ParityResult run_parity(const std::filesystem::path& file, const ToleranceTable&
 // The network of the case in `file` with its weights, and its input [B, 3, H, W]. Errors name the
 // file or the option.
 struct ParityNetwork {
-  std::shared_ptr<Network> network;
+  std::shared_ptr<models::Network> network;
   torch::Tensor images;
 };
 ParityNetwork parity_network(const std::filesystem::path& file, const ParityRun& run = {});
@@ -50,4 +50,4 @@ ParityNetwork parity_network(const std::filesystem::path& file, const ParityRun&
 // compared) and state, ok or FAIL, and the message.
 std::string format_line(const ParityResult& result);
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

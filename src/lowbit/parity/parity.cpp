@@ -1,4 +1,4 @@
-#include "lowbit/models/parity.h"
+#include "lowbit/parity/parity.h"
 
 #include <fmt/format.h>
 #include <torch/nn/functional/loss.h>
@@ -14,9 +14,9 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/models/name_fill.h"
+#include "lowbit/parity/name_fill.h"
 
-namespace lowbit::models {
+namespace lowbit::parity {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -69,7 +69,7 @@ std::string signature(const std::string& name, const std::vector<int64_t>& shape
 }
 
 // Names, shapes and their order must be those of the record.
-void check_keys(const std::vector<NamedTensor>& state, const Json& keys) {
+void check_keys(const std::vector<models::NamedTensor>& state, const Json& keys) {
   std::vector<std::string> expected;
   for (const auto& [name, shape] : keys.items())
     expected.push_back(signature(name, shape.get<std::vector<int64_t>>()));
@@ -119,15 +119,15 @@ double summary_error(const TensorsByName& tensors, const Json& summaries) {
   return worst;
 }
 
-TensorsByName by_name(const std::vector<NamedTensor>& state) {
+TensorsByName by_name(const std::vector<models::NamedTensor>& state) {
   TensorsByName result;
-  for (const NamedTensor& entry : state) result[entry.name] = entry.tensor;
+  for (const models::NamedTensor& entry : state) result[entry.name] = entry.tensor;
   return result;
 }
 
-TensorsByName gradients(const std::vector<NamedTensor>& state) {
+TensorsByName gradients(const std::vector<models::NamedTensor>& state) {
   TensorsByName result;
-  for (const NamedTensor& entry : state) result[entry.name] = entry.tensor.grad();
+  for (const models::NamedTensor& entry : state) result[entry.name] = entry.tensor.grad();
   return result;
 }
 
@@ -148,12 +148,13 @@ Batch make_batch(const Json& record, const ParityRun& run) {
           targets.to(run.device)};
 }
 
-std::shared_ptr<Network> make_filled_network(const config::ModelOptions& options,
-                                             const ParityRun& run) {
-  const std::shared_ptr<Network> network = make_network(options);
+std::shared_ptr<models::Network> make_filled_network(const config::ModelOptions& options,
+                                                     const ParityRun& run) {
+  const std::shared_ptr<models::Network> network = models::make_network(options);
   network->to(run.device,
               run.type == torch::kFloat64 ? torch::ScalarType::Double : torch::ScalarType::Float);
-  for (const NamedTensor& entry : network->state()) fill_from_name(entry.name, entry.tensor);
+  for (const models::NamedTensor& entry : network->state())
+    fill_from_name(entry.name, entry.tensor);
   return network;
 }
 
@@ -176,8 +177,8 @@ void run_record(const Json& record, const ToleranceTable& table, const ParityRun
                 ParityResult& result) {
   const config::ModelOptions options = model_options(record);
   const Tolerances allowed = table.of(result.name, uses_lq(options));
-  const std::shared_ptr<Network> network = make_filled_network(options, run);
-  const std::vector<NamedTensor> state = network->state();
+  const std::shared_ptr<models::Network> network = make_filled_network(options, run);
+  const std::vector<models::NamedTensor> state = network->state();
   check_keys(state, record.at("keys"));
 
   const Batch batch = make_batch(record, run);
@@ -235,4 +236,4 @@ std::string format_line(const ParityResult& result) {
   return line;
 }
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

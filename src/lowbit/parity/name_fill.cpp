@@ -1,10 +1,10 @@
-#include "lowbit/models/name_fill.h"
+#include "lowbit/parity/name_fill.h"
 
 #include <cmath>
 #include <optional>
 #include <string_view>
 
-namespace lowbit::models {
+namespace lowbit::parity {
 namespace {
 
 uint64_t fnv1a64(std::string_view text) {
@@ -64,4 +64,4 @@ void fill_from_name(const std::string& name, torch::Tensor tensor) {
   tensor.copy_(torch::from_blob(values.data(), tensor.sizes(), torch::kFloat64));
 }
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

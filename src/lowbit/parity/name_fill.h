@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace lowbit::models {
+namespace lowbit::parity {
 
 // Uniform in [0, 1): the numbers of `key` 0 .. count - 1, multiples of 2^-24. They come from
 // splitmix64 (https://doi.org/10.1145/2714064.2660195) started at the 64-bit FNV-1a hash of the
@@ -18,4 +18,4 @@ std::vector<double> uniform_from_key(const std::string& key, int64_t count);
 // whatever the tensor's memory format and device.
 void fill_from_name(const std::string& name, torch::Tensor tensor);
 
-}  // namespace lowbit::models
+}  // namespace lowbit::parity

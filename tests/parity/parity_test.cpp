@@ -1,4 +1,4 @@
-#include "lowbit/models/parity.h"
+#include "lowbit/parity/parity.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "lowbit/core/error.h"
-#include "lowbit/models/name_fill.h"
+#include "lowbit/parity/name_fill.h"
 #include "support/recorded_networks.h"
 
-namespace lowbit::models {
+namespace lowbit::parity {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ TEST(NameFill, LeavesUnknownNamesAndIntegersAlone) {
 }
 
 }  // namespace
-}  // namespace lowbit::models
+}  // namespace lowbit::parity
