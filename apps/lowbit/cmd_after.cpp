@@ -9,7 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
 #include "lowbit/core/number.h"
-#include "lowbit/train/run_files.h"
+#include "lowbit/run/run_files.h"
 #include "output.h"
 #include "process.h"
 
@@ -115,7 +115,7 @@ int after(const Arguments& arguments) {
   const config::Configuration configuration = config::parse_run(call.config_file, call.options);
   log_to_console();
   wait(call.pid);
-  return train_with_repetitions(call, train::RunFiles(configuration.options).checkpoint);
+  return train_with_repetitions(call, run::RunFiles(configuration.options).checkpoint);
 }
 
 }  // namespace lowbit::app

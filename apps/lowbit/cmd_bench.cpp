@@ -9,9 +9,9 @@
 #include "console.h"
 #include "float_peer.h"
 #include "latency.h"
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/packed_network.h"
-#include "lowbit/train/checkpoint_file.h"
 #include "open_checkpoint.h"
 #include "output.h"
 
@@ -69,7 +69,7 @@ void print_layers(runtime::PackedNetwork& network, const std::vector<uint8_t>& i
 
 void compare(const BenchCall& call) {
   log_to_console();
-  const train::Value checkpoint = train::read_checkpoint(call.against);
+  const checkpoint::Value checkpoint = checkpoint::read_checkpoint(call.against);
   const config::Configuration configuration =
       configuration_of(checkpoint, call.against, call.network, /*for_network=*/true);
   log_against_float32(call.packed, checkpoint, call.against, configuration, call.seconds);

@@ -9,7 +9,7 @@
 #include "console.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/train/run_state.h"
+#include "lowbit/run/run_state.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
 #include "output.h"
@@ -29,8 +29,8 @@ constexpr const char* eval_usage =
 
 constexpr int usual_batch = 100;  // images of a step, for runs that did not validate
 
-config::Configuration configuration_for(const train::Value& checkpoint, const std::string& path,
-                                        const Arguments& options) {
+config::Configuration configuration_for(const checkpoint::Value& checkpoint,
+                                        const std::string& path, const Arguments& options) {
   config::Configuration configuration = configuration_to_use(checkpoint, path, options);
   config::TrainOptions& run = configuration.options.train;
   run.evaluate = true;
@@ -56,7 +56,7 @@ int eval(const Arguments& arguments) {
     throw core::usage_error("eval: no checkpoint is given")
         .detail("'lowbit eval -h' says how it is called");
   const std::string& path = *call.file;
-  const train::Value checkpoint = train::read_checkpoint(path);
+  const checkpoint::Value checkpoint = checkpoint::read_checkpoint(path);
   log_to_console();
   const config::Configuration configuration = configuration_for(checkpoint, path, call.options);
   require_inputs(configuration.options);

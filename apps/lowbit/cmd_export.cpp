@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "console.h"
 #include "export_to.h"
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/log.h"
@@ -22,10 +23,9 @@
 #include "lowbit/deploy/prove.h"
 #include "lowbit/models/network_size.h"
 #include "lowbit/onnx/writer.h"
+#include "lowbit/run/loaded_network.h"
+#include "lowbit/run/run_state.h"
 #include "lowbit/runtime/container.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loaded_network.h"
-#include "lowbit/train/run_state.h"
 #include "open_checkpoint.h"
 #include "output.h"
 #include "pixel_source.h"
@@ -182,22 +182,22 @@ void require_outputs(const ExportCall& call) {
 }
 
 // file: what is read from call.checkpoint
-int export_as(const ExportCall& call, const train::Value& file) {
+int export_as(const ExportCall& call, const checkpoint::Value& file) {
   log_to_console();
   require_outputs(call);
   config::Configuration configuration = configuration_to_use(file, call.checkpoint, call.network);
   config::DataOptions& data = configuration.options.data;
   require_inputs(configuration.options);
-  const train::LoadedNetwork loaded =
-      train::load_network(configuration.options.model, file, call.checkpoint);
+  const run::LoadedNetwork loaded =
+      run::load_network(configuration.options.model, file, call.checkpoint);
   require_weights(loaded.report, call.checkpoint);
   models::Network& network = *loaded.network;
   network.eval();
 
   const torch::NoGradGuard no_grad;
   PixelSource training(data, data::Split::train), validation(data, data::Split::validation);
-  if (train::has_description(file))
-    data::require_classes_of(train::description_of(file, call.checkpoint).class_names,
+  if (run::has_description(file))
+    data::require_classes_of(run::description_of(file, call.checkpoint).class_names,
                              validation.class_names(), "checkpoint");
   const int64_t calibration = std::min<int64_t>(call.calibrate, training.size());
   const torch::Tensor images = normalized(training.fetch(0, calibration).pixels, data);
@@ -229,10 +229,11 @@ int export_as(const ExportCall& call, const train::Value& file) {
 
 int export_network(const Arguments& arguments) {
   const std::optional<ExportCall> call = read_export_call(arguments);
-  return call ? export_as(*call, train::read_checkpoint(call->checkpoint)) : 0;
+  return call ? export_as(*call, checkpoint::read_checkpoint(call->checkpoint)) : 0;
 }
 
-void export_to(const std::string& output, const train::Value& file, const std::string& checkpoint) {
+void export_to(const std::string& output, const checkpoint::Value& file,
+               const std::string& checkpoint) {
   ExportCall call;
   call.checkpoint = checkpoint;
   call.output = output;
@@ -248,7 +249,7 @@ int export_onnx(const Arguments& arguments) {
   call.checkpoint = tool->checkpoint();
   call.onnx = tool->new_file.empty() ? beside(call.checkpoint, ".onnx") : tool->new_file;
   call.network = tool->network;
-  return export_as(call, train::read_checkpoint(call.checkpoint));
+  return export_as(call, checkpoint::read_checkpoint(call.checkpoint));
 }
 
 }  // namespace lowbit::app

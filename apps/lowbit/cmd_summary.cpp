@@ -8,6 +8,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "console.h"
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
@@ -17,9 +18,8 @@
 #include "lowbit/graph/text.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/summary.h"
+#include "lowbit/run/loaded_network.h"
 #include "lowbit/runtime/packed_network.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loaded_network.h"
 #include "open_checkpoint.h"
 #include "output.h"
 
@@ -40,10 +40,10 @@ constexpr const char* summary_usage =
 
 std::shared_ptr<models::Network> network_of_checkpoint(const std::string& path,
                                                        const Arguments& options) {
-  const train::Value file = train::read_checkpoint(path);
+  const checkpoint::Value file = checkpoint::read_checkpoint(path);
   const config::Configuration configuration =
       configuration_of(file, path, options, /*for_network=*/true);
-  const train::LoadedNetwork loaded = train::load_network(configuration.options.model, file, path);
+  const run::LoadedNetwork loaded = run::load_network(configuration.options.model, file, path);
   if (!loaded.report.stayed.empty())
     core::log().warn(
         "{}: {} entries of the network are not in it, or of another size; the first: {}", path,
@@ -142,7 +142,7 @@ int summary(const Arguments& arguments) {
       throw core::usage_error("summary: '{}' is no option for a packed file", options.front());
     return summarize_packed(*file);
   }
-  const bool checkpoint = file && train::looks_like_checkpoint(*file);
+  const bool checkpoint = file && checkpoint::looks_like_checkpoint(*file);
   const auto network =
       checkpoint ? network_of_checkpoint(*file, options) : network_of_config(file, options);
   if (graph.given) {

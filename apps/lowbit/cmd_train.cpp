@@ -10,6 +10,7 @@
 #include "export_to.h"
 #include "float_peer.h"
 #include "launcher.h"
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/interrupt.h"
@@ -17,10 +18,9 @@
 #include "lowbit/distributed/group.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/run_files.h"
-#include "lowbit/train/run_log.h"
-#include "lowbit/train/schedule.h"
+#include "lowbit/optim/schedule.h"
+#include "lowbit/run/run_files.h"
+#include "lowbit/run/run_log.h"
 #include "lowbit/train/trainer.h"
 #include "open_checkpoint.h"
 #include "output.h"
@@ -39,8 +39,8 @@ void log_settings(const config::Configuration& configuration, spdlog::level::lev
 }
 
 void log_schedule(const config::TrainOptions& options) {
-  for (int epoch = 0; epoch < train::total_epochs(options); ++epoch)
-    core::log().info("epoch {:3}: lr {:.6g}", epoch, train::learning_rate(options, epoch));
+  for (int epoch = 0; epoch < optim::total_epochs(options); ++epoch)
+    core::log().info("epoch {:3}: lr {:.6g}", epoch, optim::learning_rate(options, epoch));
 }
 
 // Everything that can be said without data and weights.
@@ -62,9 +62,9 @@ int dry_run(config::Configuration configuration) {
 }
 
 // Of the processes that train together only the one that leads it is heard.
-class Silence : public train::Observer {
+class Silence : public run::Observer {
  public:
-  void on_progress(const train::Progress&) override {}
+  void on_progress(const run::Progress&) override {}
   void on_pass_end() override {}
 };
 
@@ -72,14 +72,14 @@ bool leads(const distributed::Group* group) {
   return !group || group->leads();
 }
 
-std::unique_ptr<train::Observer> observer_of(const distributed::Group* group) {
+std::unique_ptr<run::Observer> observer_of(const distributed::Group* group) {
   if (leads(group)) return std::make_unique<ProgressDisplay>();
   return std::make_unique<Silence>();
 }
 
 int evaluate_only(const config::Configuration& configuration, distributed::Group* group) {
   const auto observer = observer_of(group);
-  train::Trainer trainer(configuration, *observer, train::find_start(configuration.options), group);
+  train::Trainer trainer(configuration, *observer, run::find_start(configuration.options), group);
   const config::TrainOptions& options = configuration.options.train;
   if (options.resume_scope.empty() && options.unresume_scope.empty())
     require_weights(trainer.loaded(), trainer.loaded_file());
@@ -90,11 +90,11 @@ int evaluate_only(const config::Configuration& configuration, distributed::Group
 // Where the run goes on; its files are this run's from then on.
 struct Beginning {
   std::unique_ptr<core::FileLock> lock;
-  train::RunStart start;
+  run::RunStart start;
 };
 
 Beginning begin(const config::Configuration& configuration, distributed::Group* group) {
-  const train::RunFiles files(configuration.options);
+  const run::RunFiles files(configuration.options);
   Beginning beginning;
   if (leads(group)) {
     files.make_folders();
@@ -102,30 +102,30 @@ Beginning begin(const config::Configuration& configuration, distributed::Group* 
     files.remove_unfinished();
   }
   if (group) group->wait_for_all();
-  beginning.start = train::find_start(configuration.options);
+  beginning.start = run::find_start(configuration.options);
   if (leads(group)) {
-    train::begin_log(files.log, beginning.start);
+    run::begin_log(files.log, beginning.start);
     log_to_file(files.log);
     log_settings(configuration, spdlog::level::debug);
   }
   return beginning;
 }
 
-train::RunResult train_to_the_end(const config::Configuration& configuration,
-                                  distributed::Group* group, train::RunStart start) {
+run::RunResult train_to_the_end(const config::Configuration& configuration,
+                                distributed::Group* group, run::RunStart start) {
   const auto observer = observer_of(group);
   train::Trainer trainer(configuration, *observer, std::move(start), group);
   // Until then there is nothing to save.
-  train::RunResult result = trainer.train(core::catch_interrupts);
+  run::RunResult result = trainer.train(core::catch_interrupts);
   if (leads(group)) print_summary(trainer, result);
   return result;
 }
 
 // The network that the run has saved, on a CPU.
-void pack(const config::Configuration& configuration, const train::RunFiles& files) {
+void pack(const config::Configuration& configuration, const run::RunFiles& files) {
   constexpr double kSeconds = 3;
   const std::string checkpoint = files.checkpoint.string();
-  const train::Value file = train::read_checkpoint(checkpoint);
+  const checkpoint::Value file = checkpoint::read_checkpoint(checkpoint);
   export_to(files.packed.string(), file, checkpoint);
   log_against_float32({.model = files.packed.string(), .threads = 1}, file, checkpoint,
                       configuration, kSeconds);
@@ -133,11 +133,10 @@ void pack(const config::Configuration& configuration, const train::RunFiles& fil
 
 int train_all(const config::Configuration& configuration, distributed::Group* group) {
   Beginning beginning = begin(configuration, group);
-  const train::RunResult result =
-      train_to_the_end(configuration, group, std::move(beginning.start));
+  const run::RunResult result = train_to_the_end(configuration, group, std::move(beginning.start));
   int signal = result.interrupted;
   if (leads(group)) {
-    const train::RunFiles files(configuration.options);
+    const run::RunFiles files(configuration.options);
     if (configuration.options.train.pack && !signal) signal = core::interrupted();
     if (configuration.options.train.pack && !signal) {
       end_at_signals();

@@ -71,7 +71,7 @@ void pass_on_errors(const std::string& text) {
   }
 }
 
-std::string line_of(const train::Progress& progress) {
+std::string line_of(const run::Progress& progress) {
   const double rate = std::max(progress.images_per_second, 1e-9);
   const double pass = static_cast<double>(progress.total - progress.samples) / rate;
   // Training time alone: the passes over the validation set are short.
@@ -87,7 +87,7 @@ std::string line_of(const train::Progress& progress) {
                      progress.images_per_second, progress.loss, duration_text(pass + rest));
 }
 
-std::string bar_of(const train::Progress& progress) {
+std::string bar_of(const run::Progress& progress) {
   const auto filled =
       static_cast<size_t>(bar_width * progress.samples / std::max<int64_t>(progress.total, 1));
   return std::string(filled, '=') + std::string(bar_width - filled, ' ');
@@ -116,7 +116,7 @@ void log_to_file(const std::filesystem::path& path) {
 
 ProgressDisplay::ProgressDisplay() : terminal_(::isatty(STDERR_FILENO)), last_(Clock::now()) {}
 
-void ProgressDisplay::on_progress(const train::Progress& progress) {
+void ProgressDisplay::on_progress(const run::Progress& progress) {
   const auto now = Clock::now();
   if (progress.samples == 0) return;
   if (terminal_ && (now - last_ >= redraw)) {

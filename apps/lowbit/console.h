@@ -4,7 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
-#include "lowbit/train/observer.h"
+#include "lowbit/run/observer.h"
 
 namespace lowbit::app {
 
@@ -17,10 +17,10 @@ void log_to_file(const std::filesystem::path& path);
 
 // A bar with rate and time left that redraws itself on a terminal; elsewhere a plain line every ten
 // seconds.
-class ProgressDisplay : public train::Observer {
+class ProgressDisplay : public run::Observer {
  public:
   ProgressDisplay();
-  void on_progress(const train::Progress& progress) override;
+  void on_progress(const run::Progress& progress) override;
   void on_pass_end() override;
 
  private:

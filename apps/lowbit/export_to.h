@@ -3,11 +3,12 @@
 
 #include <string>
 
-#include "lowbit/train/value.h"
+#include "lowbit/checkpoint/value.h"
 
 namespace lowbit::app {
 
 // As lowbit export CHECKPOINT -o OUTPUT; file: what is read from the checkpoint.
-void export_to(const std::string& output, const train::Value& file, const std::string& checkpoint);
+void export_to(const std::string& output, const checkpoint::Value& file,
+               const std::string& checkpoint);
 
 }  // namespace lowbit::app

@@ -10,8 +10,8 @@
 #include "lowbit/core/threads.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/run/loaded_network.h"
 #include "lowbit/runtime/packed_network.h"
-#include "lowbit/train/loaded_network.h"
 #include "pixel_source.h"
 
 namespace lowbit::app {
@@ -66,7 +66,7 @@ Times measure(runtime::PackedNetwork& packed, models::Network& network,
 
 }  // namespace
 
-void log_against_float32(const PackedCall& call, const train::Value& checkpoint,
+void log_against_float32(const PackedCall& call, const checkpoint::Value& checkpoint,
                          const std::string& path, const config::Configuration& configuration,
                          double seconds) {
   const config::ModelOptions& model = configuration.options.model;
@@ -77,7 +77,7 @@ void log_against_float32(const PackedCall& call, const train::Value& checkpoint,
                             about.height, about.classes, path, model.input_size, model.num_classes);
   const torch::NoGradGuard no_grad;
   const TorchThreads threads(call.threads);
-  const auto network = train::load_network(models::full_precision(model), checkpoint, path).network;
+  const auto network = run::load_network(models::full_precision(model), checkpoint, path).network;
   network->eval();
   network->use_channels_last();
   const Times times = measure(packed, *network, configuration.options.data, seconds);

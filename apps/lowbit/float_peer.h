@@ -4,8 +4,8 @@
 #include <string>
 
 #include "command_line.h"
+#include "lowbit/checkpoint/value.h"
 #include "lowbit/config/parse.h"
-#include "lowbit/train/value.h"
 
 namespace lowbit::app {
 
@@ -13,7 +13,7 @@ namespace lowbit::app {
 // time of an image with the packed file and with the network of the checkpoint without its
 // quantizers, evaluated by LibTorch in float32, by turns, on images of noise, on as many threads.
 // Takes about `seconds`. checkpoint: what is read from `path`; configuration: of that.
-void log_against_float32(const PackedCall& packed, const train::Value& checkpoint,
+void log_against_float32(const PackedCall& packed, const checkpoint::Value& checkpoint,
                          const std::string& path, const config::Configuration& configuration,
                          double seconds);
 

@@ -4,29 +4,29 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/log.h"
-#include "lowbit/train/run_state.h"
+#include "lowbit/run/run_state.h"
 #include "run_summary.h"
 
 namespace lowbit::app {
 
-config::Configuration configuration_of(const train::Value& file, const std::string& path,
+config::Configuration configuration_of(const checkpoint::Value& file, const std::string& path,
                                        const Arguments& options, bool for_network) {
-  const bool described = train::has_description(file);
+  const bool described = run::has_description(file);
   if (!described && options.empty())
     throw core::usage_error("{}: does not describe its network, so that options have to", path)
         .detail("for example: --model resnet20 --keyword cifar100,cbsa,origin --width_alpha 0.25");
   config::Configuration configuration =
-      described ? config::Configuration::from_json(train::description_of(file, path).configuration,
-                                                   options)
+      described
+          ? config::Configuration::from_json(run::description_of(file, path).configuration, options)
       : for_network ? config::parse_options(options)
                     : config::parse_run(std::nullopt, options);
   for (const std::string& warning : configuration.warnings) core::log().warn(warning);
   return configuration;
 }
 
-config::Configuration configuration_to_use(const train::Value& file, const std::string& path,
+config::Configuration configuration_to_use(const checkpoint::Value& file, const std::string& path,
                                            const Arguments& options) {
-  const bool described = train::has_description(file);
+  const bool described = run::has_description(file);
   Arguments all = options;
   if (described) all.insert(all.begin(), {"--device", "auto", "--step", "auto"});
   config::Configuration configuration = configuration_of(file, path, all, /*for_network=*/false);
@@ -42,7 +42,7 @@ config::Configuration configuration_to_use(const train::Value& file, const std::
 
 // What a quantizer has not learned yet may be missing: the network it is put into was trained in
 // full precision. Anything else would be evaluated with random numbers.
-void require_weights(const train::LoadReport& report, const std::string& path) {
+void require_weights(const checkpoint::LoadReport& report, const std::string& path) {
   const auto missing = std::ranges::find_if(report.stayed, [](const std::string& entry) {
     return entry.find(".quant_") == std::string::npos;
   });

@@ -11,9 +11,9 @@
 #include "lowbit/core/log.h"
 #include "lowbit/data/dataset.h"
 #include "lowbit/models/network_size.h"
+#include "lowbit/run/run_files.h"
+#include "lowbit/run/run_start.h"
 #include "lowbit/train/device.h"
-#include "lowbit/train/run_files.h"
-#include "lowbit/train/run_start.h"
 #include "lowbit/train/teacher.h"
 
 namespace lowbit::app {
@@ -46,8 +46,8 @@ void for_each_input(const config::Options& options, const auto& look_for_data, c
   const bool is_built = std::ranges::any_of(
       data::datasets(), [&data](const auto& entry) { return entry.name == data.dataset; });
   check([&] {
-    const bool resumed = !train::find_start_file(options).empty();
-    if (!resumed && !options.train.pretrained.empty()) train::find_pretrained(options);
+    const bool resumed = !run::find_start_file(options).empty();
+    if (!resumed && !options.train.pretrained.empty()) run::find_pretrained(options);
   });
   if (!options.train.evaluate && !options.train.distill_teacher.empty())
     check([&] { train::find_teacher_weights(options); });
@@ -65,7 +65,7 @@ std::string program() {
 }
 
 std::vector<std::string> next_steps(const config::Configuration& configuration,
-                                    const train::RunFiles& files) {
+                                    const run::RunFiles& files) {
   std::vector<std::string> commands = {
       fmt::format("{} eval {}", program(), files.checkpoint.string())};
   if (configuration.options.data.dataset == "fashion")
@@ -98,12 +98,12 @@ void warn_of_missing_files(const config::Options& options) {
 }
 
 void evaluate(train::Trainer& trainer) {
-  const train::Accuracy accuracy = trainer.evaluate();
+  const run::Accuracy accuracy = trainer.evaluate();
   core::log().info("evaluate accuracy on dataset: top1({:.2f}) top5({:.2f})", accuracy.top1,
                    accuracy.top5);
 }
 
-void print_summary(const train::Trainer& trainer, const train::RunResult& result) {
+void print_summary(const train::Trainer& trainer, const run::RunResult& result) {
   spdlog::logger& log = core::log();
   const models::NetworkSize size = models::network_size(trainer.network());
   const models::Network& network = trainer.network();
@@ -126,7 +126,7 @@ void print_summary(const train::Trainer& trainer, const train::RunResult& result
   log.info("log                   {}", trainer.files().log.string());
 }
 
-void print_next_steps(const config::Configuration& configuration, const train::RunFiles& files) {
+void print_next_steps(const config::Configuration& configuration, const run::RunFiles& files) {
   core::log().info("next:");
   for (const std::string& command : next_steps(configuration, files))
     core::log().info("  {}", command);

@@ -20,9 +20,9 @@ void warn_of_missing_files(const config::Options& options);
 void evaluate(train::Trainer& trainer);
 
 // Accuracy, size, where the files lie.
-void print_summary(const train::Trainer& trainer, const train::RunResult& result);
+void print_summary(const train::Trainer& trainer, const run::RunResult& result);
 
 // What to try next.
-void print_next_steps(const config::Configuration& configuration, const train::RunFiles& files);
+void print_next_steps(const config::Configuration& configuration, const run::RunFiles& files);
 
 }  // namespace lowbit::app

@@ -9,7 +9,7 @@
 #include "lowbit/config/match.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/train/run_files.h"
+#include "lowbit/run/run_files.h"
 
 namespace lowbit::app {
 namespace {
@@ -79,7 +79,7 @@ std::string ToolCall::checkpoint() const {
   if (!old_file.empty()) return old_file;
   const config::Options options = config::parse_values(network);
   const std::string& name = require(options.train.pretrained, "--old (or --pretrained)");
-  return std::filesystem::exists(name) ? name : train::find_pretrained(options).string();
+  return std::filesystem::exists(name) ? name : run::find_pretrained(options).string();
 }
 
 std::optional<ToolCall> read_tool_call(const std::string& verb, const char* help,

@@ -2,13 +2,13 @@
 // names, and what of it fits a network.
 
 #include "console.h"
+#include "lowbit/checkpoint/checkpoint_file.h"
+#include "lowbit/checkpoint/tools.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/models/convolutions.h"
 #include "lowbit/models/factory.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loaded_network.h"
-#include "lowbit/train/tools.h"
+#include "lowbit/run/loaded_network.h"
 #include "open_checkpoint.h"
 #include "output.h"
 #include "tool_call.h"
@@ -23,9 +23,9 @@ void print_list(const char* title, const std::vector<std::string>& names) {
   for (const std::string& name : names) print("  {}\n", name);
 }
 
-void print_report(const train::LoadedNetwork& loaded, const std::string& path) {
-  const train::LoadReport& report = loaded.report;
-  const size_t entries = train::named_tensors(*loaded.network).size();
+void print_report(const run::LoadedNetwork& loaded, const std::string& path) {
+  const checkpoint::LoadReport& report = loaded.report;
+  const size_t entries = checkpoint::named_tensors(*loaded.network).size();
   print("{}\n", loaded.network->description());
   if (!report.prefix.empty()) print("without the prefix '{}' of the file's names\n", report.prefix);
   if (report.stayed.empty() && report.unused.empty() && report.reshaped.empty())
@@ -36,12 +36,12 @@ void print_report(const train::LoadedNetwork& loaded, const std::string& path) {
   print_list("entries passed over: they are there under another prefix, too", report.shadowed);
 }
 
-train::LoadedNetwork load(const ToolCall& call) {
+run::LoadedNetwork load(const ToolCall& call) {
   const std::string path = call.checkpoint();
-  const train::Value file = train::read_checkpoint(path);
+  const checkpoint::Value file = checkpoint::read_checkpoint(path);
   const config::Configuration configuration =
       configuration_of(file, path, call.network, /*for_network=*/true);
-  train::LoadedNetwork loaded = train::load_network(configuration.options.model, file, path);
+  run::LoadedNetwork loaded = run::load_network(configuration.options.model, file, path);
   print_report(loaded, path);
   return loaded;
 }
@@ -54,7 +54,7 @@ int inspect_checkpoint(const Arguments& arguments) {
   const std::string path = call->checkpoint();
   try {
     const std::string list = call->verbose_list.empty() ? "ratio,sep" : call->verbose_list;
-    const std::string found = train::inspect(train::read_checkpoint(path), list);
+    const std::string found = checkpoint::inspect(checkpoint::read_checkpoint(path), list);
     if (found.empty())
       complain("warning: no quantizer has any of {}: --verbose_list all lists all entries\n", list);
     print_lines(found);
@@ -72,8 +72,9 @@ int update_checkpoint(const Arguments& arguments) {
   const std::string& target = call->require(call->new_file, "--new");
   const std::string& from = call->require(call->mapping_from, "--mapping_from");
   const std::string& to = call->require(call->mapping_to, "--mapping_to");
-  const train::NameMapping mapping = train::read_name_mapping(from, to);
-  const train::UpdateReport report = train::update_names(path, target, mapping, call->raw);
+  const checkpoint::NameMapping mapping = checkpoint::read_name_mapping(from, to);
+  const checkpoint::UpdateReport report =
+      checkpoint::update_names(path, target, mapping, call->raw);
   print("{} names changed, {} kept\n", report.renamed, report.kept);
   for (const std::string& prefix : report.unmatched) print("matched nothing: {}\n", prefix);
   for (const std::string& entry : report.dropped) print("left out: {}\n", entry);
@@ -95,8 +96,9 @@ int save_checkpoint(const Arguments& arguments) {
   log_to_console();
   const std::string& target = call->require(call->new_file, "--new");
   core::require_writable(target, core::Special::written);
-  const train::LoadedNetwork loaded = load(*call);
-  train::write_checkpoint(target, train::to_dict(train::named_tensors(*loaded.network)));
+  const run::LoadedNetwork loaded = load(*call);
+  checkpoint::write_checkpoint(target,
+                               checkpoint::to_dict(checkpoint::named_tensors(*loaded.network)));
   print("wrote {}\n", target);
   return 0;
 }

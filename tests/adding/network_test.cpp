@@ -4,7 +4,7 @@
 
 #include "lowbit/models/families/layers.h"
 #include "lowbit/models/families/network_graph.h"
-#include "lowbit/train/loaded_network.h"
+#include "lowbit/run/loaded_network.h"
 #include "support/proved_program.h"
 #include "train/trainer_fixture.h"
 
@@ -51,8 +51,8 @@ class OneFileNetwork : public train::TrainerTest {
   std::filesystem::path saved_file(const std::string& name) const {
     return folder_ / "weights" / "small_network" / (name + "-checkpoint.pth.tar");
   }
-  train::NamedTensors saved_state(const std::string& name) const {
-    return train::state_dict(train::read_checkpoint(saved_file(name)));
+  checkpoint::NamedTensors saved_state(const std::string& name) const {
+    return checkpoint::state_dict(checkpoint::read_checkpoint(saved_file(name)));
   }
 };
 
@@ -60,7 +60,7 @@ TEST_F(OneFileNetwork, TrainsAndGoesOnToTheSameBytes) {
   ASSERT_TRUE(kAdded);
   run("whole", options());
   run("parts", options({"--epochs", "2"}));
-  const train::NamedTensors half = saved_state("parts");
+  const checkpoint::NamedTensors half = saved_state("parts");
   run("parts", options({"-r"}));
   expect_same_bits(saved_state("whole"), saved_state("parts"));
   EXPECT_FALSE(torch::equal(half[0].second, saved_state("whole")[0].second));
@@ -69,9 +69,9 @@ TEST_F(OneFileNetwork, TrainsAndGoesOnToTheSameBytes) {
 TEST_F(OneFileNetwork, IsPackedAndProved) {
   run("x", options({"--epochs", "1"}));
   const torch::NoGradGuard no_grad;
-  const train::LoadedNetwork loaded =
-      train::load_network(configuration("x", options()).options.model,
-                          train::read_checkpoint(saved_file("x")), saved_file("x").string());
+  const run::LoadedNetwork loaded =
+      run::load_network(configuration("x", options()).options.model,
+                        checkpoint::read_checkpoint(saved_file("x")), saved_file("x").string());
   loaded.network->eval();
   const Tensor pixels = testing_support::noise_images(2, loaded.network->options().input_size);
   const deploy::TrainedGraph trained(*loaded.network, testing_support::normalized(pixels));

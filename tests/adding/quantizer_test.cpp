@@ -69,7 +69,7 @@ LOWBIT_FORMULA_KERNELS(lowbit::adding::Clipped)
 
 #include "lowbit/quant/factory.h"
 #include "lowbit/quant/formula_quantizer.h"
-#include "lowbit/train/loaded_network.h"
+#include "lowbit/run/loaded_network.h"
 #include "quant/bisection.h"
 #include "support/proved_program.h"
 #include "train/trainer_fixture.h"
@@ -181,7 +181,7 @@ class OneFileQuantizerRun : public train::TrainerTest {
 };
 
 TEST_F(OneFileQuantizerRun, TrainsAndGoesOnToTheSameBytes) {
-  const train::RunResult result = run("whole", options());
+  const run::RunResult result = run("whole", options());
   EXPECT_EQ(result.interrupted, 0);
   run("parts", options({"--epochs", "2"}));
   run("parts", options({"-r"}));
@@ -195,9 +195,9 @@ TEST_F(OneFileQuantizerRun, TrainsAndGoesOnToTheSameBytes) {
 TEST_F(OneFileQuantizerRun, IsPackedAndProved) {
   run("x", options({"--epochs", "1"}));
   const torch::NoGradGuard no_grad;
-  const train::LoadedNetwork loaded =
-      train::load_network(configuration("x", options()).options.model,
-                          train::read_checkpoint(checkpoint("x")), checkpoint("x").string());
+  const run::LoadedNetwork loaded =
+      run::load_network(configuration("x", options()).options.model,
+                        checkpoint::read_checkpoint(checkpoint("x")), checkpoint("x").string());
   loaded.network->eval();
   const Tensor pixels = testing_support::noise_images(2, loaded.network->options().input_size);
   const deploy::TrainedGraph trained(*loaded.network, testing_support::normalized(pixels));

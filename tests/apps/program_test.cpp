@@ -294,7 +294,8 @@ TEST_F(Program, ReportsOnARunInItsFolder) {
   EXPECT_EQ(of_checkpoint.status, 0) << of_checkpoint.err;
 }
 
-const std::string kForeign = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
+const std::string kForeign =
+    std::string(LOWBIT_SOURCE_DIR) + "/tests/checkpoint/fixtures/small.zip.pt";
 
 class BadInput : public Program, public testing::WithParamInterface<RefusedCall> {};
 

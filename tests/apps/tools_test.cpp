@@ -199,7 +199,8 @@ TEST_P(BadTools, AreOneClearLineAndWriteNothing) {
   EXPECT_EQ(after, before);
 }
 
-const std::string kFile = std::string(LOWBIT_SOURCE_DIR) + "/tests/train/fixtures/small.zip.pt";
+const std::string kFile =
+    std::string(LOWBIT_SOURCE_DIR) + "/tests/checkpoint/fixtures/small.zip.pt";
 
 INSTANTIATE_TEST_SUITE_P(
     Arguments, BadTools,

@@ -4,15 +4,15 @@
 #include <utility>
 #include <vector>
 
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/files.h"
 #include "lowbit/data/batches.h"
 #include "lowbit/onnx/writer.h"
+#include "lowbit/run/loaded_network.h"
+#include "lowbit/run/run_state.h"
 #include "lowbit/runtime/container.h"
 #include "lowbit/runtime/packed_network.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/loaded_network.h"
-#include "lowbit/train/run_state.h"
 #include "support/proved_program.h"
 
 namespace lowbit::onnx {
@@ -98,10 +98,10 @@ class TrainedNetwork : public testing::TestWithParam<fs::path> {};
 TEST_P(TrainedNetwork, IsEvaluatedForOnnxRuntime) {
   const fs::path path = GetParam(), output = given(kOutput);
   const torch::NoGradGuard no_grad;
-  const train::Value file = train::read_checkpoint(path);
+  const checkpoint::Value file = checkpoint::read_checkpoint(path);
   const config::Options options =
-      config::Configuration::from_json(train::description_of(file, path).configuration, {}).options;
-  const train::LoadedNetwork loaded = train::load_network(options.model, file, path);
+      config::Configuration::from_json(run::description_of(file, path).configuration, {}).options;
+  const run::LoadedNetwork loaded = run::load_network(options.model, file, path);
   loaded.network->eval();
   const auto source = data::open_batches(options.data, data::Split::validation, /*seed=*/1,
                                          kernels::Backend::cpu, torch::kCPU);

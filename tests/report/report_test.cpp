@@ -56,7 +56,7 @@ RunData made_up() {
     run.epochs.push_back({epoch,
                           0.1 / (epoch + 1),
                           {2.0 - epoch, 40.0 + epoch, 0, 0},
-                          train::Accuracy{1.5 - 0.25 * epoch, 68.25 + epoch, 90, 100},
+                          run::Accuracy{1.5 - 0.25 * epoch, 68.25 + epoch, 90, 100},
                           68.25 + epoch,
                           1000,
                           1,
@@ -276,7 +276,7 @@ class TrainedRuns : public train::TrainerTest {
 };
 
 TEST_F(TrainedRuns, AreReadAsTheyWereWritten) {
-  const train::RunResult result = run("start", {"--epochs", "2"});
+  const run::RunResult result = run("start", {"--epochs", "2"});
   run("next", {"--epochs", "1", "--pretrained", checkpoint("start").string()});
   const std::vector<RunData> all = read_runs(exp());
   ASSERT_EQ(all.size(), 2);
@@ -296,7 +296,7 @@ TEST_F(TrainedRuns, AreReadAsTheyWereWritten) {
 
 TEST_F(TrainedRuns, FlipsCountTheImagesThatBothNetworksGetRight) {
   run("start", {"--epochs", "3"});
-  const train::RunResult result =
+  const run::RunResult result =
       run("next", {"--epochs", "1", "--lr", "0", "--pretrained", checkpoint("start").string()});
   const Flips flips = find_flips(read_runs(exp() / "resnet20/next")[0], {}, 5);
   ASSERT_EQ(flips.missing, "");

@@ -1,6 +1,6 @@
 // Runs that another program began, and ours in another program: torch_load_test.py runs the tests
 // of PyTorch with files that it writes and reads.
-#include "lowbit/train/foreign_run.h"
+#include "lowbit/run/foreign_run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,69 +25,77 @@ class ForeignRun : public TrainerTest {
     fs::copy_file(checkpoint("ours"), folder_ / "one.pth");
     run("ours", {"--epochs", "2", "-r"});
   }
-  RunResult go_on(const fs::path& file) const {
+  run::RunResult go_on(const fs::path& file) const {
     return run("theirs", {"--epochs", "2", "-r", "--resume_file", file.string()});
   }
-  Dict one() const { return read_checkpoint(folder_ / "one.pth").get<Dict>("file"); }
+  checkpoint::Dict one() const {
+    return checkpoint::read_checkpoint(folder_ / "one.pth").get<checkpoint::Dict>("file");
+  }
 };
 
 // QTool numbers parameters in the order of the network, a group for each.
-Dict in_order_of_network(const Dict& optimizer, const std::vector<std::string>& order) {
-  const Dict& state = optimizer.at("state").get<Dict>("state");
-  std::map<std::string, Value> by_name;
-  for (const Value& group : optimizer.at("param_groups").get<List>("groups")) {
-    const Dict& fields = group.get<Dict>("group");
-    const List& names = fields.at("param_names").get<List>("names");
-    for (const Value& name : names)
+checkpoint::Dict in_order_of_network(const checkpoint::Dict& optimizer,
+                                     const std::vector<std::string>& order) {
+  const checkpoint::Dict& state = optimizer.at("state").get<checkpoint::Dict>("state");
+  std::map<std::string, checkpoint::Value> by_name;
+  for (const checkpoint::Value& group :
+       optimizer.at("param_groups").get<checkpoint::List>("groups")) {
+    const checkpoint::Dict& fields = group.get<checkpoint::Dict>("group");
+    const checkpoint::List& names = fields.at("param_names").get<checkpoint::List>("names");
+    for (const checkpoint::Value& name : names)
       by_name[name.get<std::string>("name")] = (state.begin() + by_name.size())->second;
   }
-  Dict renumbered;
-  List groups;
+  checkpoint::Dict renumbered;
+  checkpoint::List groups;
   for (const std::string& name : order) {
     if (!by_name.contains(name)) continue;
     const auto number = static_cast<int64_t>(renumbered.size());
     renumbered.set(number, by_name.at(name));
-    groups.push_back(Dict{{"params", List{number}}});
+    groups.push_back(checkpoint::Dict{{"params", checkpoint::List{number}}});
   }
   return {{"state", renumbered}, {"param_groups", groups}};
 }
 
-Dict in_form_of_qtool(const Dict& ours) {
-  Dict state;
+checkpoint::Dict in_form_of_qtool(const checkpoint::Dict& ours) {
+  checkpoint::Dict state;
   std::vector<std::string> order;
-  for (const auto& [name, tensor] : ours.at("state_dict").get<Dict>("state_dict")) {
+  for (const auto& [name, tensor] : ours.at("state_dict").get<checkpoint::Dict>("state_dict")) {
     order.push_back(name.get<std::string>("name"));
     state.set("module." + order.back(), tensor);
   }
   return {{"epoch", ours.at("epoch")},
           {"state_dict", state},
-          {"optimizer", in_order_of_network(ours.at("optimizer").get<Dict>("optimizer"), order)},
+          {"optimizer",
+           in_order_of_network(ours.at("optimizer").get<checkpoint::Dict>("optimizer"), order)},
           {"best_acc", ours.at("best_acc")}};
 }
 
 TEST_F(ForeignRun, OfQToolGoesOnAsOurOwn) {
   train_ours();
-  write_checkpoint(folder_ / "qtool.pth", in_form_of_qtool(one()));
+  checkpoint::write_checkpoint(folder_ / "qtool.pth", in_form_of_qtool(one()));
   EXPECT_EQ(go_on(folder_ / "qtool.pth").interrupted, 0);
   expect_same_bits(saved("ours"), saved("theirs"));
 }
 
 TEST_F(ForeignRun, WithoutItsOptimizerGoesOnWithOtherMomenta) {
   train_ours();
-  Dict file = in_form_of_qtool(one());
-  file.set("optimizer", Value());
-  write_checkpoint(folder_ / "qtool.pth", file);
+  checkpoint::Dict file = in_form_of_qtool(one());
+  file.set("optimizer", checkpoint::Value());
+  checkpoint::write_checkpoint(folder_ / "qtool.pth", file);
   go_on(folder_ / "qtool.pth");
   EXPECT_FALSE(torch::equal(saved("ours")[0].second, saved("theirs")[0].second));
 }
 
 TEST_F(ForeignRun, OfAnotherOptimizerIsAnError) {
   train_ours();
-  Dict file = in_form_of_qtool(one());
+  checkpoint::Dict file = in_form_of_qtool(one());
   file.set("optimizer",
-           Dict{{"state", Dict{{int64_t{0}, Dict{{"exp_avg", torch::zeros({2})}}}}},
-                {"param_groups", file.at("optimizer").get<Dict>("optimizer").at("param_groups")}});
-  write_checkpoint(folder_ / "qtool.pth", file);
+           checkpoint::Dict{
+               {"state",
+                checkpoint::Dict{{int64_t{0}, checkpoint::Dict{{"exp_avg", torch::zeros({2})}}}}},
+               {"param_groups",
+                file.at("optimizer").get<checkpoint::Dict>("optimizer").at("param_groups")}});
+  checkpoint::write_checkpoint(folder_ / "qtool.pth", file);
   try {
     go_on(folder_ / "qtool.pth");
     FAIL() << "no error";
@@ -99,7 +107,7 @@ TEST_F(ForeignRun, OfAnotherOptimizerIsAnError) {
 
 TEST_F(ForeignRun, WithoutAnEpochIsAnErrorThatSaysWhatToDo) {
   train_ours();
-  write_checkpoint(folder_ / "bare.pth", one().at("state_dict"));
+  checkpoint::write_checkpoint(folder_ / "bare.pth", one().at("state_dict"));
   try {
     go_on(folder_ / "bare.pth");
     FAIL() << "no error";
@@ -139,7 +147,8 @@ TEST_F(PyTorchRun, GoesOnFromEachOfTheirFiles) {
   for (const fs::path& file : files) {
     SCOPED_TRACE(file);
     go_on(file);
-    expect_same_bits(saved("theirs"), state_dict(read_checkpoint(shared_ / "two.pth")));
+    expect_same_bits(saved("theirs"),
+                     checkpoint::state_dict(checkpoint::read_checkpoint(shared_ / "two.pth")));
   }
 }
 
@@ -161,7 +170,8 @@ TEST_F(PyTorchRun, TakesEveryEntryOfATorchvisionFile) {
     const auto configuration = config::parse_options(
         std::vector<std::string>{"--model", "pytorch-resnet18", "--num_classes", "10"});
     const auto network = models::make_network(configuration.options.model);
-    const LoadReport report = load_state(*network, state_dict(read_checkpoint(file)));
+    const checkpoint::LoadReport report =
+        checkpoint::load_state(*network, checkpoint::state_dict(checkpoint::read_checkpoint(file)));
     EXPECT_THAT(report.stayed, IsEmpty()) << file;
     EXPECT_THAT(report.unused, IsEmpty()) << file;
     EXPECT_THAT(report.reshaped, IsEmpty()) << file;

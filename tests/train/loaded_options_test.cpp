@@ -4,8 +4,8 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
-#include "lowbit/train/changed_options.h"
-#include "lowbit/train/loaded_network.h"
+#include "lowbit/run/changed_options.h"
+#include "lowbit/run/loaded_network.h"
 #include "lowbit/train/network_check.h"
 #include "trainer_fixture.h"
 
@@ -21,15 +21,16 @@ constexpr const char* kQuantizer = "layer1.0.conv1.0.quant_weight";
 
 class LoadedOptions : public TrainerTest {
  protected:
-  static torch::Tensor entry(const NamedTensors& tensors, const std::string& name) {
+  static torch::Tensor entry(const checkpoint::NamedTensors& tensors, const std::string& name) {
     for (const auto& [each, tensor] : tensors)
       if (each == name) return tensor;
     ADD_FAILURE() << name;
     return {};
   }
-  NamedTensors loaded(std::vector<std::string> more) const {
+  checkpoint::NamedTensors loaded(std::vector<std::string> more) const {
     Watcher watcher;
-    return named_tensors(Trainer(configuration("other", std::move(more)), watcher).network());
+    return checkpoint::named_tensors(
+        Trainer(configuration("other", std::move(more)), watcher).network());
   }
   std::string error_of(const std::string& name, const std::vector<std::string>& more) const {
     try {
@@ -43,7 +44,7 @@ class LoadedOptions : public TrainerTest {
 
 TEST_F(LoadedOptions, GiveTheBitsAndTheFileItsClipValuesInTheirSteps) {
   run("four", kFourBits);
-  const NamedTensors four = saved("four");
+  const checkpoint::NamedTensors four = saved("four");
   const std::string level = std::string(kQuantizer) + ".level_num",
                     clip = std::string(kQuantizer) + ".clip_val";
   ASSERT_EQ(entry(four, level).item<float>(), 16);
@@ -52,7 +53,7 @@ TEST_F(LoadedOptions, GiveTheBitsAndTheFileItsClipValuesInTheirSteps) {
                                               {"-r", "--resume_file"}}) {
     std::vector<std::string> words = use;
     words.push_back(checkpoint("four").string());
-    const NamedTensors two = loaded(words);
+    const checkpoint::NamedTensors two = loaded(words);
     EXPECT_EQ(entry(two, level).item<float>(), 4);
     EXPECT_TRUE(torch::allclose(entry(two, clip), entry(four, clip) * (3.0 / 15)));
   }
@@ -60,11 +61,11 @@ TEST_F(LoadedOptions, GiveTheBitsAndTheFileItsClipValuesInTheirSteps) {
 
 TEST_F(LoadedOptions, AreWhatTheDescriptionSaysAndTheNetworkDoes) {
   run("four", kFourBits);
-  const Value file = read_checkpoint(checkpoint("four"));
+  const checkpoint::Value file = checkpoint::read_checkpoint(checkpoint("four"));
   for (const auto& [bits, levels] : {std::pair("2", 4), {"4", 16}}) {
     const config::ModelOptions options =
         configuration("x", {"--fm_bit", bits, "--wt_bit", bits}).options.model;
-    const LoadedNetwork loaded = load_network(options, file, "four");
+    const run::LoadedNetwork loaded = run::load_network(options, file, "four");
     EXPECT_THAT(loaded.network->description(),
                 HasSubstr(fmt::format("weights {0} levels (lsq), activations {0} levels", levels)));
     EXPECT_EQ(loaded.network->levels(config::Tag::wt).most, levels);
@@ -82,27 +83,29 @@ TEST_F(LoadedOptions, WithTheLevelsOfAPolicyAreThoseOfTheFilesEpoch) {
   const std::string level = std::string(kQuantizer) + ".level_num";
   EXPECT_EQ(entry(saved("one"), level).item<float>(), 3);
   // The file of another program says in which epoch it is; the weights alone are those of the end.
-  const Dict file = read_checkpoint(checkpoint("one")).get<Dict>("file");
+  const checkpoint::Dict file =
+      checkpoint::read_checkpoint(checkpoint("one")).get<checkpoint::Dict>("file");
   const config::ModelOptions options = configuration("x", words).options.model;
-  const auto levels = [&](const Value& foreign) {
-    return load_network(options, foreign, "foreign").network->levels(config::Tag::wt).most;
+  const auto levels = [&](const checkpoint::Value& foreign) {
+    return run::load_network(options, foreign, "foreign").network->levels(config::Tag::wt).most;
   };
-  EXPECT_EQ(levels(Dict{{"state_dict", file.at("state_dict")}, {"epoch", int64_t{1}}}), 3);
-  EXPECT_EQ(levels(Dict{{"state_dict", file.at("state_dict")}}), 2);
+  EXPECT_EQ(levels(checkpoint::Dict{{"state_dict", file.at("state_dict")}, {"epoch", int64_t{1}}}),
+            3);
+  EXPECT_EQ(levels(checkpoint::Dict{{"state_dict", file.at("state_dict")}}), 2);
 }
 
 TEST_F(LoadedOptions, ThatDifferFromThoseOfTheRunAreNamed) {
   const std::string then = configuration("x", {"--lr", "0.1"}).to_json();
   const std::string now =
       configuration("x", {"--lr", "0.2", "--fm_bit", "4", "--mean", "0,0,0"}).to_json();
-  EXPECT_THAT(changed_options(then, now, LoadPurpose::start),
+  EXPECT_THAT(run::changed_options(then, now, run::LoadPurpose::start),
               ElementsAre("--mean 0.286,0.286,0.286 -> 0,0,0"));
-  EXPECT_THAT(changed_options(then, now, LoadPurpose::evaluate),
+  EXPECT_THAT(run::changed_options(then, now, run::LoadPurpose::evaluate),
               ElementsAre("--fm_bit 2 -> 4", "--mean 0.286,0.286,0.286 -> 0,0,0"));
   EXPECT_THAT(
-      changed_options(then, now, LoadPurpose::resume),
+      run::changed_options(then, now, run::LoadPurpose::resume),
       ElementsAre("--fm_bit 2 -> 4", "--mean 0.286,0.286,0.286 -> 0,0,0", "--lr 0.1 -> 0.2"));
-  EXPECT_THAT(changed_options(then, then, LoadPurpose::resume), IsEmpty());
+  EXPECT_THAT(run::changed_options(then, then, run::LoadPurpose::resume), IsEmpty());
 }
 
 TEST_F(LoadedOptions, OfAnotherOptimizerDoNotGoOn) {
@@ -112,13 +115,13 @@ TEST_F(LoadedOptions, OfAnotherOptimizerDoNotGoOn) {
 }
 
 TEST_F(LoadedOptions, ToEvaluateTakeTheRunsOwnCheckpoint) {
-  const RunResult result = run("own", {"--epochs", "1"});
+  const run::RunResult result = run("own", {"--epochs", "1"});
   Watcher watcher;
   Trainer trainer(configuration("own", {"-e"}), watcher);
   EXPECT_EQ(trainer.loaded_file(), checkpoint("own").string());
   EXPECT_EQ(trainer.evaluate().loss, result.last->loss);
   try {
-    find_start(configuration("another", {"-e"}).options);
+    run::find_start(configuration("another", {"-e"}).options);
     FAIL() << "no error";
   } catch (const core::Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("--evaluate: no file"));
@@ -161,8 +164,8 @@ TEST_F(LoadedOptions, LeaveNoTraceOfTheCheckBeforeTheRun) {
   Watcher watcher;
   Trainer trainer(configuration("x", {"--stable", "4"}), watcher);
   auto& network = const_cast<models::Network&>(trainer.network());
-  NamedTensors before;
-  for (const auto& [name, tensor] : named_tensors(network))
+  checkpoint::NamedTensors before;
+  for (const auto& [name, tensor] : checkpoint::named_tensors(network))
     before.emplace_back(name, tensor.clone());
   const config::Options options = configuration("x", {}).options;
   const auto source =
@@ -170,7 +173,7 @@ TEST_F(LoadedOptions, LeaveNoTraceOfTheCheckBeforeTheRun) {
   require_statistics(network, *source, 32,
                      {.device = torch::kCPU, .compute_type = torch::kFloat32, .capture = false});
   one_sided_layers(network, torch::rand({2, 3, 32, 32}));
-  expect_same_bits(named_tensors(network), before);
+  expect_same_bits(checkpoint::named_tensors(network), before);
   EXPECT_TRUE(network.is_training());
 }
 
@@ -178,12 +181,12 @@ TEST_F(LoadedOptions, LeaveNoTraceOfAnEvaluationAlone) {
   run("x", {"--epochs", "1", "--stable", "20"});
   Watcher watcher;
   Trainer trainer(configuration("x", {"-e", "--stable", "20"}), watcher);
-  NamedTensors before;
-  for (const auto& [name, tensor] : named_tensors(trainer.network()))
+  checkpoint::NamedTensors before;
+  for (const auto& [name, tensor] : checkpoint::named_tensors(trainer.network()))
     before.emplace_back(name, tensor.clone());
   const double first = trainer.evaluate().loss;
   EXPECT_EQ(trainer.evaluate().loss, first);
-  expect_same_bits(named_tensors(trainer.network()), before);
+  expect_same_bits(checkpoint::named_tensors(trainer.network()), before);
 }
 
 TEST_F(LoadedOptions, OfXnorBehindReluAreTold) {

@@ -19,13 +19,13 @@ class PolicyTraining : public TrainerTest {
     more.insert(more.end(), {"--policy", file.string()});
     return more;
   }
-  static torch::Tensor entry(const NamedTensors& tensors, const std::string& name) {
+  static torch::Tensor entry(const checkpoint::NamedTensors& tensors, const std::string& name) {
     for (const auto& [each, tensor] : tensors)
       if (each == name) return tensor;
     ADD_FAILURE() << name;
     return {};
   }
-  static std::vector<std::string> names(const NamedTensors& tensors) {
+  static std::vector<std::string> names(const checkpoint::NamedTensors& tensors) {
     std::vector<std::string> result;
     for (const auto& [name, tensor] : tensors) result.push_back(name);
     return result;
@@ -50,12 +50,12 @@ TEST_F(PolicyTraining, ChangesTheNetworkAtItsEpochsAndResumesExactly) {
 }
 
 TEST_F(PolicyTraining, ItsCheckpointEvaluatesToTheSameAccuracyWithoutThePolicyFile) {
-  const RunResult result = run("learns", with_policy(kProgressive, {"--epochs", "3"}));
+  const run::RunResult result = run("learns", with_policy(kProgressive, {"--epochs", "3"}));
   fs::remove(folder_ / "policy.txt");
   const std::string path = checkpoint("learns").string();
   const std::vector<std::string> words = {"--pretrained", path, "--evaluate"};
   const auto configuration = config::Configuration::from_json(
-      description_of(read_checkpoint(path), path).configuration, words);
+      run::description_of(checkpoint::read_checkpoint(path), path).configuration, words);
   Watcher watcher;
   EXPECT_EQ(Trainer(configuration, watcher).evaluate().loss, result.last->loss);
 }
@@ -70,20 +70,20 @@ TEST_F(PolicyTraining, ALossOfQuantizationChangesWhatIsLearned) {
 
 TEST_F(PolicyTraining, ScopesSelectWhatIsLoaded) {
   run("first", {"--epochs", "1"});
-  const NamedTensors first = saved("first");
+  const checkpoint::NamedTensors first = saved("first");
   const auto loaded = [&](std::vector<std::string> more) {
     more.insert(more.end(), {"--pretrained", checkpoint("first").string(), "--seed", "9"});
     Watcher watcher;
-    return named_tensors(Trainer(configuration("other", more), watcher).network());
+    return checkpoint::named_tensors(Trainer(configuration("other", more), watcher).network());
   };
-  const auto same = [&](const NamedTensors& tensors, const std::string& name) {
+  const auto same = [&](const checkpoint::NamedTensors& tensors, const std::string& name) {
     return torch::equal(entry(first, name), entry(tensors, name));
   };
   // named_tensors are the network's own, which is gone: the handles stay.
-  const NamedTensors only = loaded({"--resume_scope", "layer1,layer2"});
+  const checkpoint::NamedTensors only = loaded({"--resume_scope", "layer1,layer2"});
   EXPECT_TRUE(same(only, "layer1.0.conv1.0.weight"));
   EXPECT_FALSE(same(only, "layer3.0.conv1.0.weight"));
-  const NamedTensors without = loaded({"--unresume_scope", "fc"});
+  const checkpoint::NamedTensors without = loaded({"--unresume_scope", "fc"});
   EXPECT_TRUE(same(without, "layer3.0.conv1.0.weight"));
   EXPECT_FALSE(same(without, "fc.weight"));
   EXPECT_THROW(loaded({"--resume_scope", "layerr1"}), core::Error);
@@ -94,7 +94,7 @@ TEST_F(PolicyTraining, ReInitStartsQuantizersAnewAndKeepsWeights) {
   Watcher watcher;
   const Trainer trainer(
       configuration("other", {"--pretrained", checkpoint("first").string(), "--re_init"}), watcher);
-  const NamedTensors tensors = named_tensors(trainer.network());
+  const checkpoint::NamedTensors tensors = checkpoint::named_tensors(trainer.network());
   const std::string clip = "layer1.0.conv1.0.quant_weight.clip_val";
   EXPECT_NE(entry(saved("first"), clip).mean().item<float>(), 0.5F);
   EXPECT_EQ(entry(tensors, clip).mean().item<float>(), 0.5F);
@@ -116,10 +116,10 @@ class ProbeTraining : public PolicyTraining {
                              "--epochs", "2"});
     return more;
   }
-  Dict dumped(const std::string& name, int iteration) const {
+  checkpoint::Dict dumped(const std::string& name, int iteration) const {
     const fs::path file = folder_ / "exp/resnet20" / name / "probe" /
                           ("iteration-" + std::to_string(iteration) + ".pth");
-    return read_checkpoint(file).get<Dict>("probe");
+    return checkpoint::read_checkpoint(file).get<checkpoint::Dict>("probe");
   }
 };
 
@@ -127,7 +127,7 @@ TEST_F(ProbeTraining, DumpsTheTensorsOfAStepAndChangesNothing) {
   run("plain", {"--epochs", "2"});
   run("probed", probing({"--probe_iteration", "0,4", "--probe_index", "0,2"}));
   expect_same_bits(saved("plain"), saved("probed"));
-  const Dict first = dumped("probed", 0), later = dumped("probed", 4);
+  const checkpoint::Dict first = dumped("probed", 0), later = dumped("probed", 4);
   EXPECT_EQ(first.size(), 8u) << "input, output, quant_activation, quant_weight of two layers";
   const std::string layer = first.begin()->first.get<std::string>("name");
   EXPECT_FALSE(fs::exists(folder_ / "exp/resnet20/probed/probe/iteration-1.pth"));

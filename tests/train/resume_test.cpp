@@ -23,7 +23,7 @@ class ResumeTest : public TrainerTest {
   void run_until(int step, const std::string& name, std::vector<std::string> more = {}) const {
     int steps = 0;
     EXPECT_THROW(run(name, std::move(more),
-                     [&](const Progress& progress) {
+                     [&](const run::Progress& progress) {
                        if (progress.training && ++steps == step) throw Killed();
                      }),
                  Killed);
@@ -35,9 +35,10 @@ class ResumeTest : public TrainerTest {
     return folder_ / "weights" / "resnet20" / (name + what + ".pth.tar");
   }
   int64_t position(const fs::path& path, const char* entry) const {
-    const Value checkpoint = read_checkpoint(path);
-    const Dict& own = checkpoint.get<Dict>("file").at("lowbit").get<Dict>("lowbit");
-    return own.at("position").get<Dict>("position").at(entry).get<int64_t>(entry);
+    const checkpoint::Value checkpoint = checkpoint::read_checkpoint(path);
+    const checkpoint::Dict& own =
+        checkpoint.get<checkpoint::Dict>("file").at("lowbit").get<checkpoint::Dict>("lowbit");
+    return own.at("position").get<checkpoint::Dict>("position").at(entry).get<int64_t>(entry);
   }
   // Keeps the files of a finished run and makes place for another of the same name.
   void set_aside(const std::string& name) { fs::rename(folder_ / "weights", folder_ / name); }
@@ -121,7 +122,7 @@ TEST_F(ResumeTest, ResumingARunThatHasSavedNothingBeginsIt) {
 TEST_F(ResumeTest, ResumingAFinishedRunChangesNothing) {
   run("x", {"--epochs", "1"});
   const std::string before = bytes(checkpoint("x")), kept = bytes(previous("x"));
-  const RunResult result = run("x", {"--epochs", "1", "-r"});
+  const run::RunResult result = run("x", {"--epochs", "1", "-r"});
   EXPECT_EQ(result.interrupted, 0);
   EXPECT_TRUE(bytes(checkpoint("x")) == before);
   EXPECT_TRUE(bytes(previous("x")) == kept);
@@ -150,7 +151,7 @@ TEST_F(ResumeTest, ACopyAndTheBestAreThereBeforeTheNewestStateSaysSo) {
     EXPECT_TRUE(fs::exists(file("x", copy))) << copy;
   // In the last epoch the newest state cannot be written: the run dies when it comes to that.
   const fs::path unfinished = checkpoint("y").string() + "." + std::to_string(::getpid()) + ".tmp";
-  const auto obstruct = [&](const Progress& progress) {
+  const auto obstruct = [&](const run::Progress& progress) {
     if (progress.epoch == 3) fs::create_directory(unfinished);
   };
   EXPECT_THROW(run("y", options, obstruct), core::Error);
@@ -171,7 +172,7 @@ TEST_F(ResumeTest, ADamagedNewestStateIsNamedAndTheOneBeforeUsed) {
   for (size_t length = 0; length<newest.size(); length += length + 100> newest.size() ? 1 : step) {
     fs::resize_file(checkpoint("x"), 0);
     std::ofstream(checkpoint("x"), std::ios::binary) << newest.substr(0, length);
-    const RunStart start = find_start(resumed.options);
+    const run::RunStart start = run::find_start(resumed.options);
     ASSERT_EQ(start.path, previous("x")) << "cut at byte " << length;
     ASSERT_THAT(start.warning, HasSubstr(checkpoint("x").string()));
     ASSERT_EQ(start.warning.find('\n'), std::string::npos);
@@ -199,7 +200,7 @@ TEST_F(ResumeTest, TwoDamagedStatesAreAnErrorThatNamesBoth) {
 TEST_F(ResumeTest, AMissingNewestStateIsNoReasonToBeginAgain) {
   run_until(8, "x", {"--save_every", "1"});
   fs::remove(checkpoint("x"));
-  EXPECT_EQ(find_start(configuration("x", {"-r"}).options).path, previous("x"));
+  EXPECT_EQ(run::find_start(configuration("x", {"-r"}).options).path, previous("x"));
 }
 
 class GpuResumeTest : public ResumeTest {

@@ -1,4 +1,4 @@
-#include "lowbit/train/run_record.h"
+#include "lowbit/run/run_record.h"
 
 #include <gmock/gmock.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -41,7 +41,7 @@ class RunRecordTest : public TrainerTest {
 };
 
 TEST_F(RunRecordTest, HasARowForEveryEpochWithWhatTheRunReported) {
-  const RunResult result = run("rows", {"--epochs", "3"});
+  const run::RunResult result = run("rows", {"--epochs", "3"});
   const auto rows = table(of("rows", "metrics.csv"));
   ASSERT_EQ(rows.size(), 4);
   EXPECT_THAT(rows[0],
@@ -95,11 +95,11 @@ TEST_F(RunRecordTest, OfANewRunInAnOldFolderBeginsAnew) {
 TEST_F(RunRecordTest, RowsBehindThePositionAndHalfALineAreDropped) {
   const fs::path csv = folder_ / "some.csv";
   core::replace_file(csv, "epoch,a\n0,x\n1,y\n2,z\n10,q\n1,h");
-  truncate_to_epoch(csv, "epoch,a", 2);
+  run::truncate_to_epoch(csv, "epoch,a", 2);
   EXPECT_EQ(core::read_file(csv), "epoch,a\n0,x\n1,y\n");
-  truncate_to_epoch(csv, "epoch,b", 2);
+  run::truncate_to_epoch(csv, "epoch,b", 2);
   EXPECT_EQ(core::read_file(csv), "epoch,b\n") << "columns of another version";
-  truncate_to_epoch(folder_ / "new.csv", "epoch,a", 0);
+  run::truncate_to_epoch(folder_ / "new.csv", "epoch,a", 0);
   EXPECT_EQ(core::read_file(folder_ / "new.csv"), "epoch,a\n");
 }
 
@@ -113,7 +113,7 @@ TEST_F(RunRecordTest, ItsConfigRunsAgainToTheSameOptions) {
 
 TEST_F(RunRecordTest, SaysWhereTheCheckpointLiesAndHowTheStartWas) {
   run("start", {"--epochs", "1"});
-  const RunResult result =
+  const run::RunResult result =
       run("next", {"--epochs", "1", "--pretrained", checkpoint("start").string()});
   const auto json = nlohmann::json::parse(core::read_file(of("next", "run.json")));
   EXPECT_EQ(json.at("checkpoint"), checkpoint("next").string());

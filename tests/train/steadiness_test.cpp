@@ -47,19 +47,19 @@ class Steadiness : public TrainerTest, public ::testing::WithParamInterface<Stea
   }
 
   // An epoch from weights that `change` made, given each name and tensor.
-  RunResult train_from(const std::function<void(const std::string&, torch::Tensor&)>& change,
-                       std::vector<std::string> more = {}) const {
+  run::RunResult train_from(const std::function<void(const std::string&, torch::Tensor&)>& change,
+                            std::vector<std::string> more = {}) const {
     const torch::NoGradGuard no_grad;
-    NamedTensors tensors = named_tensors(*network());
+    checkpoint::NamedTensors tensors = checkpoint::named_tensors(*network());
     for (auto& [name, tensor] : tensors) change(name, tensor);
     const fs::path file = folder_ / "start.pth.tar";
-    write_checkpoint(file, to_dict(tensors));
+    checkpoint::write_checkpoint(file, checkpoint::to_dict(tensors));
     more.insert(more.end(), {"--pretrained", file.string()});
     const torch::AutoGradMode grad(true);
     return run("steady", with_method(more));
   }
 
-  void expect_survival(const RunResult& result) const {
+  void expect_survival(const run::RunResult& result) const {
     ASSERT_TRUE(result.last);
     EXPECT_TRUE(std::isfinite(result.last->loss));
     for (const auto& [name, tensor] : saved("steady"))

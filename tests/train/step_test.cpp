@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "lowbit/models/factory.h"
-#include "lowbit/train/parameter_groups.h"
-#include "lowbit/train/sgd.h"
+#include "lowbit/optim/parameter_groups.h"
+#include "lowbit/optim/sgd.h"
 #include "trainer_fixture.h"
 
 namespace lowbit::train {
@@ -17,9 +17,9 @@ class StepTest : public TrainerTest {
   double loss_of_step(models::Network& network) const {
     const config::Options& options = options_;
     const torch::Device device = torch::kCPU;
-    Sgd optimizer(group_parameters(options.train, network), options.train);
-    LossScaler scaler(false, device);
-    Update update(optimizer, scaler, options.train, /*batches=*/9);
+    optim::Sgd optimizer(optim::group_parameters(options.train, network), options.train);
+    optim::LossScaler scaler(false, device);
+    optim::Update update(optimizer, scaler, options.train, /*batches=*/9);
     update.begin(/*epoch=*/0, /*batch=*/0);
     EpochTotals totals(device);
     data::ResidentBatches source(

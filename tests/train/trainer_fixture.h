@@ -15,17 +15,17 @@ namespace lowbit::train {
 namespace fs = std::filesystem;
 
 // Calls back after every step, since the tests report every iteration.
-class Watcher : public Observer {
+class Watcher : public run::Observer {
  public:
-  explicit Watcher(std::function<void(const Progress&)> on_step = {})
+  explicit Watcher(std::function<void(const run::Progress&)> on_step = {})
       : on_step_(std::move(on_step)) {}
-  void on_progress(const Progress& progress) override {
+  void on_progress(const run::Progress& progress) override {
     if (on_step_) on_step_(progress);
   }
   void on_pass_end() override {}
 
  private:
-  std::function<void(const Progress&)> on_step_;
+  std::function<void(const run::Progress&)> on_step_;
 };
 
 // A run in a folder of its own on a set small enough for a test.
@@ -53,15 +53,15 @@ class TrainerTest : public testing::Test {
     return config::parse_run(std::nullopt, arguments);
   }
 
-  RunResult run(const std::string& name, std::vector<std::string> more = {},
-                std::function<void(const Progress&)> on_step = {}) const {
+  run::RunResult run(const std::string& name, std::vector<std::string> more = {},
+                     std::function<void(const run::Progress&)> on_step = {}) const {
     Watcher watcher(std::move(on_step));
     Trainer trainer(configuration(name, std::move(more)), watcher);
     return trainer.train();
   }
 
-  NamedTensors saved(const std::string& name) const {
-    return state_dict(read_checkpoint(checkpoint(name)));
+  checkpoint::NamedTensors saved(const std::string& name) const {
+    return checkpoint::state_dict(checkpoint::read_checkpoint(checkpoint(name)));
   }
   fs::path checkpoint(const std::string& name) const {
     return folder_ / "weights" / "resnet20" / (name + "-checkpoint.pth.tar");
@@ -69,7 +69,8 @@ class TrainerTest : public testing::Test {
 
   fs::path folder_;
 
-  static void expect_same_bits(const NamedTensors& a, const NamedTensors& b) {
+  static void expect_same_bits(const checkpoint::NamedTensors& a,
+                               const checkpoint::NamedTensors& b) {
     ASSERT_EQ(a.size(), b.size());
     for (size_t i = 0; i < a.size(); ++i)
       EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;

@@ -15,13 +15,13 @@ namespace lowbit::train {
 namespace {
 
 TEST_F(TrainerTest, ItsCheckpointEvaluatesToTheSameAccuracy) {
-  const RunResult result = run("learns", {"--epochs", "2"});
+  const run::RunResult result = run("learns", {"--epochs", "2"});
   ASSERT_TRUE(result.last);
   EXPECT_EQ(result.last->samples, 40);
 
   Watcher watcher;
   Trainer again(configuration("other", {"--pretrained", checkpoint("learns").string()}), watcher);
-  const Accuracy accuracy = again.evaluate();
+  const run::Accuracy accuracy = again.evaluate();
   EXPECT_EQ(accuracy.top1, result.last->top1);
   EXPECT_EQ(accuracy.loss, result.last->loss);
 }
@@ -45,13 +45,13 @@ TEST_F(TrainerTest, ASignalInMidEpochSavesAStateThatContinuesExactly) {
   run("whole");
   core::catch_interrupts();
   int steps = 0;
-  const RunResult stopped = run("stopped", {}, [&steps](const Progress& progress) {
+  const run::RunResult stopped = run("stopped", {}, [&steps](const run::Progress& progress) {
     if (progress.training && ++steps == 5) std::raise(SIGINT);
   });
   EXPECT_EQ(stopped.interrupted, SIGINT);
   core::catch_interrupts();  // clears the flag
-  const Value file = read_checkpoint(checkpoint("stopped"));
-  EXPECT_EQ(file.get<Dict>("file").at("epoch").get<int64_t>("epoch"), 1);
+  const checkpoint::Value file = checkpoint::read_checkpoint(checkpoint("stopped"));
+  EXPECT_EQ(file.get<checkpoint::Dict>("file").at("epoch").get<int64_t>("epoch"), 1);
 
   EXPECT_EQ(run("stopped", {"--resume"}).interrupted, 0);
   expect_same_bits(saved("whole"), saved("stopped"));
@@ -65,7 +65,7 @@ TEST_F(TrainerTest, ProxquantFollowsTheScheduleAndGoesOnWithItAfterAResume) {
     more.insert(more.end(), proxquant.begin(), proxquant.end());
     const Trainer* trainer = nullptr;
     std::vector<double> seen(4, -1);
-    Watcher watcher([&](const Progress& progress) {
+    Watcher watcher([&](const run::Progress& progress) {
       if (!progress.training) return;
       for (const quant::Quantizer* quantizer : trainer->network().quantizers())
         seen[static_cast<size_t>(progress.epoch)] = quantizer->proxquant();
@@ -86,7 +86,7 @@ TEST_F(TrainerTest, ProxquantFollowsTheScheduleAndGoesOnWithItAfterAResume) {
 // In its first epoch proxquant trains in full precision; what is evaluated is quantized even then.
 TEST_F(TrainerTest, EvaluationWithProxquantIsThatOfTheQuantizedNetwork) {
   const std::string plain = "fashion,cbsa,origin,fix,singleconv,dorefa,lsq";
-  const RunResult result = run("prox", {"--epochs", "1", "--keyword", plain + ",proxquant"});
+  const run::RunResult result = run("prox", {"--epochs", "1", "--keyword", plain + ",proxquant"});
   const auto evaluated = [&](const std::string& keyword) {
     Watcher watcher;
     return Trainer(configuration("other", {"--pretrained", checkpoint("prox").string(), "--keyword",
@@ -118,12 +118,12 @@ TEST_F(TrainerTest, AFullPrecisionStartThatIsNotFiniteDoesNotStopTheRun) {
   run("start", {"--epochs", "1"});
   EXPECT_TRUE(run("finite", {"--epochs", "1", "--pretrained", checkpoint("start").string()})
                   .full_precision_start);
-  const Value file = read_checkpoint(checkpoint("start"));
-  for (const auto& [name, tensor] : state_dict(file))
+  const checkpoint::Value file = checkpoint::read_checkpoint(checkpoint("start"));
+  for (const auto& [name, tensor] : checkpoint::state_dict(file))
     if (name.starts_with("layer") && name.find("conv") != std::string::npos && tensor.dim() == 4)
       tensor.mul_(1e12);
-  write_checkpoint(checkpoint("start"), file);
-  const RunResult result =
+  checkpoint::write_checkpoint(checkpoint("start"), file);
+  const run::RunResult result =
       run("huge", {"--epochs", "1", "--pretrained", checkpoint("start").string()});
   EXPECT_FALSE(result.full_precision_start);
   EXPECT_TRUE(result.last);
@@ -184,7 +184,7 @@ TEST_F(GpuTrainerTest, GraphAndEagerStepsGiveTheSameBitsWithWarmUpAndProxquant) 
 TEST_F(GpuTrainerTest, FirstEpochOnGpuAndCpuAgree) {
   for (const char* device : {"cuda", "cpu"})
     run(device, {"--device", device, "--epochs", "1", "--precision", "fp64", "--step", "eager"});
-  const NamedTensors gpu = saved("cuda"), cpu = saved("cpu");
+  const checkpoint::NamedTensors gpu = saved("cuda"), cpu = saved("cpu");
   ASSERT_EQ(gpu.size(), cpu.size());
   for (size_t i = 0; i < gpu.size(); ++i)
     EXPECT_TRUE(torch::allclose(gpu[i].second, cpu[i].second, 1e-6, 1e-9)) << gpu[i].first;

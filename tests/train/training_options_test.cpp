@@ -20,26 +20,26 @@ using Words = std::vector<std::string>;
 class TrainingOptions : public TrainerTest {
  protected:
   // Of the checkpoint that a run of two epochs, three batches each, leaves.
-  NamedTensors trained(const std::string& name, Words more) const {
+  checkpoint::NamedTensors trained(const std::string& name, Words more) const {
     more.insert(more.end(), {"--epochs", "2"});
     run(name, std::move(more));
     return saved(name);
   }
   // The network with which every run here begins.
-  NamedTensors untrained() const {
+  checkpoint::NamedTensors untrained() const {
     Watcher watcher;
     const Trainer trainer(configuration("untrained", {}), watcher);
-    NamedTensors tensors;
-    for (const auto& [name, tensor] : named_tensors(trainer.network()))
+    checkpoint::NamedTensors tensors;
+    for (const auto& [name, tensor] : checkpoint::named_tensors(trainer.network()))
       tensors.emplace_back(name, tensor.clone());
     return tensors;
   }
-  static bool same_bits(const NamedTensors& a, const NamedTensors& b) {
+  static bool same_bits(const checkpoint::NamedTensors& a, const checkpoint::NamedTensors& b) {
     for (size_t i = 0; i < a.size(); ++i)
       if (!torch::equal(a[i].second, b[i].second)) return false;
     return a.size() == b.size();
   }
-  static torch::Tensor tensor(const NamedTensors& tensors, const std::string& name) {
+  static torch::Tensor tensor(const checkpoint::NamedTensors& tensors, const std::string& name) {
     for (const auto& [each, value] : tensors)
       if (each == name) return value;
     throw std::out_of_range(name);
@@ -75,13 +75,13 @@ const OptionRow kRows[] = {
 class EachOption : public TrainingOptions, public testing::WithParamInterface<OptionRow> {};
 
 TEST_P(EachOption, ChangesTheRunAndIsTheSameAfterAStopInMidEpoch) {
-  const NamedTensors whole = trained("whole", GetParam().words);
+  const checkpoint::NamedTensors whole = trained("whole", GetParam().words);
   EXPECT_FALSE(same_bits(whole, trained("plain", {})));
   core::catch_interrupts();
   int steps = 0;
   Words words = GetParam().words;
   words.insert(words.end(), {"--epochs", "2"});
-  const RunResult stopped = run("stopped", words, [&steps](const Progress& progress) {
+  const run::RunResult stopped = run("stopped", words, [&steps](const run::Progress& progress) {
     if (progress.training && ++steps == 4) std::raise(SIGINT);
   });
   EXPECT_EQ(stopped.interrupted, SIGINT);
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(Of, EachOption, testing::ValuesIn(kRows),
 
 TEST_F(TrainingOptions, ExtraEpochsComeBehindTheOthers) {
   int last = -1;
-  run("extra", {"--epochs", "1", "--extra_epoch", "2"}, [&last](const Progress& progress) {
+  run("extra", {"--epochs", "1", "--extra_epoch", "2"}, [&last](const run::Progress& progress) {
     if (!progress.training) return;
     last = progress.epoch;
     EXPECT_EQ(progress.epochs, 3);
@@ -130,9 +130,9 @@ TEST_F(TrainingOptions, CopiesAreNamedByTheEpochCountedFromZero) {
 }
 
 TEST_F(TrainingOptions, WarmUpMovesOnlyStatistics) {
-  const NamedTensors one = trained("one", {"--warmup_epoch", "1"});
-  const NamedTensors all = trained("all", {"--warmup_epoch", "2"});
-  const NamedTensors start = untrained();
+  const checkpoint::NamedTensors one = trained("one", {"--warmup_epoch", "1"});
+  const checkpoint::NamedTensors all = trained("all", {"--warmup_epoch", "2"});
+  const checkpoint::NamedTensors start = untrained();
   EXPECT_TRUE(torch::equal(tensor(all, "conv1.weight"), tensor(start, "conv1.weight")));
   EXPECT_FALSE(torch::equal(tensor(one, "conv1.weight"), tensor(start, "conv1.weight")));
   EXPECT_EQ(tensor(all, "bn1.0.num_batches_tracked").item<int64_t>(), 6);
@@ -146,9 +146,9 @@ TEST_F(TrainingOptions, StableEpochsAreTheirIterations) {
 }
 
 TEST_F(TrainingOptions, QuantWeightKeepsAConstantRateForTheWeightAndItsQuantizer) {
-  const NamedTensors still =
+  const checkpoint::NamedTensors still =
       trained("still", {"--custom_lr_list", "quant_weight", "--custom_lr", "0"});
-  const NamedTensors start = untrained();
+  const checkpoint::NamedTensors start = untrained();
   for (const char* name : {"layer1.0.conv1.0.weight", "layer1.0.conv1.0.quant_weight.clip_val"})
     EXPECT_TRUE(torch::equal(tensor(still, name), tensor(start, name))) << name;
   for (const char* name : {"conv1.weight", "layer1.0.conv1.0.quant_activation.clip_val"})
@@ -156,7 +156,7 @@ TEST_F(TrainingOptions, QuantWeightKeepsAConstantRateForTheWeightAndItsQuantizer
 }
 
 TEST_F(TrainingOptions, ValidationCountsPlainCrossEntropy) {
-  const RunResult smooth = run("smooth", [&] {
+  const run::RunResult smooth = run("smooth", [&] {
     Words words = keyword("label-smooth");
     words.insert(words.end(), {"--epochs", "1", "--label_smooth", "0.9", "--mixup_enable"});
     return words;
@@ -174,15 +174,17 @@ TEST_F(TrainingOptions, DelayPausesAfterEachIteration) {
 
 TEST_F(TrainingOptions, CheckpointsHoldAdamsStateAsTorchDoes) {
   trained("adam", {"--optimizer", "ADAM"});
-  const Value file = read_checkpoint(checkpoint("adam"));
-  const Dict& optimizer = file.get<Dict>("file").at("optimizer").get<Dict>("optimizer");
-  const Dict& state = optimizer.at("state").get<Dict>("state");
-  const Dict& first = state.begin()->second.get<Dict>("0");
+  const checkpoint::Value file = checkpoint::read_checkpoint(checkpoint("adam"));
+  const checkpoint::Dict& optimizer =
+      file.get<checkpoint::Dict>("file").at("optimizer").get<checkpoint::Dict>("optimizer");
+  const checkpoint::Dict& state = optimizer.at("state").get<checkpoint::Dict>("state");
+  const checkpoint::Dict& first = state.begin()->second.get<checkpoint::Dict>("0");
   EXPECT_EQ(first.at("step").get<torch::Tensor>("step").item<float>(), 6);
   for (const char* name : {"exp_avg", "exp_avg_sq"})
     EXPECT_GT(first.at(name).get<torch::Tensor>(name).abs().sum().item<float>(), 0);
-  const Dict& group = optimizer.at("param_groups").get<List>("groups")[0].get<Dict>("0");
-  EXPECT_EQ(group.at("betas").get<Tuple>("betas").items[1].get<double>("beta2"), 0.999);
+  const checkpoint::Dict& group =
+      optimizer.at("param_groups").get<checkpoint::List>("groups")[0].get<checkpoint::Dict>("0");
+  EXPECT_EQ(group.at("betas").get<checkpoint::Tuple>("betas").items[1].get<double>("beta2"), 0.999);
   EXPECT_EQ(group.at("lr").get<double>("lr"), 0.05);
 }
 
@@ -206,10 +208,10 @@ class Distillation : public TrainingOptions {
 };
 
 TEST_F(Distillation, OfEveryKindChangesTheRunAndStaysTheSameAfterAResume) {
-  NamedTensors before = trained("plain", {});
+  checkpoint::NamedTensors before = trained("plain", {});
   for (const char* kind : {"soft", "soft-b", "hard"}) {
     const Words words = teacher({"--distill_loss_alpha", "0.9", "--distill_loss_type", kind});
-    const NamedTensors whole = trained("whole", words);
+    const checkpoint::NamedTensors whole = trained("whole", words);
     EXPECT_FALSE(same_bits(whole, before)) << kind;
     before = whole;
     Words first = words, second = words;
@@ -230,9 +232,10 @@ TEST_F(Distillation, WithoutAShareIsThePlainRun) {
 TEST_F(Distillation, TheTeacherMayBeAnotherProgramsFile) {
   const Words named = teacher({"--distill_loss_alpha", "0.9"});
   const fs::path bare = folder_ / "bare.pth";
-  write_checkpoint(bare, to_dict(saved("teacher")));
-  const NamedTensors learned = trained("bare", {"--distill_loss_alpha", "0.9", "--distill_teacher",
-                                                "resnet20", "--distill_weights", bare.string()});
+  checkpoint::write_checkpoint(bare, checkpoint::to_dict(saved("teacher")));
+  const checkpoint::NamedTensors learned =
+      trained("bare", {"--distill_loss_alpha", "0.9", "--distill_teacher", "resnet20",
+                       "--distill_weights", bare.string()});
   EXPECT_FALSE(same_bits(learned, trained("ours", named)));
   EXPECT_FALSE(same_bits(learned, trained("plain", {})));
 }
@@ -250,7 +253,7 @@ TEST_F(Distillation, ATeacherThatDoesNotFitIsNamed) {
           .find("is no resnet32: it is a resnet20"),
       std::string::npos);
   const fs::path bare = folder_ / "bare.pth";
-  write_checkpoint(bare, to_dict(saved("teacher")));
+  checkpoint::write_checkpoint(bare, checkpoint::to_dict(saved("teacher")));
   EXPECT_NE(error({"--distill_teacher", "resnet32", "--distill_weights", bare.string()})
                 .find("more entries of resnet32"),
             std::string::npos);

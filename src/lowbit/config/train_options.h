@@ -26,7 +26,7 @@ enum class StepMode { automatic, graph, eager };
 enum class Kernels { automatic, unfused, reference };
 
 // QuantOptions::stable of a tag whose warm-up is stable_epoch epochs long: their iterations are
-// known once the training set is (train::settle_stable). Until then it has no warm-up.
+// known once the training set is (optim::settle_stable). Until then it has no warm-up.
 inline constexpr int kStableOfEpochs = -1;
 
 struct TrainOptions {
@@ -49,7 +49,7 @@ struct TrainOptions {
   double custom_lr = 1e-5;
   int iter_size = 1;  // batches whose gradients are summed for a step of the optimizer
   std::optional<double> grad_clip;  // bound on the norm of all gradients together
-  // In iterations (batches); where one is 0, the same in epochs counts. See train/schedule.h.
+  // In iterations (batches); where one is 0, the same in epochs counts. See optim/schedule.h.
   int warmup = 0, warmup_epoch = 0;
   int wakeup = 0, wakeup_epoch = 0;
   int stable_epoch = 0;  // ModelOptions::stable in epochs

@@ -66,7 +66,7 @@ class Quantizer : public torch::nn::Module {
 
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
-  // its momentum is then out of date (train::Sgd::clear_momentum). Undefined: there is none. Too
+  // its momentum is then out of date (optim::Sgd::clear_momentum). Undefined: there is none. Too
   // few or too many levels are an Error (usage). Waits for the device; a captured step takes the
   // new number.
   torch::Tensor set_level_num(int levels);

@@ -93,7 +93,7 @@ void look_at_epochs(const RunData& run, std::vector<Finding>& found) {
     add(Severity::notable, "no epoch is done yet");
     return;
   }
-  const train::EpochMetrics& last = run.epochs.back();
+  const run::EpochMetrics& last = run.epochs.back();
   if (!std::isfinite(last.training.loss)) add(Severity::broken, "the training loss is not finite");
   if (last.loss_scale < 1)
     add(Severity::bad, fmt::format("the loss scale fell to {}: half precision overflows",

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/json_text.h"
@@ -14,11 +15,10 @@
 #include "lowbit/models/evaluation.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/report/markup.h"
+#include "lowbit/run/loaded_network.h"
+#include "lowbit/run/run_files.h"
 #include "lowbit/tensor/tensor.h"
-#include "lowbit/train/checkpoint_file.h"
 #include "lowbit/train/device.h"
-#include "lowbit/train/loaded_network.h"
-#include "lowbit/train/run_files.h"
 #include "lowbit/train/step.h"
 
 namespace lowbit::report {
@@ -48,7 +48,7 @@ config::Options options_of(const RunData& run, const std::vector<std::string>& c
 std::shared_ptr<models::Network> load(const config::ModelOptions& model, const fs::path& path,
                                       torch::Device device) {
   const auto network =
-      train::load_network(model, train::read_checkpoint(path), path.string()).network;
+      run::load_network(model, checkpoint::read_checkpoint(path), path.string()).network;
   network->to(device, torch::kFloat32);
   network->eval();
   return network;
@@ -152,8 +152,7 @@ Flips find_flips(const RunData& run, const std::vector<std::string>& command_lin
   try {
     const torch::Device device = train::choose_device(options.train);
     const train::DeviceScope scope(device, options.train);
-    const auto before =
-        load(models::full_precision(model), train::find_pretrained(options), device);
+    const auto before = load(models::full_precision(model), run::find_pretrained(options), device);
     const auto after = load(model, run.checkpoint, device);
     Images images(options, device);
     return compare(images, predict(images, *before, *after), most);

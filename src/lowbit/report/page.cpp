@@ -35,7 +35,7 @@ double last_top1(const RunData& run) {
 int best_epoch(const RunData& run) {
   int best = 0;
   double top1 = -1;
-  for (const train::EpochMetrics& m : run.epochs)
+  for (const run::EpochMetrics& m : run.epochs)
     if (m.validation && m.validation->top1 > top1) {
       top1 = m.validation->top1;
       best = m.epoch;
@@ -54,7 +54,7 @@ std::string card(const RunData& run, size_t index) {
     facts += fact("full-precision start", number(run.full_precision_top1, 2) + " %") +
              fact("difference", fmt::format("{:+.2f} points", top1 - run.full_precision_top1));
   if (!run.epochs.empty()) {
-    const train::EpochMetrics& last = run.epochs.back();
+    const run::EpochMetrics& last = run.epochs.back();
     if (last.validation)
       facts += fact("best",
                     fmt::format("{} % in epoch {}", number(last.best_top1, 2), best_epoch(run))) +
@@ -105,9 +105,9 @@ std::string findings_list(const RunData& run) {
 
 // The curve of one column.
 Series curve(const RunData& run, size_t index, const std::string& name, bool dashed,
-             const std::function<double(const train::EpochMetrics&)>& value) {
+             const std::function<double(const run::EpochMetrics&)>& value) {
   Series series{name, color_of(index), dashed, {}};
-  for (const train::EpochMetrics& m : run.epochs) series.points.emplace_back(m.epoch, value(m));
+  for (const run::EpochMetrics& m : run.epochs) series.points.emplace_back(m.epoch, value(m));
   return series;
 }
 
@@ -225,7 +225,7 @@ std::string differences(const Runs& runs) {
 
 std::vector<double> history(const RunData& run, const models::QuantizerStatistics& of) {
   std::vector<double> values;
-  for (const train::LayerRow& row : run.layers)
+  for (const run::LayerRow& row : run.layers)
     if (row.statistics.layer == of.layer && row.statistics.tag == of.tag)
       values.push_back(row.statistics.relative_error);
   return values;

@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/files.h"
 #include "lowbit/core/json_text.h"
-#include "lowbit/train/checkpoint_file.h"
-#include "lowbit/train/run_files.h"
-#include "lowbit/train/run_state.h"
+#include "lowbit/run/run_files.h"
+#include "lowbit/run/run_state.h"
 
 namespace lowbit::report {
 namespace fs = std::filesystem;
 namespace {
 
-using train::kLayersFile;
-using train::kMetricsFile;
-using train::kRunFile;
+using run::kLayersFile;
+using run::kMetricsFile;
+using run::kRunFile;
 
 bool is_run(const fs::path& folder) {
   return core::is_file(folder / kRunFile) && core::is_file(folder / kMetricsFile);
@@ -43,16 +43,16 @@ RunData read_run(const fs::path& folder) {
   RunData run;
   run.folder = folder;
   read_description(folder / kRunFile, run);
-  run.epochs = train::read_metrics(folder / kMetricsFile);
-  if (core::is_file(folder / kLayersFile)) run.layers = train::read_layers(folder / kLayersFile);
+  run.epochs = run::read_metrics(folder / kMetricsFile);
+  if (core::is_file(folder / kLayersFile)) run.layers = run::read_layers(folder / kLayersFile);
   return run;
 }
 
 // The folder of the run that wrote a checkpoint.
 RunData run_of_checkpoint(const fs::path& path) {
   const std::string json =
-      train::description_of(train::read_checkpoint(path), path.string()).configuration;
-  const train::RunFiles files(config::Configuration::from_json(json).options);
+      run::description_of(checkpoint::read_checkpoint(path), path.string()).configuration;
+  const run::RunFiles files(config::Configuration::from_json(json).options);
   if (!is_run(files.folder))
     throw core::failure("{}: the folder of its run, '{}', is not here", path.string(),
                         files.folder.string())
@@ -75,7 +75,7 @@ std::string nearest_sibling(const fs::path& path) {
 
 std::vector<models::QuantizerStatistics> RunData::last_layers() const {
   std::vector<models::QuantizerStatistics> result;
-  for (const train::LayerRow& row : layers)
+  for (const run::LayerRow& row : layers)
     if (row.epoch == layers.back().epoch) result.push_back(row.statistics);
   return result;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lowbit/train/run_tables.h"
+#include "lowbit/run/run_tables.h"
 
 namespace lowbit::report {
 
@@ -19,8 +19,8 @@ struct RunData {
   std::vector<std::string> arguments{};           // that give the options again
   std::map<std::string, std::string> settings{};  // every option with its value
   double full_precision_top1 = std::numeric_limits<double>::quiet_NaN();  // per cent; NaN: unknown
-  std::vector<train::EpochMetrics> epochs{};
-  std::vector<train::LayerRow> layers{};
+  std::vector<run::EpochMetrics> epochs{};
+  std::vector<run::LayerRow> layers{};
 
   // Of the last epoch.
   std::vector<models::QuantizerStatistics> last_layers() const;

@@ -74,8 +74,8 @@ bool Probe::has_layer(const std::string& name) const {
              layers_, [&name](const std::string& layer) { return name.starts_with(layer + "."); });
 }
 
-Dict Probe::look(const torch::Tensor& images) const {
-  std::vector<Dict::Entry> entries;
+checkpoint::Dict Probe::look(const torch::Tensor& images) const {
+  std::vector<checkpoint::Dict::Entry> entries;
   const bool usual = options_.probe_list.empty();
   const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
     if (usual || lists(name)) entries.emplace_back(name, on_host(tensor));
@@ -103,14 +103,14 @@ Dict Probe::look(const torch::Tensor& images) const {
                    }
                  });
   for (const std::string& part : options_.probe_list)
-    if (std::ranges::none_of(entries, [&part](const Dict::Entry& entry) {
+    if (std::ranges::none_of(entries, [&part](const checkpoint::Dict::Entry& entry) {
           return entry.first.get<std::string>("name").find(part) != std::string::npos;
         }))
       throw core::usage_error("option '--probe_list': no tensor has '{}' in its name", part)
           .detail(
               "names are those of the state dict, and PATH.input, PATH.quant_activation, "
               "PATH.quant_weight, PATH.quant_output, PATH.output of its layers");
-  return Dict(std::move(entries));
+  return checkpoint::Dict(std::move(entries));
 }
 
 }  // namespace lowbit::train

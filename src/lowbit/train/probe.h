@@ -1,9 +1,9 @@
 // Keyword probe: what a training step computes, as a file for Python.
 #pragma once
 
+#include "lowbit/checkpoint/value.h"
 #include "lowbit/config/train_options.h"
 #include "lowbit/models/network.h"
-#include "lowbit/train/value.h"
 
 namespace lowbit::train {
 
@@ -20,7 +20,7 @@ class Probe {
   // (quantized values; those that there are), PATH.output and, where --probe_list asks for them,
   // the entries of its state dict; without --probe_index also those of every other module. The
   // network is left as it was. An Error (usage) names a part of --probe_list that nothing matches.
-  Dict look(const torch::Tensor& images) const;
+  checkpoint::Dict look(const torch::Tensor& images) const;
 
  private:
   bool lists(const std::string& name) const;

@@ -10,11 +10,11 @@
 #include "lowbit/data/batches.h"
 #include "lowbit/distributed/group.h"
 #include "lowbit/models/network.h"
+#include "lowbit/optim/gradient_buckets.h"
+#include "lowbit/optim/update.h"
 #include "lowbit/train/epoch_totals.h"
-#include "lowbit/train/gradient_buckets.h"
 #include "lowbit/train/mixup.h"
 #include "lowbit/train/replay.h"
-#include "lowbit/train/update.h"
 
 namespace lowbit::train {
 
@@ -95,12 +95,13 @@ class BatchLoop {
 // What a training step works on; all of it outlives the step.
 struct TrainingParts {
   models::Network& network;
-  Update& update;
+  optim::Update& update;
   EpochTotals& totals;
   const config::TrainOptions& options;  // of the loss
   const Mixup* mixup = nullptr;         // null: samples stay as they are
   models::Network* teacher = nullptr;   // in evaluation mode; null: none
-  GradientBuckets* buckets = nullptr;   // of the update's parameters; null: this process is alone
+  optim::GradientBuckets* buckets =
+      nullptr;  // of the update's parameters; null: this process is alone
 };
 
 // Every tensor that a training step changes and a later one reads.

@@ -15,13 +15,13 @@
 #include "lowbit/models/evaluation.h"
 #include "lowbit/models/factory.h"
 #include "lowbit/models/policy.h"
+#include "lowbit/optim/schedule.h"
+#include "lowbit/run/changed_options.h"
+#include "lowbit/run/foreign_run.h"
+#include "lowbit/run/loaded_network.h"
 #include "lowbit/tensor/tensor.h"
-#include "lowbit/train/changed_options.h"
-#include "lowbit/train/foreign_run.h"
-#include "lowbit/train/loaded_network.h"
 #include "lowbit/train/network_check.h"
 #include "lowbit/train/probe.h"
-#include "lowbit/train/schedule.h"
 #include "lowbit/train/teacher.h"
 
 namespace lowbit::train {
@@ -62,8 +62,8 @@ config::Options settled(config::Options options, torch::Device device,
                     options.train.precision == config::Precision::bf16;
   if (device.is_cpu() && half) options.train.precision = config::Precision::fp32;
   if (training_set)
-    settle_stable(options.model, options.train.stable_epoch,
-                  batches_of(training_set->size(), options.data.train_batch));
+    optim::settle_stable(options.model, options.train.stable_epoch,
+                         batches_of(training_set->size(), options.data.train_batch));
   return options;
 }
 
@@ -89,7 +89,7 @@ StepOptions step_options(const config::TrainOptions& options, torch::Device devi
           .sync_batch_norm = options.sync_bn};
 }
 
-void log_load(const LoadReport& report, const std::string& path) {
+void log_load(const checkpoint::LoadReport& report, const std::string& path) {
   core::log().info("loaded {}", path);
   if (!report.prefix.empty())
     core::log().info("  without the prefix '{}' of its names", report.prefix);
@@ -148,11 +148,11 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-Trainer::Trainer(const config::Configuration& configuration, Observer& observer)
-    : Trainer(configuration, observer, find_start(configuration.options)) {}
+Trainer::Trainer(const config::Configuration& configuration, run::Observer& observer)
+    : Trainer(configuration, observer, run::find_start(configuration.options)) {}
 
-Trainer::Trainer(const config::Configuration& configuration, Observer& observer, RunStart start,
-                 distributed::Group* group)
+Trainer::Trainer(const config::Configuration& configuration, run::Observer& observer,
+                 run::RunStart start, distributed::Group* group)
     : group_(group),
       device_(group ? group->device() : choose_device(configuration.options.train)),
       training_set_(needed_training_set(configuration.options, device_, group)),
@@ -203,37 +203,38 @@ void Trainer::load_weights() {
   if (start_.checkpoint) {
     if (!options_.train.pretrained.empty())
       core::log().info("--pretrained is not read: the run goes on from {}", start_.path.string());
-    models::apply_policy_until(*network_, policy_epoch_of(*start_.checkpoint));
+    models::apply_policy_until(*network_, run::policy_epoch_of(*start_.checkpoint));
     load(*start_.checkpoint, start_.path.string(),
-         options_.train.resume && !options_.train.evaluate ? LoadPurpose::resume
-                                                           : LoadPurpose::evaluate);
+         options_.train.resume && !options_.train.evaluate ? run::LoadPurpose::resume
+                                                           : run::LoadPurpose::evaluate);
     return;
   }
   if (options_.train.resume)
     core::log().info("-r: there is no {} yet: the run begins at its start",
                      files_.checkpoint.string());
   if (options_.train.pretrained.empty()) return agree_on_weights();
-  const std::string path = find_pretrained(options_).string();
-  const Value file = read_checkpoint(path);
+  const std::string path = run::find_pretrained(options_).string();
+  const checkpoint::Value file = checkpoint::read_checkpoint(path);
   // To evaluate a network is to see it as it was when it was saved.
-  if (options_.train.evaluate) models::apply_policy_until(*network_, policy_epoch_of(file));
-  load(file, path, options_.train.evaluate ? LoadPurpose::evaluate : LoadPurpose::start);
+  if (options_.train.evaluate) models::apply_policy_until(*network_, run::policy_epoch_of(file));
+  load(file, path, options_.train.evaluate ? run::LoadPurpose::evaluate : run::LoadPurpose::start);
   if (options_.train.re_init) network_->restart_quantizers();
   if (!options_.train.evaluate) warn_of_ended_warm_up(*network_, path);
 }
 
-void Trainer::load(const Value& file, const std::string& path, LoadPurpose purpose) {
-  if (has_description(file)) {
-    const Description description = description_of(file, path);
+void Trainer::load(const checkpoint::Value& file, const std::string& path,
+                   run::LoadPurpose purpose) {
+  if (run::has_description(file)) {
+    const run::Description description = run::description_of(file, path);
     loaded_classes_ = description.class_names;
     for (const std::string& change :
-         changed_options(description.configuration, configuration_, purpose))
+         run::changed_options(description.configuration, configuration_, purpose))
       core::log().info("{}: another option than in its run: {}", path, change);
   }
   loaded_file_ = path;
-  loaded_ = load_state(*network_, file, scope_of_loading(), path);
+  loaded_ = run::load_state(*network_, file, scope_of_loading(), path);
   log_load(loaded_, path);
-  require_finite(*network_, path);
+  run::require_finite(*network_, path);
   agree_on_weights();
 }
 
@@ -252,20 +253,20 @@ BatchLoop& Trainer::validation_steps() {
   return *validation_steps_;
 }
 
-Accuracy Trainer::evaluate() {
+run::Accuracy Trainer::evaluate() {
   BatchLoop& steps = validation_steps();
   const models::Evaluation evaluation(*network_);
   return validation_->run(*network_, steps, observer_, 0);
 }
 
-std::optional<Accuracy> Trainer::full_precision_start() {
+std::optional<run::Accuracy> Trainer::full_precision_start() {
   const config::ModelOptions& model = options_.model;
   const bool quantized = model.fm.enable || model.wt.enable || model.ot.enable;
   if (options_.train.pretrained.empty() || start_.checkpoint || !quantized || !validation_)
     return {};
   const auto network = models::make_network(models::full_precision(model));
-  const std::string path = find_pretrained(options_).string();
-  load_state(*network, read_checkpoint(path), scope_of_loading(), path);
+  const std::string path = run::find_pretrained(options_).string();
+  run::load_state(*network, checkpoint::read_checkpoint(path), scope_of_loading(), path);
   place(*network, options_.train, device_);
   // Not in half precision: without its quantizers a network made for them (Bi-Real has no ReLU)
   // may well leave that range, which says nothing about the training.
@@ -289,8 +290,9 @@ std::shared_ptr<models::Network> Trainer::teacher() const {
 }
 
 Trainer::Training::Training(Trainer& trainer)
-    : optimizer(make_optimizer(group_parameters(trainer.options_.train, *trainer.network_),
-                               trainer.options_.train)),
+    : optimizer(
+          optim::make_optimizer(optim::group_parameters(trainer.options_.train, *trainer.network_),
+                                trainer.options_.train)),
       scaler(trainer.options_.train.precision == config::Precision::fp16, trainer.device_),
       totals(trainer.device_),
       source(trainer.training_set_
@@ -304,8 +306,8 @@ Trainer::Training::Training(Trainer& trainer)
                                        trainer.options_.data.train_batch, trainer.device_)
                 : std::nullopt),
       teacher(trainer.teacher()),
-      buckets(trainer.group_ ? std::optional<GradientBuckets>(std::in_place, *trainer.group_,
-                                                              update.parameters())
+      buckets(trainer.group_ ? std::optional<optim::GradientBuckets>(std::in_place, *trainer.group_,
+                                                                     update.parameters())
                              : std::nullopt),
       loop(
           training_loop(parts(trainer), *source, trainer.step_, trainer.options_.data.train_batch)),
@@ -332,19 +334,19 @@ TrainingParts Trainer::Training::parts(Trainer& trainer) {
           .buckets = buckets ? &*buckets : nullptr};
 }
 
-RunPosition Trainer::restore(Training& training) const {
-  const Value& checkpoint = *start_.checkpoint;
+run::RunPosition Trainer::restore(Training& training) const {
+  const checkpoint::Value& checkpoint = *start_.checkpoint;
   const std::string path = start_.path.string();
-  const bool ours = has_description(checkpoint);
+  const bool ours = run::has_description(checkpoint);
   if (ours && scope_of_loading().takes_all() && !loaded_.stayed.empty())
     throw core::failure("it lacks '{}' and {} more entries of the network", loaded_.stayed[0],
                         loaded_.stayed.size() - 1)
         .at(path)
         .detail(
             "a run goes on with its own network; --pretrained starts a new run from its weights");
-  const RunPosition position =
-      ours ? restore_run(checkpoint, path, training.update)
-           : restore_foreign_run(checkpoint, path, *network_, training.update);
+  const run::RunPosition position =
+      ours ? run::restore_run(checkpoint, path, training.update)
+           : run::restore_foreign_run(checkpoint, path, *network_, training.update);
   if (group_ && position.samples % options_.data.train_batch != 0)
     throw core::usage_error(
         "--batch_size {}: the run was saved at image {} of an epoch, between two of these batches",
@@ -354,8 +356,8 @@ RunPosition Trainer::restore(Training& training) const {
   for (const auto& [quantizer, had] : loaded_.overruled)
     for (const auto& item : network_->named_parameters())
       if (item.key().starts_with(quantizer + ".")) training.optimizer->clear_momentum(item.value());
-  if (position.epoch >= total_epochs(options_.train))
-    core::log().info("all {} epochs are trained already", total_epochs(options_.train));
+  if (position.epoch >= optim::total_epochs(options_.train))
+    core::log().info("all {} epochs are trained already", optim::total_epochs(options_.train));
   else
     core::log().info("going on in epoch {}, at image {}", position.epoch, position.samples);
   return position;
@@ -379,12 +381,12 @@ void Trainer::share_statistics() const {
 
 void Trainer::check_equal(const Training& training) const {
   if (!group_) return;
-  NamedTensors tensors = named_tensors(*network_);
+  checkpoint::NamedTensors tensors = checkpoint::named_tensors(*network_);
   if (!options_.train.sync_bn)
     std::erase_if(tensors, [](const auto& item) {
       return item.first.ends_with(".running_mean") || item.first.ends_with(".running_var");
     });
-  for (const Optimizer::State& state : training.optimizer->state())
+  for (const optim::Optimizer::State& state : training.optimizer->state())
     for (size_t i = 0; i < state.tensors.size(); ++i)
       tensors.emplace_back(fmt::format("{} of {}", state.name, training.optimizer->names()[i]),
                            state.tensors[i]);
@@ -396,12 +398,12 @@ void Trainer::save(Training& training) const {
   if (leads()) training.saved.save(state(training));
 }
 
-RunResult Trainer::train(const std::function<void()>& before_epochs) {
+run::RunResult Trainer::train(const std::function<void()>& before_epochs) {
   if (leads()) {
     files_.make_folders();
     if (options_.train.probe) core::make_writable_folder(files_.probe(0).parent_path());
   }
-  RunResult result;
+  run::RunResult result;
   Training training(*this);
   result.full_precision_start = full_precision_start();
   if (result.full_precision_start)
@@ -410,7 +412,7 @@ RunResult Trainer::train(const std::function<void()>& before_epochs) {
   network_->train();
   // From here on -r means this run, not an earlier one of the same name; and a disk that is full is
   // known before the first epoch.
-  if (!start_.checkpoint && total_epochs(options_.train) > 0) save(training);
+  if (!start_.checkpoint && optim::total_epochs(options_.train) > 0) save(training);
   if (leads()) {
     const torch::Tensor images = statistics_images(training);
     one_sided_ = one_sided_text(images);
@@ -418,7 +420,7 @@ RunResult Trainer::train(const std::function<void()>& before_epochs) {
     record_.start(training.position.epoch, result.full_precision_start, *network_, images);
   }
   before_epochs();
-  while (training.position.epoch < total_epochs(options_.train) && !result.interrupted) {
+  while (training.position.epoch < optim::total_epochs(options_.train) && !result.interrupted) {
     if (train_epoch(training)) {
       finish_epoch(training, result);
     } else {
@@ -433,7 +435,7 @@ RunResult Trainer::train(const std::function<void()>& before_epochs) {
 }
 
 void Trainer::apply_policy(Training& training) {
-  RunPosition& position = training.position;
+  run::RunPosition& position = training.position;
   if (position.policy_epoch >= position.epoch) return;
   position.policy_epoch = position.epoch;
   const models::PolicyEffect effect =
@@ -443,7 +445,8 @@ void Trainer::apply_policy(Training& training) {
   if (effect.replaced) {
     // Steps refer to what is no longer there.
     synchronize(device_);
-    auto optimizer = make_optimizer(group_parameters(options_.train, *network_), options_.train);
+    auto optimizer =
+        optim::make_optimizer(optim::group_parameters(options_.train, *network_), options_.train);
     optimizer->inherit(*training.optimizer);
     training.update.set_optimizer(*optimizer);
     training.optimizer = std::move(optimizer);
@@ -468,7 +471,7 @@ void Trainer::probe_step(Training& training) {
   const Batch next = make_batch(count, *training.source, step_);
   training.source->assemble_at(shard.place_of(first), next.images, next.targets);
   const std::filesystem::path file = files_.probe(iteration);
-  write_checkpoint(file, probe.look(next.images));
+  checkpoint::write_checkpoint(file, probe.look(next.images));
   training.loop.set_position(first);
   core::log().info("probe: wrote {}", file.string());
 }
@@ -481,12 +484,13 @@ torch::Tensor Trainer::statistics_images(Training& training) {
 }
 
 bool Trainer::train_epoch(Training& training) {
-  RunPosition& position = training.position;
+  run::RunPosition& position = training.position;
   apply_policy(training);
   const int64_t size = training.source->size(), batch = options_.data.train_batch;
   const double samples_before = position.totals.samples;
   const int64_t first_step = position.epoch * batches_of(size, batch);
-  network_->set_proxquant(proxquant(options_.train, options_.model.proxquant_step, position.epoch));
+  network_->set_proxquant(
+      optim::proxquant(options_.train, options_.model.proxquant_step, position.epoch));
   training.source->start_epoch(position.epoch);
   training.loop.set_position(position.samples);
   training.totals.reset(position.totals);
@@ -538,7 +542,7 @@ void Trainer::report(Training& training, std::chrono::duration<double> seconds,
   observer_.on_progress(
       {.training = true,
        .epoch = training.position.epoch,
-       .epochs = total_epochs(options_.train),
+       .epochs = optim::total_epochs(options_.train),
        .samples = static_cast<int64_t>(seen.totals.samples),
        .total = training.source->size(),
        .images_per_second = (seen.totals.samples - samples_before) / seconds.count(),
@@ -566,12 +570,12 @@ void Trainer::explain_halt(Training& training, const kernels::Totals& totals) {
                   : one_sided_);
 }
 
-void Trainer::finish_epoch(Training& training, RunResult& result) {
-  RunPosition& position = training.position;
+void Trainer::finish_epoch(Training& training, run::RunResult& result) {
+  run::RunPosition& position = training.position;
   const int epoch = position.epoch;
   core::log().info("[epoch {}]: train_loss {:.4f}, {:.0f} images/s, lr {:.6g}", epoch,
                    to_accuracy(position.totals).loss, training.images_per_second.back(),
-                   learning_rate(options_.train, epoch));
+                   optim::learning_rate(options_.train, epoch));
   warn_of_skipped(*training.source, step_, fmt::format("[epoch {}]: training", epoch));
   bool best = false;
   check_equal(training);
@@ -589,7 +593,7 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   }
   if (leads())
     record_.add({.epoch = epoch,
-                 .learning_rate = learning_rate(options_.train, epoch),
+                 .learning_rate = optim::learning_rate(options_.train, epoch),
                  .training = to_accuracy(position.totals),
                  .validation = result.last,
                  .best_top1 = position.best_top1,
@@ -601,23 +605,24 @@ void Trainer::finish_epoch(Training& training, RunResult& result) {
   position.totals = {};
   if (!leads()) return;
   // The newest state last: if the process dies before it is there, -r writes the others again.
-  const Value now = state(training);
-  if (best && epoch > options_.train.epochs / 2) write_checkpoint(files_.best, now);
-  if (keeps_copy(options_.train, epoch)) write_checkpoint(files_.copy(epoch), now);
+  const checkpoint::Value now = state(training);
+  if (best && epoch > options_.train.epochs / 2) checkpoint::write_checkpoint(files_.best, now);
+  if (optim::keeps_copy(options_.train, epoch))
+    checkpoint::write_checkpoint(files_.copy(epoch), now);
   training.saved.save(now);
 }
 
-Value Trainer::state(const Training& training) const {
-  const RunPosition& position = training.position;
-  Rates rates;
-  rates.schedule = learning_rate(options_.train, position.epoch);
+checkpoint::Value Trainer::state(const Training& training) const {
+  const run::RunPosition& position = training.position;
+  run::Rates rates;
+  rates.schedule = optim::learning_rate(options_.train, position.epoch);
   for (size_t group = 0; group < training.optimizer->groups().size(); ++group) {
     rates.base.push_back(training.update.base_rate(group));
     rates.now.push_back(training.update.learning_rate(
         group, position.epoch, position.samples / options_.data.train_batch));
   }
-  return checkpoint_of(*network_, training.update, position,
-                       {configuration_, training.source->class_names()}, rates);
+  return run::checkpoint_of(*network_, training.update, position,
+                            {configuration_, training.source->class_names()}, rates);
 }
 
 }  // namespace lowbit::train

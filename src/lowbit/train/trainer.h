@@ -6,17 +6,17 @@
 #include <optional>
 #include <string>
 
+#include "lowbit/checkpoint/checkpoint_file.h"
 #include "lowbit/config/parse.h"
-#include "lowbit/train/changed_options.h"
-#include "lowbit/train/checkpoint_file.h"
+#include "lowbit/run/changed_options.h"
+#include "lowbit/run/observer.h"
+#include "lowbit/run/run_files.h"
+#include "lowbit/run/run_record.h"
+#include "lowbit/run/run_start.h"
+#include "lowbit/run/run_state.h"
+#include "lowbit/run/save_clock.h"
+#include "lowbit/run/saved_states.h"
 #include "lowbit/train/device.h"
-#include "lowbit/train/observer.h"
-#include "lowbit/train/run_files.h"
-#include "lowbit/train/run_record.h"
-#include "lowbit/train/run_start.h"
-#include "lowbit/train/run_state.h"
-#include "lowbit/train/save_clock.h"
-#include "lowbit/train/saved_states.h"
 #include "lowbit/train/step.h"
 #include "lowbit/train/validation.h"
 
@@ -28,12 +28,12 @@ class Trainer {
   // do not fit together, of kind failure for files. Observer and group outlive the trainer. start:
   // where the run goes on; by default find_start of the options. group: the processes that train
   // together, each with a trainer of the same options and start; null: this one alone.
-  Trainer(const config::Configuration& configuration, Observer& observer);
-  Trainer(const config::Configuration& configuration, Observer& observer, RunStart start,
+  Trainer(const config::Configuration& configuration, run::Observer& observer);
+  Trainer(const config::Configuration& configuration, run::Observer& observer, run::RunStart start,
           distributed::Group* group = nullptr);
 
   // One pass over the validation set.
-  Accuracy evaluate();
+  run::Accuracy evaluate();
 
   // Trains the epochs that are left; logs and saves each, and within them as --save_every says; a
   // new run also saves its start. Of several processes the one that leads the group does. Stops
@@ -41,13 +41,13 @@ class Trainer {
   // is ready, before the first epoch. A loss that is not finite is an
   // Error (failure) that names the epoch, the iteration and the first layer whose output is not
   // finite; the last checkpoint stays.
-  RunResult train(const std::function<void()>& before_epochs = [] {});
+  run::RunResult train(const std::function<void()>& before_epochs = [] {});
 
   const models::Network& network() const { return *network_; }
   // The file whose weights the network began with, and how it fitted; empty without one.
   const std::string& loaded_file() const { return loaded_file_; }
-  const LoadReport& loaded() const { return loaded_; }
-  const RunFiles& files() const { return files_; }
+  const checkpoint::LoadReport& loaded() const { return loaded_; }
+  const run::RunFiles& files() const { return files_; }
 
  private:
   // What exists only while training.
@@ -55,18 +55,18 @@ class Trainer {
     Training(Trainer& trainer);
     TrainingParts parts(Trainer& trainer);
 
-    std::unique_ptr<Optimizer> optimizer;
-    LossScaler scaler;
+    std::unique_ptr<optim::Optimizer> optimizer;
+    optim::LossScaler scaler;
     EpochTotals totals;
     std::unique_ptr<data::BatchSource> source;
-    Update update;
+    optim::Update update;
     std::optional<Mixup> mixup;
     std::shared_ptr<models::Network> teacher;
-    std::optional<GradientBuckets> buckets;  // with other processes
+    std::optional<optim::GradientBuckets> buckets;  // with other processes
     BatchLoop loop;
-    RunPosition position;
-    SavedStates saved;
-    SaveClock save_clock;
+    run::RunPosition position;
+    run::SavedStates saved;
+    run::SaveClock save_clock;
     std::vector<double> images_per_second;  // by epoch
   };
 
@@ -87,8 +87,8 @@ class Trainer {
   void agree_on_weights() const;
 
   void load_weights();
-  void load(const Value& file, const std::string& path, LoadPurpose purpose);
-  LoadScope scope_of_loading() const {
+  void load(const checkpoint::Value& file, const std::string& path, run::LoadPurpose purpose);
+  checkpoint::LoadScope scope_of_loading() const {
     return {options_.train.resume_scope, options_.train.unresume_scope};
   }
   // The entries of a checkpoint that --resume_scope and --unresume_scope take.
@@ -98,13 +98,13 @@ class Trainer {
   void probe_step(Training& training);
   void check_classes(const std::vector<std::string>& names) const;
   BatchLoop& validation_steps();
-  std::optional<Accuracy> full_precision_start();
+  std::optional<run::Accuracy> full_precision_start();
   std::shared_ptr<models::Network> teacher() const;
 
   // The fixed batch of the statistics of quantizers.
   torch::Tensor statistics_images(Training& training);
 
-  RunPosition restore(Training& training) const;
+  run::RunPosition restore(Training& training) const;
   // The newest state; by the process that leads.
   void save(Training& training) const;
   // One epoch from training.position on; false if a signal arrived in it.
@@ -116,25 +116,25 @@ class Trainer {
   // Throws the error that a loss that is not finite deserves.
   [[noreturn]] void explain_halt(Training& training, const kernels::Totals& totals);
   void report(Training& training, std::chrono::duration<double> seconds, double samples_before);
-  void finish_epoch(Training& training, RunResult& result);
+  void finish_epoch(Training& training, run::RunResult& result);
   // What a checkpoint of this moment holds.
-  Value state(const Training& training) const;
+  checkpoint::Value state(const Training& training) const;
 
   distributed::Group* const group_;
   const torch::Device device_;
   std::unique_ptr<data::BatchSource> training_set_;  // null, or opened before it is trained on
   const config::Options options_;
   const std::string configuration_;  // as checkpoints hold it
-  Observer& observer_;
+  run::Observer& observer_;
   const DeviceScope scope_;
   const StepOptions step_;
-  const RunFiles files_;
-  RunRecord record_;
+  const run::RunFiles files_;
+  run::RunRecord record_;
   std::shared_ptr<models::Network> network_;
   std::string loaded_file_;
   std::vector<std::string> loaded_classes_;  // that the file names
-  LoadReport loaded_;
-  const RunStart start_;
+  checkpoint::LoadReport loaded_;
+  const run::RunStart start_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<BatchLoop> validation_steps_;
   std::string one_sided_;  // one_sided_text at the start of training

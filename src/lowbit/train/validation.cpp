@@ -4,12 +4,12 @@
 #include <chrono>
 
 #include "lowbit/core/error.h"
+#include "lowbit/optim/schedule.h"
 #include "lowbit/tensor/tensor.h"
-#include "lowbit/train/schedule.h"
 
 namespace lowbit::train {
 
-Accuracy to_accuracy(const kernels::Totals& totals) {
+run::Accuracy to_accuracy(const kernels::Totals& totals) {
   const double samples = std::max(totals.samples, 1.0);
   return {totals.loss / samples, 100 * totals.top1 / samples, 100 * totals.top5 / samples,
           static_cast<int64_t>(totals.samples)};
@@ -27,7 +27,8 @@ BatchLoop Validation::loop_for(models::Network& network, const StepOptions& step
   return validation_loop(network, totals_, *source_, step, options_.data.val_batch);
 }
 
-Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch) {
+run::Accuracy Validation::run(models::Network& network, BatchLoop& loop, run::Observer& observer,
+                              int epoch) {
   using Clock = std::chrono::steady_clock;
   network.eval();
   source_->start_epoch(0);
@@ -41,7 +42,7 @@ Accuracy Validation::run(models::Network& network, BatchLoop& loop, Observer& ob
     const std::chrono::duration<double> seconds = Clock::now() - start;
     observer.on_progress({.training = false,
                           .epoch = epoch,
-                          .epochs = total_epochs(options_.train),
+                          .epochs = optim::total_epochs(options_.train),
                           .samples = static_cast<int64_t>(seen.samples),
                           .total = size,
                           .images_per_second = seen.samples / seconds.count(),

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "lowbit/config/options.h"
-#include "lowbit/train/observer.h"
+#include "lowbit/run/observer.h"
 #include "lowbit/train/step.h"
 
 namespace lowbit::train {
@@ -19,7 +19,7 @@ class Validation {
 
   // The accuracy of the network that `loop` was made for; it is left in training mode. A loss that
   // is not finite is an Error (failure) that names the first layer. epoch: for the observer.
-  Accuracy run(models::Network& network, BatchLoop& loop, Observer& observer, int epoch);
+  run::Accuracy run(models::Network& network, BatchLoop& loop, run::Observer& observer, int epoch);
 
   // The first `count` images of the set, see train::first_images.
   torch::Tensor first_images(int64_t count) {
@@ -37,6 +37,6 @@ class Validation {
 };
 
 // Means and percentages of the sums over an epoch.
-Accuracy to_accuracy(const kernels::Totals& totals);
+run::Accuracy to_accuracy(const kernels::Totals& totals);
 
 }  // namespace lowbit::train
