@@ -4,7 +4,6 @@
 
 #include <torch/nn/module.h>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,13 +55,6 @@ class Quantizer : public torch::nn::Module {
   // step takes the new p.
   void set_proxquant(double p);
   double proxquant() const { return proxquant_value_; }
-
-  // Sees a quantizer, what it was given, and what it has just returned.
-  using Probe = std::function<void(const Quantizer&, const torch::Tensor&, const torch::Tensor&)>;
-  // Null: none. The caller keeps the probe alive.
-  void set_probe(const Probe* probe) { probe_ = probe; }
-  // Whether somebody watches this pass: set_probe, or a ProbeScope.
-  bool is_probed() const;
 
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
@@ -157,7 +149,6 @@ class Quantizer : public torch::nn::Module {
   torch::Tensor proxquant_;  // p, [1] float64, once it was needed
   double proxquant_value_ = 0;
   torch::Tensor loss_;
-  const Probe* probe_ = nullptr;
   mutable Workspace workspace_;
 
   torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);
