@@ -78,8 +78,7 @@ std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, cons
   for (size_t i = 0; i < count; ++i)
     weight_codes[i] = static_cast<uint8_t>(groups[i / per_group].code(x[i]));
   std::vector<std::vector<double>> scales;
-  for (const LevelPlane& plane :
-       level_planes(call.weight_quantizer->grid, groups.size())) {
+  for (const LevelPlane& plane : level_planes(call.weight_quantizer->grid, groups.size())) {
     conv.weights.push_back(weight_plane(plane, weight_codes));
     scales.push_back(plane.scales);
   }
