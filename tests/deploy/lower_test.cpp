@@ -95,9 +95,9 @@ TEST(Normalize, IsTheImageAsNetworksSeeItToTheBit) {
   const auto network = network_of({"", words(kResNet)});
   torch::Tensor pixels = noise_images(1, network->options().input_size);
   pixels.view({-1, 3}).narrow(0, 0, 256).copy_(torch::arange(256).view({-1, 1}).expand({-1, 3}));
-  const packed::ModelT model = lower(
-      TrainedGraph(*network, normalized(pixels)),
-      {.ends = Ends::float32, .mean = kMean, .std = kStd, .network = "", .classes = {}});
+  const packed::ModelT model =
+      lower(TrainedGraph(*network, normalized(pixels)),
+            {.ends = Ends::float32, .mean = kMean, .std = kStd, .network = "", .classes = {}});
   ASSERT_EQ(model.steps.front()->operation.type, packed::Operation::Normalize);
   EXPECT_TRUE(torch::equal(evaluate(model, pixels)[1], normalized(pixels)));
 }
@@ -125,8 +125,7 @@ WeightCounts weight_counts(const models::Network& network) {
 std::map<std::string, size_t> sizes_of(const Case& c, Ends ends) {
   const torch::NoGradGuard no_grad;
   const auto network = network_of(c);
-  const TrainedGraph trained(*network,
-                             normalized(noise_images(2, network->options().input_size)));
+  const TrainedGraph trained(*network, normalized(noise_images(2, network->options().input_size)));
   const packed::ModelT model =
       lower(trained, {.ends = ends, .mean = kMean, .std = kStd, .network = "", .classes = {}});
   const size_t bytes = runtime::seal(model).size();

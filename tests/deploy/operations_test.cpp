@@ -97,7 +97,8 @@ Body binary(Arithmetic kind, const graph::Dims& dims, bool constant_first = fals
 Body with_means(Arithmetic kind, bool means_first) {
   return [=](Builder& b, ValueId x) {
     const ValueId means = b.node("means", graph::Mean{.axes = {1, 2}, .keep = true}, {x});
-    return b.node("node", Binary{kind}, means_first ? std::vector{means, x} : std::vector{x, means});
+    return b.node("node", Binary{kind},
+                  means_first ? std::vector{means, x} : std::vector{x, means});
   };
 }
 
@@ -161,7 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
                     const ValueId half = b.node("half", graph::Slice{.begin = 1, .end = 4}, {p});
                     return b.multiply("node", x, half);
                   }},
-        Operation{"subtract_means", with_means(Arithmetic::subtract, false)},
+        Operation{"multiply_by_means", with_means(Arithmetic::multiply, false)},
         Operation{"means_plus_features", with_means(Arithmetic::add, true)},
         Operation{"concat",
                   [](Builder& b, ValueId x) {
@@ -241,16 +242,18 @@ INSTANTIATE_TEST_SUITE_P(
                 "'node' (multiply)"},
         Refused{"divided_constant", binary(Arithmetic::divide, {1}, true), "'node' (divide)"},
         Refused{"smaller_first", with_means(Arithmetic::divide, true), "'node' (divide)"},
-        Refused{"both_repeated",
-                [](Builder& b, ValueId x) {
-                  const ValueId means =
-                      b.node("means", graph::Mean{.axes = {1, 2}, .keep = true}, {x});
-                  const ValueId pixels = b.node("pixels", graph::Mean{.axes = {0}, .keep = true}, {x});
-                  return b.add("node", means, pixels);
-                },
-                "'node' (add) cannot be packed: both operands are repeated"},
+        Refused{
+            "both_repeated",
+            [](Builder& b, ValueId x) {
+              const ValueId means = b.node("means", graph::Mean{.axes = {1, 2}, .keep = true}, {x});
+              const ValueId pixels = b.node("pixels", graph::Mean{.axes = {0}, .keep = true}, {x});
+              return b.add("node", means, pixels);
+            },
+            "'node' (add) cannot be packed: both operands are repeated"},
         Refused{"concat_of_rows",
-                [](Builder& b, ValueId x) { return b.node("node", graph::Concat{1}, {x, x}); },
+                [](Builder& b, ValueId x) {
+                  return b.node("node", graph::Concat{1}, {x, x});
+                },
                 "'node' (concat)"},
         Refused{"slice_of_rows", one(graph::Slice{.axis = 1, .begin = 0, .end = 4}),
                 "'node' (slice)"},

@@ -60,9 +60,8 @@ void Builder::add(const Node& node) {
   if (std::holds_alternative<graph::Quantize>(node.operation))
     codes_.emplace(node.output, quantized(*this, node));
   else
-    reals_[node.output] =
-        std::visit([&](const auto& operation) { return lowered(*this, node, operation); },
-                   node.operation);
+    reals_[node.output] = std::visit(
+        [&](const auto& operation) { return lowered(*this, node, operation); }, node.operation);
 }
 
 int Builder::real(ValueId id) {

@@ -70,8 +70,7 @@ std::unique_ptr<packed::WeightPlaneT> weight_plane(const LevelPlane& plane,
 
 // The scales by group of each plane added.
 std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, const ConvCall& call) {
-  const std::vector<quant::StepFunction> groups =
-      with_equal_levels(call.weight_quantizer->groups);
+  const std::vector<quant::StepFunction> groups = with_equal_levels(call.weight_quantizer->groups);
   const torch::Tensor master = in_program_order(call.weight.to(torch::kFloat32));
   const float* x = master.const_data_ptr<float>();
   const size_t count = static_cast<size_t>(master.numel()), per_group = count / groups.size();
@@ -79,8 +78,7 @@ std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, cons
   for (size_t i = 0; i < count; ++i)
     weight_codes[i] = static_cast<uint8_t>(groups[i / per_group].code(x[i]));
   std::vector<std::vector<double>> scales;
-  for (const LevelPlane& plane :
-       level_planes(call.weight_quantizer->grid, groups.size())) {
+  for (const LevelPlane& plane : level_planes(call.weight_quantizer->grid, groups.size())) {
     conv.weights.push_back(weight_plane(plane, weight_codes));
     scales.push_back(plane.scales);
   }
@@ -89,7 +87,8 @@ std::vector<std::vector<double>> add_weight_planes(packed::CodeConvT& conv, cons
 
 int convolved(Builder& to, const ConvCall& call) {
   const bool x = call.input_quantizer, w = call.weight_quantizer;
-  if (x && w && factor_can_follow(to, call) && groups_are_channels(call)) return code_conv(to, call);
+  if (x && w && factor_can_follow(to, call) && groups_are_channels(call))
+    return code_conv(to, call);
   if (!x && !w && to.options().ends != Ends::float32) return byte_conv(to, call);
   return real_conv(to, call);
 }
@@ -116,8 +115,8 @@ ConvCall conv_call(const Builder& to, const Node& node) {
 // With the factor and the shift of a norm, where they follow.
 int with_what_follows(Builder& to, ConvCall call) {
   const auto scaled = to.constant_behind(call.output, graph::Arithmetic::multiply);
-  const auto shifted = scaled ? to.constant_behind(scaled->node->output, graph::Arithmetic::add)
-                              : std::nullopt;
+  const auto shifted =
+      scaled ? to.constant_behind(scaled->node->output, graph::Arithmetic::add) : std::nullopt;
   if (!shifted) return convolved(to, call);
   call.fold = {scaled->numbers, shifted->numbers};
   const int value = convolved(to, call);

@@ -38,15 +38,30 @@ int lowered(Builder& to, const Node& node, const graph::Pool& op) {
 int lowered(Builder& to, const Node& node, const graph::Mean& op) {
   const graph::Dims& dims = to.dims(node.inputs[0]);
   const auto is_over = [&](int64_t axis) { return std::ranges::count(op.axes, axis) > 0; };
-  packed::MeanT mean;
-  mean.over_channels = is_over(0);
-  if (dims.size() == 3) {
-    mean.over_pixels = is_over(1) || is_over(2);
-    const bool over_all = (is_over(1) || dims[1] == 1) && (is_over(2) || dims[2] == 1);
-    if (mean.over_pixels && !over_all) to.refuse(node, "a mean over rows or columns alone");
+  const bool pixels = is_over(1) || is_over(2);
+  const bool all = dims.size() == 3 && (is_over(1) || dims[1] == 1) && (is_over(2) || dims[2] == 1);
+  if (pixels && !all) to.refuse(node, "a mean over rows or columns alone");
+  return mean_over(to, to.real(node.inputs[0]), pixels, is_over(0), dims, to.graph().name_of(node));
+}
+
+// One after the other: the runtime has a fast kernel for pixels alone.
+int mean_over(Builder& to, int input, bool pixels, bool channels, graph::Dims dims,
+              const std::string& name) {
+  const auto emit = [&](bool over_pixels) {
+    packed::MeanT mean;
+    mean.input = input;
+    (over_pixels ? mean.over_pixels : mean.over_channels) = true;
+    input = to.emit(std::move(mean), dims, name);
+  };
+  if (pixels) {
+    dims = {dims[0]};
+    emit(/*over_pixels=*/true);
   }
-  mean.input = to.real(node.inputs[0]);
-  return to.emit(std::move(mean), node.output);
+  if (channels) {
+    dims[0] = 1;
+    emit(/*over_pixels=*/false);
+  }
+  return input;
 }
 
 int lowered(Builder& to, const Node& node, const graph::Pad& op) {

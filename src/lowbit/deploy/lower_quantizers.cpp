@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "lowbit/deploy/level_planes.h"
 #include "lowbit/deploy/operations.h"
 
@@ -17,13 +19,13 @@ int factor_of(Builder& to, const Node& node, int input) {
     absolute.function = packed::Function::absolute;
     input = to.emit(std::move(absolute), dims, name);
   }
-  packed::MeanT mean;
-  mean.input = input;
-  for (const int64_t dim : lowering.factor_mean_dims) {
-    (dim == 1 ? mean.over_channels : mean.over_pixels) = true;
-    if (static_cast<size_t>(dim) <= dims.size()) dims[static_cast<size_t>(dim) - 1] = 1;
-  }
-  const int factor = to.emit(std::move(mean), dims, name);
+  const auto is_over = [&](int64_t dim) {
+    return std::ranges::count(lowering.factor_mean_dims, dim) > 0;
+  };
+  const bool pixels = is_over(2), channels = is_over(1);
+  const int factor = mean_over(to, input, pixels, channels, dims, name);
+  if (pixels) dims = {dims[0]};
+  if (channels) dims[0] = 1;
   if (lowering.factor_offset == 0) return factor;
   packed::AffineT offset;
   offset.input = factor;

@@ -28,6 +28,10 @@ int lowered(Builder& to, const Node& node, const graph::Reshape& op);
 int lowered(Builder& to, const Node& node, const graph::SpaceToDepth& op);
 int lowered(Builder& to, const Node& node, const graph::DepthToSpace& op);
 
+// The mean of a value of these dims over all pixels, over channels or over both; its number.
+int mean_over(Builder& to, int input, bool pixels, bool channels, graph::Dims dims,
+              const std::string& name);
+
 // All others.
 template <class Operation>
 int lowered(Builder& to, const Node& node, const Operation&) {

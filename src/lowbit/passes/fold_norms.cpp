@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
-#include "lowbit/passes/checkpoint_order.h"
 #include "lowbit/graph/verify.h"
+#include "lowbit/passes/checkpoint_order.h"
 
 namespace lowbit::passes {
 namespace {

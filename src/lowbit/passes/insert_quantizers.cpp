@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
-#include "lowbit/passes/checkpoint_order.h"
 #include "lowbit/graph/operation_table.h"
 #include "lowbit/graph/verify.h"
+#include "lowbit/passes/checkpoint_order.h"
 
 namespace lowbit::passes {
 namespace {
