@@ -8,7 +8,6 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/factory.h"
-#include "lowbit/quant/probe.h"
 #include "lowbit/quant/weight_groups.h"
 
 namespace lowbit::quant {
@@ -24,10 +23,6 @@ Quantizer::Quantizer(const QuantShape& shape, const config::QuantOptions& option
   level_num_ = untrained("level_num", options.levels());
 }
 
-bool Quantizer::is_probed() const {
-  return probe_ || ProbeScope::is_open();
-}
-
 bool Quantizer::is_fixed_function() const {
   const bool warming = options_.stable > 0 && warms_up();
   return maps_by_fixed_function() && !warming && !options_.proxquant && !options_.loss_enable;
@@ -36,7 +31,7 @@ bool Quantizer::is_fixed_function() const {
 std::optional<Quantizer::FeatureForm> Quantizer::feature_form() const {
   const bool warming = options_.stable > 0 && warms_up();
   if (shape_.tag == config::Tag::wt || groups_ != 1 || warming || options_.proxquant ||
-      options_.loss_enable || is_probed())
+      options_.loss_enable)
     return std::nullopt;
   const auto formula = feature_formula();
   if (!formula) return std::nullopt;
@@ -51,7 +46,6 @@ Grid Quantizer::grid(const torch::Tensor& y) const {
 }
 
 torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type) {
-  ProbeScope::notify(*this, x);
   // What is warmed up, mixed or compared with its levels is the normalized weight.
   std::optional<WeightNormalization> normalization;
   if (shape_.tag == config::Tag::wt && options_.method != config::Method::lq)
@@ -66,7 +60,6 @@ torch::Tensor Quantizer::forward(const torch::Tensor& x, torch::ScalarType type)
   }
   loss_ = is_training() ? loss_of(in, y) : torch::Tensor();
   if (normalization) y = normalization->restore(y);
-  if (probe_) (*probe_)(*this, x, y);
   return y;
 }
 

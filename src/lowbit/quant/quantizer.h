@@ -57,13 +57,6 @@ class Quantizer : public torch::nn::Module {
   void set_proxquant(double p);
   double proxquant() const { return proxquant_value_; }
 
-  // Sees a quantizer, what it was given, and what it has just returned.
-  using Probe = std::function<void(const Quantizer&, const torch::Tensor&, const torch::Tensor&)>;
-  // Null: none. The caller keeps the probe alive.
-  void set_probe(const Probe* probe) { probe_ = probe; }
-  // Whether somebody watches this pass: set_probe, or a ProbeScope.
-  bool is_probed() const;
-
   // Changes the number of levels while training (progressive quantization); a negative number is
   // how many fewer than now. A learned clip value is scaled by (new - 1) / (old - 1) and returned:
   // its momentum is then out of date (optim::Sgd::clear_momentum). Undefined: there is none. Too
@@ -95,8 +88,8 @@ class Quantizer : public torch::nn::Module {
   bool is_fixed_function() const;
 
   // The method as one formula of each feature, where that and a learned clip value are all there is
-  // to forward() now: one group, no warm-up, nothing mixed in, no loss, nobody who watches. A pass
-  // that computes the features may then quantize them on its way.
+  // to forward() now: one group, no warm-up, nothing mixed in, no loss. A pass that computes the
+  // features may then quantize them on its way.
   struct FeatureForm {
     kernels::FeatureQuantizer formula;  // without its pointers
     torch::Tensor clip_val, level_num;  // clip_val: undefined where nothing is learned
@@ -109,7 +102,7 @@ class Quantizer : public torch::nn::Module {
   virtual bool counts_training_twice() const { return false; }
 
   // Both [1], float32 (float64 in a float64 network), never trained. `iteration` counts forward
-  // passes, the running one included; the network advances it (Network::forward).
+  // passes, the running one included; the network advances it (exec::GraphModule::forward).
   const torch::Tensor& iteration() const { return iteration_; }
   const torch::Tensor& level_num() const { return level_num_; }
 
@@ -157,7 +150,6 @@ class Quantizer : public torch::nn::Module {
   torch::Tensor proxquant_;  // p, [1] float64, once it was needed
   double proxquant_value_ = 0;
   torch::Tensor loss_;
-  const Probe* probe_ = nullptr;
   mutable Workspace workspace_;
 
   torch::Tensor warm_up(const torch::Tensor& x, torch::ScalarType type);
