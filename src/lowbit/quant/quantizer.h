@@ -87,8 +87,8 @@ class Quantizer : public torch::nn::Module {
   bool is_fixed_function() const;
 
   // The method as one formula of each feature, where that and a learned clip value are all there is
-  // to forward() now: one group, no warm-up, nothing mixed in, no loss, nobody who watches. A pass
-  // that computes the features may then quantize them on its way.
+  // to forward() now: one group, no warm-up, nothing mixed in, no loss. A pass that computes the
+  // features may then quantize them on its way.
   struct FeatureForm {
     kernels::FeatureQuantizer formula;  // without its pointers
     torch::Tensor clip_val, level_num;  // clip_val: undefined where nothing is learned
@@ -101,7 +101,7 @@ class Quantizer : public torch::nn::Module {
   virtual bool counts_training_twice() const { return false; }
 
   // Both [1], float32 (float64 in a float64 network), never trained. `iteration` counts forward
-  // passes, the running one included; the network advances it (Network::forward).
+  // passes, the running one included; the network advances it (exec::GraphModule::forward).
   const torch::Tensor& iteration() const { return iteration_; }
   const torch::Tensor& level_num() const { return level_num_; }
 
