@@ -39,10 +39,10 @@ void convolution_forward(const ConvolutionForward& args, Stream stream);
 std::int64_t convolution_workspace_bytes(const ConvolutionShape& shape);
 
 struct ConvolutionBackward {
-  Input grad_y;        // as y
-  Input x, weight;     // of the forward pass
-  Output grad_x;       // as x; null: not wanted. Not of 3 channels.
-  Output grad_weight;  // as weight; null: not wanted
+  Input grad_y;          // as y
+  Input x, weight;       // of the forward pass
+  Output grad_x{};       // as x; null: not wanted. Not of 3 channels.
+  Output grad_weight{};  // as weight; null: not wanted
   void* workspace = nullptr;
   ConvolutionShape shape;
 };
