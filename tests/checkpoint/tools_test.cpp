@@ -154,8 +154,8 @@ TEST_F(Tools, UpdateOntoAFolder_IsRefusedBeforeAnythingIsReadOrWritten) {
 }
 
 TEST(Inspect, NamesInAFile_AreShownOnOneLine) {
-  const Dict file = {{"state_dict", Dict{{"a\nforged = 1", 4}, {"b", 5}}}};
-  EXPECT_EQ(inspect(file, "all"), "a\\nforged = 1 = 4\nb = 5\n");
+  const Dict file = {{"state_dict", Dict{{"a\nforged = 1", 4}, {"b", torch::zeros({2})}}}};
+  EXPECT_EQ(inspect(file, "all"), "a\\nforged = 1 = 4\nb [2] Float\n");
 }
 
 TEST(Inspect, AllListsEveryEntryInItsOrder) {
