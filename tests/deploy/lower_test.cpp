@@ -87,6 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
         cifar("dorefa", "dorefa", "--fm_bit 3 --wt_bit 3"),
         cifar("pact", "dorefa,pact", "--fm_bit 4 --wt_bit 4"),
         cifar("xnor", "xnor", "--fm_bit 1 --wt_bit 1"), cifar("lq", "lq", "--fm_bit 2 --wt_bit 2"),
+        cifar("lq_mean", "lq", "--fm_bit 2 --wt_bit 2 --fm_adaptive mean"),
         cifar("ternary", "dorefa,non-uniform", "--fm_level 3 --wt_level 3 --fm_bit 2 --wt_bit 2")),
     [](const auto& given) { return given.param.name; });
 

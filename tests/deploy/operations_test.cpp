@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "lowbit/graph/builder.h"
+#include "lowbit/passes/insert_quantizers.h"
 #include "support/proved_program.h"
 
 namespace lowbit::deploy {
@@ -196,6 +197,27 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"pad", one(graph::Pad{.padding = 2})}, Operation{"widen", one(graph::Widen{})},
         Operation{"nothing", [](Builder&, ValueId x) { return x; }}),
     name_of);
+
+// A linear layer between quantizers becomes sums of integers.
+TEST(Lower, OfAQuantizedLinearLayer_IsACodeConv) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  const config::QuantOptions two_bits = {
+      .enable = true, .method = config::Method::dorefa, .bit = 2};
+  const Body body = [](Builder& b, ValueId x) {
+    return b.linear("fc", b.node("relu", graph::Relu{}, {b.global_average("mean", x)}), {.out = 4});
+  };
+  exec::GraphModule network(
+      passes::insert_quantizers(graph_of(body), {{.fm = two_bits, .wt = two_bits, .ot = {}}},
+                                {.keeps_zero = [](const graph::Quantize&) { return true; }}));
+  network.eval();
+  const torch::Tensor pixels = pixels_of(4), images = testing_support::normalized(pixels);
+  const packed::ModelT model = lower(TrainedGraph(network, images), lower_options());
+  EXPECT_EQ(model.steps.back()->operation.type, packed::Operation::CodeConv);
+  const Proof proof =
+      Prover(network, model).prove(pixels, images, torch::zeros({4}, torch::kInt64));
+  EXPECT_LT(proof.largest_difference, 1e-5);
+}
 
 struct Refused {
   std::string name;
