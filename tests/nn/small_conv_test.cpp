@@ -63,7 +63,9 @@ TEST_P(SmallConvOnGpu, ValuesAndGradients_AreThoseOfConv2d) {
         torch::autograd::grad({expected}, {wide_x, wide}, {grad_y.to(torch::kFloat64)});
     y->backward(grad_y);
     EXPECT_LT(relative_error(weight.grad(), gradients[1]), tolerance());
-    if (x.requires_grad()) EXPECT_LT(relative_error(x.grad(), gradients[0]), tolerance());
+    if (x.requires_grad()) {
+      EXPECT_LT(relative_error(x.grad(), gradients[0]), tolerance());
+    }
   }
 }
 
