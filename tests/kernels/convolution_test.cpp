@@ -67,7 +67,7 @@ struct Outputs {
 
 Outputs run(ScalarType type, const ConvolutionShape& s, const Inputs& in) {
   const auto array = [&](const Values& values) { return Array(Backend::cuda, type, values); };
-  // What is not written shows.
+  // Shows elements that were not written.
   const auto unwritten = [&](std::size_t size) { return array(Values(size, kNaN)); };
   const Array x = array(in.x), weight = array(in.weight), grad_y = array(in.grad_y);
   const Array y = unwritten(in.grad_y.size()), grad_x = unwritten(in.x.size()),

@@ -35,7 +35,7 @@ struct Pooled {
 Pooled pool(const Target& target, const MaxPoolShape& shape, const Values& x,
             const Values& grad_y) {
   const Array in(target.backend, target.x, x), out_gradient(target.backend, target.x, grad_y);
-  // What is not written shows.
+  // Shows elements that were not written.
   const Array out(target.backend, target.x, Values(outputs(shape), 77));
   const Array in_gradient(target.backend, target.x, Values(inputs(shape), 77));
   const Integers bytes(target.backend, std::vector<std::int32_t>(outputs(shape) / 4 + 1, -1));

@@ -31,8 +31,8 @@ using config::Norm;
 using graph::Graph;
 using testing::HasSubstr;
 
-// What these networks gave when each family was written as classes of layers instead of a graph: a
-// line for each of the tests below, "TEST/CASE: " and its numbers.
+// Numbers recorded when each family was written as classes of layers instead of a graph: a line for
+// each of the tests below, "TEST/CASE: " and its numbers.
 std::map<std::string, std::vector<double>> recorded_numbers() {
   std::ifstream file(std::filesystem::path(LOWBIT_SOURCE_DIR) / "tests" / "models" /
                      "recorded_numbers.txt");
@@ -132,7 +132,7 @@ void expect_recorded(const ModelOptions& options, const std::string& what,
     return;
   }
   ASSERT_EQ(numbers.size(), recorded->second.size()) << name;
-  // What start values are made of differs by processor.
+  // Draws of start values differ by processor in the last bits.
   constexpr double kDrawn = 1e-4, kComputed = 1e-7;
   const char* const parts[] = {"structure", "start values",    "logits in training",
                                "gradients", "state behind it", "logits in evaluation"};

@@ -42,7 +42,7 @@ inline config::ModelOptions small_resnet20(config::Method method = config::Metho
   return options;
 }
 
-// What every node gives for these images.
+// The value of every node for these images.
 inline std::map<std::string, torch::Tensor> values_of(Network& network,
                                                       const torch::Tensor& images) {
   std::map<std::string, torch::Tensor> values;

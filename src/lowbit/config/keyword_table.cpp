@@ -276,7 +276,7 @@ KeywordGroup norm_words() {
        {"instance-norm", "InstanceNorm", set<&ModelOptions::norm, Norm::instance>, only_flexible}}};
 }
 
-// What a method's keywords of one tag are called.
+// The names of a method's keywords for one tag.
 struct TagWords {
   const char* prefix;
   const char* enable;

@@ -25,7 +25,7 @@ struct MethodRow {
   const char* name = "none";  // in policies, summaries and graphs, and the keyword for all tags
   std::string title;          // in the help of its keywords
   std::vector<Tag> tags;      // that have a keyword of their own, fm_<name> and so on
-  std::vector<std::string> needs;        // keywords of which one has to stand beside those
+  std::vector<std::string> needs;        // keywords of which one must be given, too
   unsigned reads = 0, weight_reads = 0;  // MethodOption of fm and ot, and of wt
   // The method that quantizes weights under this one's name; none: this one.
   Method of_weights = Method::none;
@@ -34,7 +34,7 @@ struct MethodRow {
 // In the order in which their keywords are applied.
 const std::vector<MethodRow>& method_rows();
 
-// A method beside those of the library, as tests have it. Before anything is parsed; the row's
+// Adds a method to those of the library, as tests do. Before anything is parsed; the row's
 // `method` is chosen here and returned.
 Method add_method(MethodRow row);
 

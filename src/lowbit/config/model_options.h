@@ -133,7 +133,7 @@ inline Family family_of(const std::string& name) {
   return model_row(name).family;
 }
 
-// A further value of ModelOptions::name, with no keywords of its own: of a family that
+// Adds a value of ModelOptions::name that has no keywords: of a family that
 // models::add_network() builds. Before anything is parsed.
 void add_model(const char* name);
 

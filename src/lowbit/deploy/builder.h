@@ -54,7 +54,7 @@ class Builder {
   // The Quantize node that gives the value; null: none.
   const Node* quantizer_of(ValueId id) const;
 
-  // What adds such a constant to the value, or multiplies it, where nothing else reads the value.
+  // The node that adds such a constant to the value, or multiplies it, if it is the only reader.
   std::optional<ChannelConstant> constant_behind(ValueId id, graph::Arithmetic kind) const;
   // The constant that the binary node has on either side of features of the size of its result.
   std::optional<ChannelConstant> constant_of(const Node& binary) const;
@@ -67,7 +67,7 @@ class Builder {
 
   // The features as a real value.
   int real(ValueId id);
-  // What a quantizer has made of its input.
+  // The result of a quantizer.
   const Codes& codes(ValueId id) const { return codes_.at(id); }
 
   // The number of the value that the operation gives, of the shape and name of the graph's value.

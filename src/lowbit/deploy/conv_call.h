@@ -26,7 +26,7 @@ struct ConvCall {
 
   int64_t out() const { return weight.size(0); }
   int64_t kernel() const { return weight.size(2); }
-  // What the channel is multiplied with.
+  // The factor of the channel.
   double folded(size_t channel) const;
   // The bias with `more` added to it, folded. Empty: nothing is added.
   std::vector<float> bias_with(const std::vector<double>& more = {}) const;

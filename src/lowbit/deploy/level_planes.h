@@ -20,8 +20,8 @@ struct LevelPlane {
 // for each bit of its integers, and a constant.
 std::vector<LevelPlane> level_planes(const quant::Grid& grid, size_t groups);
 
-// Groups by step, those with fewer levels made as long as the longest: the step stands for the same
-// level then, and the further thresholds are never reached.
+// Groups by step, padded to as many levels as the longest group has: added steps repeat the last
+// level, and their thresholds are never reached.
 std::vector<quant::StepFunction> with_equal_levels(std::vector<quant::StepFunction> groups);
 
 }  // namespace lowbit::deploy

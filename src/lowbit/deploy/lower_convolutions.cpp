@@ -93,7 +93,7 @@ int convolved(Builder& to, const ConvCall& call) {
   return real_conv(to, call);
 }
 
-// What a convolution and a linear layer have in common.
+// The part that convolutions and linear layers share.
 ConvCall conv_call(const Builder& to, const Node& node) {
   const ValueId weight = node.inputs[1];
   ConvCall call;

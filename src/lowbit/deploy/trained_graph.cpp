@@ -17,7 +17,7 @@ void require_finite(const graph::Graph& graph, const Node& node, const torch::Te
   if (!y.isfinite().all().item<bool>()) refuse(graph, node, "its result is not finite");
 }
 
-// What is wrong with the levels; "" if nothing. Differences of numbers below the least normal one
+// The fault of the levels; "" if nothing. Differences of numbers below the least normal one
 // are not kept: everything that is computed of them would be another.
 std::string fault_of(const std::vector<float>& levels) {
   const auto [low, high] = std::ranges::minmax(levels);

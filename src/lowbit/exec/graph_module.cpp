@@ -127,7 +127,7 @@ class GraphModule::Run {
     return 2;
   }
 
-  // To whom looks on every value is shown; the bits are the same.
+  // A probe sees every value, so the nodes run one by one; the bits are the same.
   size_t normalize_at_once(const graph::BatchNorm& op, const Step& step) {
     const Node& norm = node(step, 0);
     const std::vector<torch::Tensor> in = inputs(norm);
@@ -170,7 +170,7 @@ class GraphModule::Run {
     return place->channels == 0 ? all : all.narrow(1, place->begin, place->channels);
   }
 
-  // What the plan does without is computed for the probe alone.
+  // Values that the plan does not need are computed for the probe alone.
   void show(const Step& step) {
     for (const size_t i : step.seen) {
       const Node& node = module_.graph_.nodes[i];

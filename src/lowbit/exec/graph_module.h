@@ -47,7 +47,7 @@ class GraphModule : public torch::nn::Module {
   // The parameter or buffer of this name in graph(); undefined: there is none.
   torch::Tensor tensor(const std::string& name) const;
 
-  // What replace_graph has done.
+  // The effect of replace_graph.
   struct Change {
     bool replaced = false;               // quantizers and parameters are others now
     std::vector<torch::Tensor> started;  // parameters whose value training did not give

@@ -42,7 +42,7 @@ class StepMaker {
 
   std::vector<Step> steps() const {
     std::vector<Step> steps;
-    // Where the last node of a chain stands, what all of them read is there.
+    // A chain runs in the place of its last node, when all of its inputs have been computed.
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (chains_[i].empty() && taken_[i]) continue;
       steps.push_back(

@@ -22,7 +22,7 @@ struct Step {
   std::vector<graph::ValueId> last_read;  // of the joined graph: not needed any more
 };
 
-// Where the joined graph has a value: so many of its channels (0: all).
+// The place of a value in the joined graph: a range of channels (0 channels: all).
 struct ValuePlace {
   graph::ValueId value{};
   int64_t begin = 0, channels = 0;

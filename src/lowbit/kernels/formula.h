@@ -43,7 +43,7 @@ struct FormulaKernels {
 template <template <class> class Formula>
 FormulaKernels formula_kernels();
 
-// What every formula checks before its loops: an Error (usage).
+// The checks that every formula makes before its loops: an Error (usage).
 void check_formula(Backend backend, const FormulaForward& args, bool learns);
 void check_formula(Backend backend, const FormulaBackward& args, bool learns);
 

@@ -1,4 +1,4 @@
-// Compiles the loops of a formula: after its definition stands, outside of any namespace,
+// Compiles the loops of a formula. After its definition, outside of any namespace, write
 //
 //   LOWBIT_FORMULA_KERNELS(lowbit::kernels::Pact)
 //

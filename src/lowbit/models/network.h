@@ -1,4 +1,4 @@
-// What a network is to the training loop, to checkpoints and to reports.
+// A network as the training loop, checkpoints and reports see it.
 #pragma once
 
 #include <array>

@@ -17,7 +17,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// What forward and backward of one quantizer share beside tensors.
+// State shared by forward and backward of one quantizer, next to the saved tensors.
 struct DorefaSpec : torch::CustomClassHolder {
   double boundary = 1;
   Workspace workspace;

@@ -16,7 +16,7 @@ std::shared_ptr<Quantizer> make_quantizer(const QuantShape& shape,
 using MakeQuantizer = std::shared_ptr<Quantizer> (*)(const QuantShape&,
                                                      const config::QuantOptions&);
 
-// A method beside those of the library: its row of config/methods.h, and how its quantizers are
+// Adds a method to those of the library: its row of config/methods.h, and how its quantizers are
 // made. Before options are parsed.
 config::Method add_method(config::MethodRow row, MakeQuantizer make);
 

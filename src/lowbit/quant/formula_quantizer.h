@@ -8,7 +8,7 @@
 
 namespace lowbit::quant {
 
-// What the module takes of a formula.
+// The parts of a formula that the module uses.
 struct FormulaMethod {
   kernels::FormulaKernels kernels;
   // Of a group, from arguments of float32 numbers on the host.

@@ -14,7 +14,7 @@
 namespace lowbit::quant {
 namespace {
 
-// What forward and backward of one quantizer share beside tensors.
+// State shared by forward and backward of one quantizer, next to the saved tensors.
 struct LsqSpec : torch::CustomClassHolder {
   config::Tag tag = config::Tag::fm;
   int64_t groups = 1;

@@ -22,7 +22,7 @@ using kernels::NonUniformSteps;
 // One for each step; undefined beyond.
 using Alphas = std::array<torch::Tensor, NonUniformSteps::kMax>;
 
-// What forward and backward of one quantizer share beside tensors.
+// State shared by forward and backward of one quantizer, next to the saved tensors.
 struct NonUniformSpec : torch::CustomClassHolder {
   config::Tag tag = config::Tag::fm;
   int64_t groups = 1;

@@ -15,7 +15,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// What forward and backward of one quantizer share beside tensors.
+// State shared by forward and backward of one quantizer, next to the saved tensors.
 struct XnorSpec : torch::CustomClassHolder {
   config::Tag tag = config::Tag::fm;
   int64_t groups = 1;  // of weights

@@ -35,7 +35,7 @@ class Chain {
   Chain(const Network& network, std::span<const int> steps, std::span<const int> stored,
         const InstructionSet& isa, int64_t& trials);
 
-  // What does most of the work: "lookup_6x64_avx2", "elementwise".
+  // The kernel that does most of the work: "lookup_6x64_avx2", "elementwise".
   const char* name() const;
   // Whether codes come from comparing sums.
   bool compares_sums() const { return compares_sums_; }

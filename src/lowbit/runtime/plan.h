@@ -25,14 +25,14 @@ struct Group {
   std::unique_ptr<SpatialStep> spatial;
   Weights weights;
 
-  // What does most of the work.
+  // The kernel that does most of the work.
   const char* kernel() const { return chain ? chain->name() : spatial ? "spatial" : "reference"; }
   bool has_strip() const { return chain && spatial; }
   // The value that the chain gives.
   int before_pool() const { return steps[steps.size() - 2] + 1; }
   // Rows of the pool at a time: as many as use what the chain computes at a time.
   int strip_rows() const;
-  // What a thread needs beside, aligned to 64 bytes: of the chain, then the strip.
+  // Scratch of a thread, aligned to 64 bytes: of the chain, then the strip.
   size_t scratch_bytes(const Network& network) const;
 };
 

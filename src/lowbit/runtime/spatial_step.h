@@ -32,7 +32,7 @@ class SpatialStep {
  private:
   void set_convolution(const packed::RealConv& conv, const InstructionSet& isa);
   void set_pool(const packed::Pool& pool, const InstructionSet& isa);
-  // Of a side of the image what is in the receptive field of a position, which may reach beyond.
+  // The part of a receptive field, which may reach beyond the image, that lies inside it.
   std::pair<int64_t, int64_t> inside(int position, int size, int kernel) const;
   void maximum_row(const Tensor& in, const Tensor& out, int y) const;
   void gather(const Tensor& in, const Tensor& out, int y, int row, int column) const;

@@ -60,8 +60,8 @@ struct ElementwiseCall {
 
 using ElementwiseFunction = void (*)(const ElementwiseCall&);
 
-// What an operation does with one place of the receptive field, for the pixels of a row, where
-// nothing else is said.
+// An operation on one place of the receptive field; by default for all pixels of
+// a row.
 enum class SpatialOperation {
   maximum,        // of reals: of all places together, for one pixel
   maximum_codes,  // of codes

@@ -60,7 +60,7 @@ struct Corner {
   }
 };
 
-// What a tile needs of the features that are read: `rows` of `columns` pixels of each image, in
+// The features that a tile reads: `rows` of `columns` pixels of each image, in
 // part beyond the border, from row `stride` times that of the tile less `before`. `width` pixels of
 // each row, behind `before` ones, are those of a row of the features.
 struct Window {
@@ -77,7 +77,7 @@ struct Features {
   __device__ bool has_row(int image, int h) const { return image < batch && h >= 0 && h < height; }
 };
 
-// What lies left and right of the features is zero for all tiles.
+// The border to the left and right of the features is zero for all tiles.
 template <int C>
 __device__ void clear_borders(unsigned char* windows, int stages, int stage_bytes,
                               const Window& window) {

@@ -16,7 +16,7 @@ graph::Graph network_graph(const config::ModelOptions& options, const graph::Dim
 // How a family emits a graph without quantizers, as those in families.h do.
 using BuildGraph = graph::Graph (*)(const config::ModelOptions&, const graph::Dims& image);
 
-// A network beside those of the library: a value of --model, and its graph. Before options are
+// Adds a network to those of the library: a value of --model, and its graph. Before options are
 // parsed.
 void add_network(const char* name, BuildGraph build);
 

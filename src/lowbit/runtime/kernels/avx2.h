@@ -1,4 +1,4 @@
-// What the files that are compiled for AVX2 offer (instruction_set.h).
+// Kernels of the files that are compiled for AVX2 (instruction_set.h).
 #pragma once
 
 #include "lowbit/runtime/kernels/tile.h"

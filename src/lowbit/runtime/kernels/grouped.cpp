@@ -31,7 +31,7 @@ class Grouped : public ConvKernel {
 
   const char* name() const override { return kernels_.front()->name(); }
 
-  // What a kernel needs, then its codes, then its sums.
+  // Scratch of the kernel, then its codes, then its sums.
   size_t scratch_bytes() const override {
     return kernel_bytes_ + aligned(pixels_ * in_) + rows_ * width_ * out_ * sizeof(int32_t);
   }

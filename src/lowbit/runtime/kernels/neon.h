@@ -1,4 +1,4 @@
-// What the files for NEON offer (instruction_set.h).
+// Kernels of the files for NEON (instruction_set.h).
 #pragma once
 
 #include "lowbit/runtime/kernels/tile.h"

@@ -1,4 +1,4 @@
-// What the files for any machine offer (instruction_set.h).
+// Kernels that run on any machine (instruction_set.h).
 #pragma once
 
 #include "lowbit/runtime/kernels/tile.h"
