@@ -1,7 +1,7 @@
 """Checkpoints between this program and the real PyTorch, both ways.
 
-python3 torch_load_test.py TEST_TRAIN: the test program writes a file that torch.load reads with
-weights_only=True, and reads files that torch.save has just written.
+python3 torch_load_test.py TEST_CHECKPOINT TEST_TRAIN: the test programs write files that torch.load
+reads with weights_only=True, and read files that torch.save has just written.
 """
 
 import argparse
@@ -23,11 +23,12 @@ except (ImportError, OSError) as error:
 import numpy
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+TEST_CHECKPOINT = sys.argv.pop(1)
 TEST_TRAIN = sys.argv.pop(1)
 
 
-def run_tests(pattern, **environment):
-    command = [TEST_TRAIN, f"--gtest_filter={pattern}"]
+def run_tests(program, pattern, **environment):
+    command = [program, f"--gtest_filter={pattern}"]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
 
 
@@ -39,7 +40,7 @@ class TorchLoad(unittest.TestCase):
 
     def written(self):
         result = run_tests(
-            "CheckpointFile.EveryKindOfValueIsWrittenAndReadBack",
+            TEST_CHECKPOINT, "CheckpointFile.EveryKindOfValueIsWrittenAndReadBack",
             LOWBIT_CHECKPOINT_OUTPUT=self.folder,
         )
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
@@ -101,7 +102,7 @@ class TorchLoad(unittest.TestCase):
     def test_what_torch_save_writes_now_is_read(self):
         make = [sys.executable, str(FIXTURES / "make_checkpoints.py"), self.folder]
         subprocess.run(make, check=True)
-        result = run_tests("*FromPyTorch*", LOWBIT_CHECKPOINT_FIXTURES=self.folder)
+        result = run_tests(TEST_CHECKPOINT, "*FromPyTorch*", LOWBIT_CHECKPOINT_FIXTURES=self.folder)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertNotIn("[  PASSED  ] 0 tests", result.stdout)
 
@@ -152,7 +153,7 @@ class TorchRun(unittest.TestCase):
 
     @classmethod
     def run_ours(cls, name):
-        result = run_tests(f"PyTorchRun.{name}", LOWBIT_PYTORCH_RUN=cls.folder.name)
+        result = run_tests(TEST_TRAIN, f"PyTorchRun.{name}", LOWBIT_PYTORCH_RUN=cls.folder.name)
         output = result.stdout + result.stderr
         if result.returncode != 0 or "[  PASSED  ] 1 test" not in output:
             raise AssertionError(output)

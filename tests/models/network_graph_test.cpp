@@ -132,14 +132,16 @@ void expect_recorded(const ModelOptions& options, const std::string& what,
     return;
   }
   ASSERT_EQ(numbers.size(), recorded->second.size()) << name;
-  // Draws of start values differ by processor in the last bits.
-  constexpr double kDrawn = 1e-4, kComputed = 1e-7;
+  // Draws of start values differ by processor in the last bits, as sums do by processor and number
+  // of threads; deep networks of such weights amplify that. Another structure gives other digits.
+  constexpr double kDrawn = 1e-4, kComputed = 1e-3, kGradients = 1e-2;
+  constexpr double tolerance[] = {0, kDrawn, kComputed, kGradients, kComputed, kComputed};
   const char* const parts[] = {"structure", "start values",    "logits in training",
                                "gradients", "state behind it", "logits in evaluation"};
   EXPECT_EQ(numbers[0], recorded->second[0]) << name << ": structure";
   for (size_t i = 1; i < numbers.size(); ++i)
     EXPECT_NEAR(numbers[i], recorded->second[i],
-                (i == 1 ? kDrawn : kComputed) * std::max(1.0, std::abs(recorded->second[i])))
+                tolerance[i] * std::max(1.0, std::abs(recorded->second[i])))
         << name << ": " << parts[i];
 }
 
