@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "lowbit/core/error.h"
 #include "lowbit/models/factory.h"
@@ -75,6 +77,17 @@ TEST_F(ForeignRun, OfQToolGoesOnAsOurOwn) {
   checkpoint::write_checkpoint(folder_ / "qtool.pth", in_form_of_qtool(one()));
   EXPECT_EQ(go_on(folder_ / "qtool.pth").interrupted, 0);
   expect_same_bits(saved("ours"), saved("theirs"));
+}
+
+TEST_F(ForeignRun, WithNanAsItsBestFindsANewBest) {
+  train_ours();
+  checkpoint::Dict file = in_form_of_qtool(one());
+  file.set("best_acc", std::numeric_limits<double>::quiet_NaN());
+  checkpoint::write_checkpoint(folder_ / "qtool.pth", file);
+  go_on(folder_ / "qtool.pth");
+  const checkpoint::Value theirs = checkpoint::read_checkpoint(checkpoint("theirs"));
+  const double best = theirs.get<checkpoint::Dict>("file").at("best_acc").get<double>("best_acc");
+  EXPECT_FALSE(std::isnan(best));
 }
 
 TEST_F(ForeignRun, WithoutItsOptimizerGoesOnWithOtherMomenta) {

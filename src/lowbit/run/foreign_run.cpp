@@ -1,6 +1,7 @@
 #include "lowbit/run/foreign_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "lowbit/core/error.h"
@@ -46,10 +47,11 @@ std::string take_optimizer_state(const checkpoint::Value* saved, const models::N
   return "";
 }
 
-// Under the names that training scripts have for it.
+// Under the names that training scripts have for it. No accuracy is better than NaN: it is none.
 std::optional<double> best_of(const checkpoint::Value& checkpoint) {
   for (const char* name : {"best_acc", "best_acc1", "best_prec1", "best_top1"})
-    if (const auto best = number(find(&checkpoint, name))) return best;
+    if (const auto best = number(find(&checkpoint, name)); best && std::isfinite(*best))
+      return best;
   return {};
 }
 
@@ -69,7 +71,7 @@ RunPosition restore_foreign_run(const checkpoint::Value& checkpoint, const std::
   if (const auto best = best_of(checkpoint))
     position.best_top1 = *best;
   else
-    core::log().warn("{}: it has no best_acc: the best so far counts as 0", path);
+    core::log().warn("{}: it has no finite best_acc: the best so far counts as 0", path);
   // What the policy does in the epochs before is done already (Trainer::load_weights).
   position.policy_epoch = policy_epoch_of(checkpoint);
   std::string trouble;
