@@ -5,6 +5,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/deploy/refusal.h"
+#include "lowbit/exec/compute.h"
 #include "lowbit/models/evaluation.h"
 
 namespace lowbit::deploy {
@@ -29,17 +30,11 @@ std::string fault_of(const std::vector<float>& levels) {
   return "";
 }
 
-// x in the shape in which quantizers see it: maps, those of a linear layer of one pixel.
-torch::Tensor as_map(const Quantize& quantize, const torch::Tensor& x) {
-  if (x.dim() == 4) return x;
-  return quantize.tag == config::Tag::wt ? x.view(quantize.shape) : x.unflatten(1, {-1, 1, 1});
-}
-
 quant::Lowering usable_lowering(const graph::Graph& graph, const Node& node,
                                 const quant::Quantizer& quantizer, const torch::Tensor& x) {
   quant::Lowering lowering;
   try {
-    lowering = quantizer.lower(as_map(std::get<Quantize>(node.operation), x));
+    lowering = quantizer.lower(exec::quantizer_input(std::get<Quantize>(node.operation), x));
   } catch (const core::Error& error) {
     refuse(graph, node, error.what());
   }
