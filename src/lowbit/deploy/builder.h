@@ -1,4 +1,4 @@
-// A packed program in the making: what the files that lower a graph share.
+// A packed program under construction, shared by the files that lower a graph.
 #pragma once
 
 #include <array>

@@ -29,7 +29,7 @@ struct ValuePlace {
 };
 
 struct Plan {
-  graph::Graph joined;  // what is run: the graph after passes::join_branches
+  graph::Graph joined;  // the graph that runs, after passes::join_branches
   std::vector<Step> steps;
   // By ValueId of the graph; nothing: the value is not computed.
   std::vector<std::optional<ValuePlace>> places;

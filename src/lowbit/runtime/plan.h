@@ -19,7 +19,7 @@ struct Group {
   std::vector<int> steps;   // rising
   std::vector<int> stored;  // of the values that they give those that come to stand in memory
   // One of them; none: the one step is run in plain loops, if it is a CodeConv with these weights.
-  // Both: the last step is a pool of what the chain gives, of which a thread has a strip of a few
+  // Both: the last step is a pool of the chain's result, of which a thread holds a strip of a few
   // rows at a time.
   std::unique_ptr<Chain> chain;
   std::unique_ptr<SpatialStep> spatial;

@@ -12,7 +12,7 @@ constexpr int kImageChannels = 3;
 constexpr int kProduct = 16;  // pixels, and channels, that a product of matrices takes
 constexpr int kVector = 8;    // numbers of 16 bytes
 
-// Bytes from one row of 16-bit numbers to the next, so that 8 rows lie in different banks.
+// Bytes between rows of 16-bit numbers, chosen so that 8 rows use different banks.
 constexpr int pitch(int numbers) {
   return 2 * numbers + 16;
 }
@@ -156,7 +156,7 @@ __device__ void for_each_tile(int first, int blocks, int count, const Load& load
   }
 }
 
-// Two numbers, each rounded, as they lie in memory.
+// Two numbers, each rounded, packed in the order of memory.
 template <class X>
 __device__ std::uint32_t rounded_pair(float first, float second) {
   struct {
@@ -491,7 +491,7 @@ struct WeightGradientArgs {
 template <int K, bool image>
 constexpr int kPlacesOf = K* kKernelColumns<K, image>;
 
-// Numbers from one channel of y to the next, so that those of a warp lie in different banks.
+// Numbers between channels of y, chosen so that those of a warp use different banks.
 template <int K, bool image>
 constexpr int kSumsPitch = kPlacesOf<K, image>* kProduct + 8;
 
